@@ -1,0 +1,1 @@
+//! Simulators and the rooms they share; the wire below them is pointsman's.

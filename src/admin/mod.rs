@@ -1,0 +1,1 @@
+//! Admin: health and metrics over HTTP.

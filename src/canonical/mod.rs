@@ -1,0 +1,1 @@
+//! The canonical message: what a message means, whatever dialect it came in.

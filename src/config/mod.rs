@@ -1,0 +1,1 @@
+//! Configuration: TOML text to a validated policy; reads no files.

@@ -1,0 +1,1 @@
+//! ISO 8583 messages: dialects, unpack, pack, describe.

@@ -1,0 +1,16 @@
+//! Every bound of the house, each with its reason. A number that limits memory or time and is
+//! not configuration stands here and nowhere else.
+
+/// The largest frame any framing accepts, in bytes: 9999 is what four decimal digits can say,
+/// and no dialect in the field goes beyond (domain.md section 3).
+pub const FRAME_MAX: usize = 9_999;
+
+/// Data elements of a message: three bitmaps of 64.
+pub const DE_MAX: u8 = 192;
+
+/// A STAN has six digits and 000000 is not used (domain.md section 6).
+pub const STAN_MAX: u32 = 999_999;
+
+/// Inputs the driver takes in one turn before it hands out a batch: enough to fill a group
+/// commit, few enough that a turn stays under a millisecond.
+pub const TURN_INPUTS: usize = 1_024;

@@ -1,0 +1,1 @@
+//! Links: listeners, connectors and sessions.

@@ -1,0 +1,3 @@
+//! The binary: arguments, then `cli::run`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The switch: decides everything, touches nothing.

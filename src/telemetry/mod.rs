@@ -1,0 +1,1 @@
+//! Telemetry: every metric and span name once; logging with redaction.

@@ -1,0 +1,137 @@
+//! `Text<N>`: a short ASCII value that lives where it is written, without an allocation.
+//!
+//! Contract: at most `N` bytes, every byte printable ASCII (0x20–0x7E); equality, order and
+//! hash are those of the bytes. Deliberately absent: any use for secrets – a card number is a
+//! [`crate::sensitive::Pan`], never a `Text`, because `Text` prints what it holds.
+
+use std::fmt;
+
+/// A printable ASCII string of at most `N` bytes (N ≤ 255), stored inline.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text<const N: usize> {
+    bytes: [u8; N],
+    len: u8,
+}
+
+/// Why bytes could not become a [`Text`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TextError {
+    /// More bytes than the capacity.
+    #[error("{got} characters where at most {most} fit")]
+    TooLong {
+        /// Characters given.
+        got: usize,
+        /// Capacity.
+        most: usize,
+    },
+    /// A byte outside printable ASCII, at this index.
+    #[error("character {at} is not printable ASCII")]
+    NotPrintable {
+        /// Index of the first such byte.
+        at: usize,
+    },
+}
+
+impl<const N: usize> Text<N> {
+    /// The empty text.
+    pub const EMPTY: Self = Self { bytes: [0; N], len: 0 };
+
+    /// Takes printable ASCII of at most `N` bytes.
+    ///
+    /// # Errors
+    /// [`TextError`] when it is longer, or holds anything that is not printable ASCII.
+    pub fn new(value: &[u8]) -> Result<Self, TextError> {
+        if value.len() > N {
+            return Err(TextError::TooLong { got: value.len(), most: N });
+        }
+        if let Some(at) = value.iter().position(|b| !(0x20..=0x7E).contains(b)) {
+            return Err(TextError::NotPrintable { at });
+        }
+        let mut text = Self::EMPTY;
+        text.bytes[..value.len()].copy_from_slice(value);
+        text.len = value.len() as u8;
+        Ok(text)
+    }
+
+    /// The value, without padding.
+    pub fn as_str(&self) -> &str {
+        // Only printable ASCII gets in, so this is always UTF-8.
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The value as bytes, without padding.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The same text with trailing spaces taken off: hosts pad, or omit padding, as they like.
+    pub fn trimmed(&self) -> Self {
+        let mut text = *self;
+        while text.len > 0 && text.bytes[usize::from(text.len) - 1] == b' ' {
+            text.len -= 1;
+            text.bytes[usize::from(text.len)] = 0;
+        }
+        text
+    }
+}
+
+impl<const N: usize> Default for Text<N> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl<const N: usize> fmt::Display for Text<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl<const N: usize> fmt::Debug for Text<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl<const N: usize> std::str::FromStr for Text<N> {
+    type Err = TextError;
+    fn from_str(s: &str) -> Result<Self, TextError> {
+        Self::new(s.as_bytes())
+    }
+}
+
+impl<'de, const N: usize> serde::Deserialize<'de> for Text<N> {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let s = <std::borrow::Cow<'de, str>>::deserialize(d)?;
+        s.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl<const N: usize> serde::Serialize for Text<N> {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_what_it_was_given_and_refuses_the_rest() {
+        assert_eq!(Text::<4>::new(b"0210").map(|t| t.to_string()), Ok("0210".to_owned()));
+        assert_eq!(Text::<2>::new(b"000"), Err(TextError::TooLong { got: 3, most: 2 }));
+        assert_eq!(Text::<4>::new(b"a\x00b"), Err(TextError::NotPrintable { at: 1 }));
+    }
+
+    #[test]
+    fn trimming_makes_padded_and_bare_equal() {
+        let padded = Text::<8>::new(b"TERM1   ").map(|t| t.trimmed());
+        assert_eq!(padded, Text::<8>::new(b"TERM1"));
+    }
+}
