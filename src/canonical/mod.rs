@@ -1,1 +1,260 @@
 //! The canonical message: what a message means, whatever dialect it came in.
+//!
+//! Translation goes dialect → canonical → dialect. A session reads its peer's messages into a
+//! [`Canonical`] and writes the core's answers from one, in its own task; the core sees nothing
+//! else. Contract: typed fields, secrets in secret types, allow-listed leftovers in one arena.
+//! Deliberately absent: maps, dialect knowledge, anything a peer sent that no rule named.
+
+mod codes;
+mod kind;
+
+pub use codes::{Answer, Reason, ResponseClass};
+pub use kind::{Flow, Kind, NetworkFunction, TransactionType};
+
+use crate::money::Amount;
+use crate::sensitive::{Pan, PinBlock, Track};
+use crate::text::Text;
+use zeroize::Zeroize;
+
+/// Whether the message's MAC was checked, by the session that received it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MacCheck {
+    /// The dialect or line asks for none on this message.
+    #[default]
+    NotRequired,
+    /// Present and right.
+    Good,
+    /// Present and wrong.
+    Bad,
+    /// Required, but not there.
+    Missing,
+}
+
+/// What identifies an original inside its reversal, void, completion or refund
+/// (`F90`; UnionPay `F61`; `F56` from 1993 on).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OriginalData {
+    /// MTI of the original, if stated.
+    pub mti: Option<Text<4>>,
+    /// STAN of the original, if stated.
+    pub stan: Option<u32>,
+    /// Transmission date and time of the original (`F7`, MMDDhhmmss), if stated.
+    pub transmission: Option<Text<10>>,
+    /// Acquirer of the original (`F32`), if stated.
+    pub acquirer: Option<Text<11>>,
+    /// Forwarder of the original (`F33`), if stated.
+    pub forwarder: Option<Text<11>>,
+    /// Batch number of the original (UnionPay), if stated.
+    pub batch: Option<u32>,
+    /// Local date of the original (MMDD), if stated.
+    pub date: Option<Text<4>>,
+}
+
+/// One message, in meaning. Unset fields were absent, or must not be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Canonical {
+    /// What is asked for.
+    pub kind: Kind,
+    /// Which leg of the conversation this is.
+    pub flow: Flow,
+    /// Whether the MTI says repeat.
+    pub repeat: bool,
+    /// The MTI as received; unset on messages that are still to be written.
+    pub mti: Option<Text<4>>,
+    /// The peer's TPDU and message header as received, for a reply to turn around; bytes 0–4
+    /// are the TPDU where the framing has one.
+    pub header: Header,
+    /// Outcome of the MAC check.
+    pub mac: MacCheck,
+    /// `F2`, or taken from track 2 where `F2` is absent.
+    pub pan: Option<Pan>,
+    /// `F3`, six digits.
+    pub processing_code: Option<Text<6>>,
+    /// `F4` with `F49`.
+    pub amount: Option<Amount>,
+    /// `F7`, MMDDhhmmss, GMT.
+    pub transmission: Option<Text<10>>,
+    /// `F11`, 1–999999.
+    pub stan: Option<u32>,
+    /// `F12`, hhmmss.
+    pub local_time: Option<Text<6>>,
+    /// `F13`, MMDD.
+    pub local_date: Option<Text<4>>,
+    /// The year of `local_date` where the dialect states one, 00–99.
+    pub local_year: Option<u8>,
+    /// `F14`, YYMM.
+    pub expiry: Option<Text<4>>,
+    /// `F15`, MMDD: the business date a settlement counts on.
+    pub settlement_date: Option<Text<4>>,
+    /// `F18`, merchant category code.
+    pub merchant_type: Option<Text<4>>,
+    /// `F22`: three digits (1987), twelve characters (1993).
+    pub pos_entry_mode: Option<Text<12>>,
+    /// `F23`.
+    pub card_sequence: Option<Text<3>>,
+    /// `F24`, NII or function code.
+    pub network_id: Option<Text<3>>,
+    /// `F25`: POS condition (1987) as two digits.
+    pub pos_condition: Option<Text<2>>,
+    /// `F26`, PIN capture code.
+    pub pin_capture: Option<Text<2>>,
+    /// `F32`.
+    pub acquirer: Option<Text<11>>,
+    /// `F33`.
+    pub forwarder: Option<Text<11>>,
+    /// `F35`.
+    pub track2: Option<Track>,
+    /// `F37`.
+    pub rrn: Option<Text<12>>,
+    /// `F38`. Never invented.
+    pub auth_id: Option<Text<6>>,
+    /// `F39`, by class with the original code kept.
+    pub answer: Option<Answer>,
+    /// Reason of a reversal or advice as the dialect codes it (`F39` in UnionPay, `F25`/`F60`).
+    pub reason: Option<Reason>,
+    /// `F41`.
+    pub terminal: Option<Text<16>>,
+    /// `F42`.
+    pub merchant: Option<Text<35>>,
+    /// `F52`. A request that carries one is declined where no PIN translation exists.
+    pub pin_block: Option<PinBlock>,
+    /// Batch number (UnionPay `F60.2`), 1–999999.
+    pub batch: Option<u32>,
+    /// `F90`, `F61` or `F56`.
+    pub original: Option<OriginalData>,
+    /// `F95` or `F30`: what the amount really was, in a partial reversal or completion.
+    pub replacement_amount: Option<Amount>,
+    /// The platform says that it takes partial approvals.
+    pub accepts_partial: bool,
+    /// Allow-listed fields passed on as they are.
+    pub carried: Carried,
+}
+
+impl Canonical {
+    /// An otherwise empty message of this kind and flow.
+    pub fn new(kind: Kind, flow: Flow) -> Self {
+        Self {
+            kind,
+            flow,
+            repeat: false,
+            mti: None,
+            header: Header::EMPTY,
+            mac: MacCheck::NotRequired,
+            pan: None,
+            processing_code: None,
+            amount: None,
+            transmission: None,
+            stan: None,
+            local_time: None,
+            local_date: None,
+            local_year: None,
+            expiry: None,
+            settlement_date: None,
+            merchant_type: None,
+            pos_entry_mode: None,
+            card_sequence: None,
+            network_id: None,
+            pos_condition: None,
+            pin_capture: None,
+            acquirer: None,
+            forwarder: None,
+            track2: None,
+            rrn: None,
+            auth_id: None,
+            answer: None,
+            reason: None,
+            terminal: None,
+            merchant: None,
+            pin_block: None,
+            batch: None,
+            original: None,
+            replacement_amount: None,
+            accepts_partial: false,
+            carried: Carried::default(),
+        }
+    }
+}
+
+/// Opaque header bytes of the peer, at most 64, to be given back with the reply.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    bytes: [u8; 64],
+    len: u8,
+}
+
+impl Header {
+    /// No header.
+    pub const EMPTY: Self = Self { bytes: [0; 64], len: 0 };
+
+    /// Takes at most 64 bytes; `None` where there are more.
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        let mut header = Self::EMPTY;
+        header.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        header.len = bytes.len() as u8;
+        Some(header)
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+impl std::fmt::Debug for Header {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Header({} bytes)", self.len)
+    }
+}
+
+/// Allow-listed fields that pass through untyped, in one arena. Keyed by their DE number in the
+/// 1987 numbering. May hold card data (ICC tags), so it is wiped on drop and never printed.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Carried {
+    bytes: Vec<u8>,
+    slots: Vec<(u8, u16, u16)>,
+}
+
+impl Carried {
+    /// Adds `value` as DE `de`; replaces nothing: the first of a DE stands.
+    pub fn push(&mut self, de: u8, value: &[u8]) {
+        let (Ok(at), Ok(len)) = (u16::try_from(self.bytes.len()), u16::try_from(value.len()))
+        else {
+            return; // A frame is at most 9,999 bytes long, so this cannot be reached from a peer.
+        };
+        self.bytes.extend_from_slice(value);
+        self.slots.push((de, at, len));
+    }
+
+    /// The value carried for DE `de`.
+    pub fn get(&self, de: u8) -> Option<&[u8]> {
+        self.iter().find(|(d, _)| *d == de).map(|(_, v)| v)
+    }
+
+    /// Every carried field in the order it was added.
+    pub fn iter(&self) -> impl Iterator<Item = (u8, &[u8])> {
+        self.slots.iter().map(|(de, at, len)| {
+            let at = usize::from(*at);
+            (*de, self.bytes.get(at..at + usize::from(*len)).unwrap_or_default())
+        })
+    }
+
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.zeroize();
+        self.slots.clear();
+    }
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+impl std::fmt::Debug for Carried {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list()
+            .entries(self.slots.iter().map(|(de, _, len)| format!("F{de}:{len}B")))
+            .finish()
+    }
+}

@@ -1,0 +1,107 @@
+//! Response codes by class, with the original code kept; and the reasons of our own.
+//!
+//! Mapping between two-, three- and four-character codes is many-to-one, so what crosses the
+//! switch is the class plus the sender's code. An unknown code never becomes an approval.
+
+use crate::text::Text;
+
+/// What a response code means, whatever its spelling (domain.md section 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ResponseClass {
+    /// Approved in full.
+    Approved,
+    /// Approved for less than was asked.
+    Partial,
+    /// Refer to the issuer: a decline with a telephone number.
+    Refer,
+    /// Declined.
+    Declined,
+    /// Declined, keep the card.
+    PickUp,
+    /// Temporarily impossible; a repeat may succeed (91, 96, 98).
+    Retry,
+    /// A security matter other than the MAC.
+    Security,
+    /// Seen before.
+    Duplicate,
+    /// Our message was not understood: no effect.
+    Format,
+    /// Our MAC was refused: no effect.
+    Mac,
+    /// The terminal or line has to sign on again: no effect.
+    SignOn,
+    /// The original of a reversal, void or completion is not known there.
+    NotFound,
+    /// The original is reversed already.
+    AlreadyReversed,
+    /// A code no table knows. Never an approval.
+    Unknown,
+}
+
+impl ResponseClass {
+    /// Whether money or goods were granted.
+    pub const fn is_approval(self) -> bool {
+        matches!(self, Self::Approved | Self::Partial)
+    }
+
+    /// Whether the bank says that it did nothing because of our own message.
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, Self::Format | Self::Mac | Self::SignOn)
+    }
+}
+
+/// What a response says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Answer {
+    /// Somebody else's answer: class and code as they sent it.
+    Given {
+        /// What it means.
+        class: ResponseClass,
+        /// How they spelled it.
+        code: Text<4>,
+    },
+    /// The switch's own, spelled by the receiver's dialect (`[reasons]`).
+    Own(Reason),
+}
+
+/// Why the switch itself answers, declines or reverses. A dialect's `[reasons]` section spells
+/// each for its peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// Done; also how reversals and advices are acknowledged (00).
+    Accepted,
+    /// The message could not be understood (30).
+    FormatError,
+    /// The kind of transaction is not possible here, or not on this route (12, 40).
+    InvalidTransaction,
+    /// Merchant not in the bank's table (03).
+    UnknownMerchant,
+    /// Terminal not in the bank's table (97).
+    UnknownTerminal,
+    /// No rule routes this card (15).
+    NoRoute,
+    /// A PIN arrived on a route without PIN translation (40, 57).
+    PinNotSupported,
+    /// The bank cannot be reached; nothing left for it (91).
+    BankDown,
+    /// No answer in time (68 or 98).
+    Timeout,
+    /// Same key, other content (94).
+    Duplicate,
+    /// The original is unknown or too old (25).
+    OriginalNotFound,
+    /// The platform has reversed it meanwhile (declines the original).
+    Reversed,
+    /// Our own trouble: journal, overload (96).
+    SystemError,
+    /// Reversal reason: the bank's answer carried a wrong MAC (A0).
+    MacFailed,
+    /// Reversal reason: the bank's answer did not fit the request (06, 4020).
+    InvalidAnswer,
+    /// Reversal reason: the answer could not be delivered to the platform (06, 4013).
+    Undeliverable,
+    /// Reversal reason: the platform or cardholder asked (06, 4000).
+    CustomerCancel,
+    /// Reversal reason: the answer came after the deadline (98, 4006).
+    AnswerTooLate,
+}

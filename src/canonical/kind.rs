@@ -1,0 +1,137 @@
+//! What a message asks for, and which leg of the conversation it is.
+//!
+//! A dialect's `[messages]` section maps (MTI, `F3`, `F24`/`F25`/`F60.1`) to these and back.
+
+/// The business of one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Authorization or financial transaction (x1xx, x2xx).
+    Transaction(TransactionType),
+    /// Reversal of such a transaction (x4xx).
+    Reversal(TransactionType),
+    /// Reconciliation (x5xx).
+    Reconciliation,
+    /// Batch upload, one transaction of a batch (x3xx).
+    BatchUpload,
+    /// Network management (x8xx).
+    NetworkManagement(NetworkFunction),
+}
+
+impl Kind {
+    /// The digit of the MTI class under which answers are matched: authorization and financial
+    /// transactions share one, because a bank's STANs are unique among both.
+    pub const fn family(self) -> u8 {
+        match self {
+            Self::Transaction(_) => 2,
+            Self::BatchUpload => 3,
+            Self::Reversal(_) => 4,
+            Self::Reconciliation => 5,
+            Self::NetworkManagement(_) => 8,
+        }
+    }
+
+    /// The transaction type, of a transaction or of what is reversed.
+    pub const fn transaction(self) -> Option<TransactionType> {
+        match self {
+            Self::Transaction(t) | Self::Reversal(t) => Some(t),
+            Self::Reconciliation | Self::BatchUpload | Self::NetworkManagement(_) => None,
+        }
+    }
+}
+
+/// What a transaction does (processing code, with what the dialect adds to tell more apart).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TransactionType {
+    /// Debit the cardholder now.
+    Purchase,
+    /// Hold an amount.
+    PreAuthorization,
+    /// Let go of a hold.
+    PreAuthorizationVoid,
+    /// Take (part of) a hold.
+    Completion,
+    /// Take a completion back.
+    CompletionVoid,
+    /// Take a purchase back on the same day.
+    Void,
+    /// Credit the cardholder.
+    Refund,
+    /// Ask for the balance; no money moves.
+    Balance,
+    /// Credit a stored-value account against a debit.
+    TopUp,
+    /// A response that does not say: hosts leave the distinguishing fields out. The request
+    /// knows.
+    Unstated,
+}
+
+impl TransactionType {
+    /// Whether it can move money or hold it.
+    pub const fn has_money_effect(self) -> bool {
+        !matches!(self, Self::Balance)
+    }
+
+    /// Every type a request can have.
+    pub const ALL: [Self; 9] = [
+        Self::Purchase,
+        Self::PreAuthorization,
+        Self::PreAuthorizationVoid,
+        Self::Completion,
+        Self::CompletionVoid,
+        Self::Void,
+        Self::Refund,
+        Self::Balance,
+        Self::TopUp,
+    ];
+}
+
+/// What a network management message is for (`F70`, `F24`, UnionPay `F60.3`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NetworkFunction {
+    /// Sign on; in UnionPay sign in, with keys in the answer.
+    SignOn,
+    /// Sign off.
+    SignOff,
+    /// Echo test.
+    Echo,
+    /// Key change.
+    KeyChange,
+    /// Start of cutover.
+    Cutover,
+    /// End of cutover.
+    CutoverEnd,
+}
+
+/// Which leg of the conversation (third digit of the MTI).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Flow {
+    /// x0: may be declined.
+    Request,
+    /// x1.
+    Response,
+    /// x2: has happened; always answered, never declined on business grounds.
+    Advice,
+    /// x3.
+    AdviceResponse,
+    /// x4: has happened; unanswered.
+    Notification,
+    /// x5, in some dialects.
+    NotificationResponse,
+}
+
+impl Flow {
+    /// The flow that answers this one; `None` for what is an answer itself.
+    pub const fn answer(self) -> Option<Self> {
+        match self {
+            Self::Request => Some(Self::Response),
+            Self::Advice => Some(Self::AdviceResponse),
+            Self::Notification => Some(Self::NotificationResponse),
+            Self::Response | Self::AdviceResponse | Self::NotificationResponse => None,
+        }
+    }
+
+    /// Whether this is an answer to something.
+    pub const fn is_answer(self) -> bool {
+        self.answer().is_none()
+    }
+}
