@@ -1,0 +1,149 @@
+//! What the shell tells the core. One [`Input`] is one step.
+//!
+//! Contract: for every [`super::output::Send`] exactly one of [`Input::Released`] or
+//! [`Input::Unsent`] comes back, fed before that session's [`Input::LineDown`], and before any
+//! message that could answer it. Nothing else proves "not sent".
+
+use super::ids::{LineId, RecordNo, SendId, SessionId, Ticket};
+use super::policy::Policy;
+use super::record::Record;
+use crate::canonical::Canonical;
+use crate::text::Text;
+use crate::time::Instant;
+use std::sync::Arc;
+
+/// One thing that happened outside.
+#[derive(Debug)]
+pub enum Input {
+    /// A peer's message, unpacked, its MAC checked and read into meaning by the session.
+    Message {
+        /// Where it came in.
+        session: SessionId,
+        /// When its last byte came in; queueing spends the same budget.
+        received: Instant,
+        /// The message.
+        msg: Box<Canonical>,
+    },
+    /// A well-framed message that could not be understood.
+    Garbled {
+        /// Where it came in.
+        session: SessionId,
+        /// When its last byte came in.
+        received: Instant,
+        /// What is known of it.
+        garbled: Box<Garbled>,
+    },
+    /// The first byte is about to be passed to the stream: from now on sent-unknown.
+    Released {
+        /// Which frame.
+        id: SendId,
+    },
+    /// Proof that no byte left.
+    Unsent {
+        /// Which frame.
+        id: SendId,
+        /// Why it stayed.
+        why: Unsent,
+    },
+    /// A session of this line is connected.
+    LineUp {
+        /// The line (a platform's door may have many sessions at once).
+        line: LineId,
+        /// The new session.
+        session: SessionId,
+    },
+    /// A session ended; its sends have all been accounted for.
+    LineDown {
+        /// The line.
+        line: LineId,
+        /// The session that ended.
+        session: SessionId,
+    },
+    /// Every record up to this number survives a crash.
+    Durable {
+        /// The mark.
+        upto: RecordNo,
+    },
+    /// The answer to [`super::output::Output::Recall`].
+    Recalled {
+        /// Which question.
+        ticket: Ticket,
+        /// The record, or `None` where the journal has none.
+        record: Option<(RecordNo, Box<Record>)>,
+    },
+    /// The deadline the core named has come.
+    Timer,
+    /// An operator's or the shell's wish.
+    Command(Command),
+}
+
+/// Why a frame did not leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unsent {
+    /// The core cancelled it in time.
+    Cancelled,
+    /// `not_after` had passed while it was held.
+    TooLate,
+    /// The session was gone, or ended before the first byte.
+    NoSession,
+    /// The session's outbound queue was full; the session is closed.
+    QueueFull,
+    /// It could not be packed in the peer's dialect; the text names the field.
+    Unpackable(Text<64>),
+    /// The journal failed; nothing leaves any more.
+    JournalFailed,
+}
+
+/// What may be kept of a message that could not be understood: never its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Garbled {
+    /// Field path from the outside in, like `55.9F02`.
+    pub path: Text<32>,
+    /// Byte offset of the error in the message.
+    pub offset: u32,
+    /// Length of the message in bytes.
+    pub len: u32,
+    /// Keyed hash of the message, to recognize it again.
+    pub digest: [u8; 16],
+    /// What could be read of it, where that suffices to answer with a format error: at least
+    /// kind, flow and STAN.
+    pub readable: Option<Box<Canonical>>,
+}
+
+/// What an operator or the shell may ask for.
+#[derive(Debug)]
+pub enum Command {
+    /// Swap the policy, whole. In-flight transactions keep the old one.
+    Reload(Arc<Policy>),
+    /// Accept no new originals, finish what is in flight, sign off.
+    Drain,
+    /// Sign a bank's lines off, or on again.
+    SignOff {
+        /// The bank, by name.
+        bank: super::ids::Name,
+        /// `true` = off, `false` = on again.
+        off: bool,
+    },
+    /// An operator's decision about an in-doubt item (issue: the desk).
+    Desk(DeskAction),
+}
+
+/// An operator's decision about one transaction on the desk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeskAction {
+    /// The transaction.
+    pub txn: RecordNo,
+    /// Who decides.
+    pub operator: super::ids::Name,
+    /// What is to be done.
+    pub verb: DeskVerb,
+}
+
+/// What an operator may decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DeskVerb {
+    /// Try the obligation again, now.
+    Resend,
+    /// Close it by hand, for this reason; the money is settled outside.
+    GiveUp(Text<64>),
+}

@@ -1,0 +1,217 @@
+//! What the core asks of the shell. Drained by `poll` after every `handle`.
+//!
+//! Contract: records are appended in the order of their numbers; a [`Send`] with `after` is
+//! held by the gate until that record is durable; the gate drops what is past `not_after` or
+//! cancelled, and says so.
+
+use super::ids::{LineId, Name, RecordNo, SendId, SessionId, Ticket, TxnNo};
+use super::input::Unsent;
+use super::record::Record;
+use crate::canonical::{Canonical, NetworkFunction};
+use crate::money::Amount;
+use crate::text::Text;
+use crate::time::Instant;
+
+/// One thing to do outside.
+#[derive(Debug)]
+pub enum Output {
+    /// Write this record. Every record passes here, in order.
+    Append(RecordNo, Box<Record>),
+    /// Send a message.
+    Send(Send),
+    /// Do not send it, if it is still held. `Unsent` or `Released` answers as always.
+    Cancel {
+        /// Which frame.
+        id: SendId,
+    },
+    /// Fetch a record that is no longer in memory.
+    Recall {
+        /// Comes back with the answer.
+        ticket: Ticket,
+        /// Which record.
+        key: RecallKey,
+    },
+    /// End a session.
+    Close {
+        /// Which session.
+        session: SessionId,
+        /// Why, for the log and the counter.
+        why: CloseReason,
+    },
+    /// Something worth a log line or a metric. Holds no secrets.
+    Event(Event),
+}
+
+/// One message to send.
+#[derive(Debug)]
+pub struct Send {
+    /// Its name until `Released` or `Unsent` came back.
+    pub id: SendId,
+    /// The session chosen by the core.
+    pub session: SessionId,
+    /// The line of that session: dialect, framing and keys.
+    pub line: LineId,
+    /// What to say; the session writes it in the line's dialect.
+    pub msg: Box<Canonical>,
+    /// Hold it until this record is durable.
+    pub after: Option<RecordNo>,
+    /// Drop it (→ `Unsent`) once this instant has passed.
+    pub not_after: Option<Instant>,
+}
+
+/// How a record is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecallKey {
+    /// By its number.
+    Record(RecordNo),
+    /// The intent whose duplicate key has this fingerprint, among the last `days` business days.
+    Key {
+        /// Fingerprint of the platform's key ([`super::duplicates`]).
+        fingerprint: u64,
+        /// How far back.
+        days: u16,
+    },
+}
+
+/// Why the core ends a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CloseReason {
+    /// Echo tests went unanswered.
+    EchoMissed,
+    /// Sign-on was refused or unanswered.
+    SignOnFailed,
+    /// Too many messages that could not be understood.
+    Garbage,
+    /// The peer broke the protocol.
+    Protocol,
+    /// Drained, or the line was taken out of the configuration.
+    Shutdown,
+}
+
+/// Something that happened, for logs, metrics and the demo. Levels are in design.md section 6.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A platform's request got its final answer.
+    Answered {
+        /// The platform.
+        platform: Name,
+        /// The bank, where one was chosen.
+        bank: Option<Name>,
+        /// The transaction, where one was opened.
+        txn: Option<TxnNo>,
+        /// How it ended, as a word from a closed set.
+        outcome: &'static str,
+        /// Microseconds in the bank's hands; 0 where none was asked.
+        bank_micros: u64,
+        /// Microseconds of our own.
+        own_micros: u64,
+    },
+    /// A bank leg passed its deadline after it was released.
+    TimedOut {
+        /// The bank.
+        bank: Name,
+        /// The transaction.
+        txn: TxnNo,
+    },
+    /// A reversal was queued.
+    ReversalQueued {
+        /// The bank.
+        bank: Name,
+        /// The transaction it reverses.
+        txn: TxnNo,
+        /// Found at recovery rather than live.
+        recovered: bool,
+    },
+    /// A reversal got its final answer.
+    ReversalClosed {
+        /// The bank.
+        bank: Name,
+        /// The transaction it reversed.
+        txn: TxnNo,
+        /// How many times it was sent.
+        tries: u32,
+    },
+    /// An answer came after its transaction had been decided.
+    LateAnswer {
+        /// The bank.
+        bank: Name,
+        /// The transaction.
+        txn: TxnNo,
+        /// Whether it approved.
+        approved: bool,
+    },
+    /// An answer fitted nothing we know.
+    UnmatchedAnswer {
+        /// The bank.
+        bank: Name,
+    },
+    /// A platform repeated a request.
+    Repeat {
+        /// The platform.
+        platform: Name,
+        /// The transaction repeated.
+        txn: TxnNo,
+    },
+    /// Same key, other content: refused with 94.
+    DuplicateConflict {
+        /// The platform.
+        platform: Name,
+    },
+    /// A message that could not be understood.
+    Garbled {
+        /// The line.
+        line: Name,
+        /// Field path and offset.
+        at: Text<64>,
+    },
+    /// A line became usable (signed on where the dialect wants it).
+    LineReady {
+        /// The line.
+        line: Name,
+    },
+    /// A line's last session went down.
+    LineLost {
+        /// The line.
+        line: Name,
+    },
+    /// Network management was answered, or not.
+    Network {
+        /// The line.
+        line: Name,
+        /// What was asked.
+        function: NetworkFunction,
+        /// Whether it succeeded.
+        ok: bool,
+    },
+    /// A frame stayed behind.
+    NotSent {
+        /// The line.
+        line: Name,
+        /// Why.
+        why: Unsent,
+    },
+    /// In-doubt money was put before an operator.
+    OnDesk {
+        /// The bank.
+        bank: Name,
+        /// The transaction.
+        txn: TxnNo,
+        /// How much.
+        amount: Option<Amount>,
+    },
+    /// A request was declined because it carries a PIN and the route cannot translate it.
+    PinDeclined {
+        /// The bank.
+        bank: Name,
+    },
+    /// No STAN is free on this bank.
+    StansExhausted {
+        /// The bank.
+        bank: Name,
+    },
+    /// An input that is impossible in the present state: our bug or the shell's. Alarmed.
+    Impossible {
+        /// What was impossible.
+        what: &'static str,
+    },
+}

@@ -1,0 +1,217 @@
+//! What the switch is told to do: platforms, banks, lines, routes and limits, validated.
+//!
+//! Contract: built whole by `config`, never changed afterwards, swapped whole on reload. Every
+//! index in it is valid: a rule names an existing bank, a bank at least one existing line.
+
+use super::ids::{BankId, LineId, Name, PlatformId};
+use crate::canonical::{Flow, TransactionType};
+use crate::text::Text;
+use std::time::Duration;
+
+/// All of it.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Fingerprint of the configuration text and every dialect it uses.
+    pub hash: u64,
+    /// Everyone who may submit requests.
+    pub platforms: Vec<Platform>,
+    /// Everyone who may answer them.
+    pub banks: Vec<Bank>,
+    /// Every line: a bank's, or a platform's door.
+    pub lines: Vec<Line>,
+    /// Ordered: the first rule that matches decides.
+    pub routes: Vec<Route>,
+    /// How long and how many finished transactions are remembered for duplicates.
+    pub duplicates: DuplicateWindow,
+}
+
+/// One platform.
+#[derive(Debug, Clone)]
+pub struct Platform {
+    /// Its name.
+    pub name: Name,
+    /// How long it waits for an answer, counted from its frame's last byte.
+    pub budget: Duration,
+    /// What of the budget is kept for the way back.
+    pub margin: Duration,
+    /// Requests of it that may be in flight; beyond that its sessions are not read.
+    pub max_in_flight: usize,
+    /// Whether the switch or the platform starts echo tests.
+    pub echo: Option<Echo>,
+}
+
+/// One bank.
+#[derive(Debug, Clone)]
+pub struct Bank {
+    /// Its name.
+    pub name: Name,
+    /// Its lines, in order of preference.
+    pub lines: Vec<LineId>,
+    /// From release to sent-unknown.
+    pub response_timeout: Duration,
+    /// Requests that may be in flight at once; more wait until their deadline.
+    pub window: usize,
+    /// Whether an answer may come back on another line than its request's.
+    pub match_scope: MatchScope,
+    /// How reversals are written and when they are finished, from the dialect.
+    pub reversal: Reversal,
+    /// How long an original may still reach the bank after its release: until then "original
+    /// not found" is not final.
+    pub original_lifetime: Duration,
+    /// Store and forward.
+    pub saf: Saf,
+    /// Sign-on, echo.
+    pub network: Network,
+    /// The platform's identities and what they are called at this bank.
+    pub identities: Identities,
+    /// Value of `F32` towards this bank; unset: as the platform sent it.
+    pub acquirer: Option<Text<11>>,
+    /// Value of `F33` towards this bank; unset: not sent.
+    pub forwarder: Option<Text<11>>,
+    /// Whether the bank takes a PIN block translated by us (not before an HSM is there).
+    pub pin_translation: bool,
+}
+
+/// How a bank's dialect reverses.
+#[derive(Debug, Clone)]
+pub struct Reversal {
+    /// Transaction types that have a reversal at all (UnionPay: not all have).
+    pub types: Vec<TransactionType>,
+    /// `Request` (0400) or `Advice` (0420).
+    pub flow: Flow,
+    /// Whether a second try carries the repeat MTI (0421); UnionPay sends 0400 each time.
+    pub repeat_mti: bool,
+    /// Whether the reversal keeps the original's STAN (UnionPay) or has its own plus `F90`.
+    pub same_stan: bool,
+    /// Whether it states the batch of the original (UnionPay) and so must go within it.
+    pub original_batch: bool,
+}
+
+/// Where an answer is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MatchScope {
+    /// Among what was sent on the same line.
+    Line,
+    /// Among all that was sent to the bank.
+    Bank,
+}
+
+/// Store and forward of one bank.
+#[derive(Debug, Clone)]
+pub struct Saf {
+    /// How many entries may be in the bank's hands at once.
+    pub slots: usize,
+    /// Silence after which a try has failed.
+    pub response_timeout: Duration,
+    /// Pause before the second try.
+    pub first_retry: Duration,
+    /// Cap of the doubling pause.
+    pub max_retry: Duration,
+    /// Tries after which an entry is shown on the desk; reversals go on being tried.
+    pub tries_before_desk: u32,
+}
+
+/// Network management of one bank's lines.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// Whether anything but network management waits for a sign-on.
+    pub sign_on: SignOn,
+    /// Pause between sign-on tries.
+    pub sign_on_retry: Duration,
+    /// Answer limit of network management.
+    pub response_timeout: Duration,
+    /// Echo tests.
+    pub echo: Option<Echo>,
+}
+
+/// Who signs on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignOn {
+    /// Nobody.
+    No,
+    /// The line, once per session.
+    Line,
+    /// Every terminal of the line (UnionPay), with its merchant: (F41, F42).
+    Terminals(Vec<(Text<16>, Text<35>)>),
+}
+
+/// Echo tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Echo {
+    /// Silence of the peer after which it is asked.
+    pub interval: Duration,
+    /// Unanswered echoes after which the session is closed.
+    pub missed: u32,
+}
+
+/// One line.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// Its name.
+    pub name: Name,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+/// Whose a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// A connection to a bank.
+    Bank(BankId),
+    /// A platform's door.
+    Platform(PlatformId),
+}
+
+/// The table (F32, F42, F41) of the platform → merchant and terminal at the bank.
+#[derive(Debug, Clone, Default)]
+pub struct Identities {
+    /// Sorted by key; unset parts of a key match everything.
+    pub entries: Vec<Identity>,
+    /// Used where no entry matches; unset: unknown is declined with 03 or 97.
+    pub default: Option<(Text<35>, Text<16>)>,
+}
+
+/// One line of the identity table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The platform's `F32`, or any.
+    pub acquirer: Option<Text<11>>,
+    /// The platform's `F42`, or any.
+    pub merchant: Option<Text<35>>,
+    /// The platform's `F41`, or any.
+    pub terminal: Option<Text<16>>,
+    /// `F42` at the bank.
+    pub bank_merchant: Text<35>,
+    /// `F41` at the bank.
+    pub bank_terminal: Text<16>,
+}
+
+/// One routing rule: every stated condition must hold.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Its name, recorded with every transaction it routes.
+    pub name: Name,
+    /// Ranges of card number prefixes: low and high of equal length (1–8 digits), inclusive.
+    pub pan_prefixes: Vec<(Text<8>, Text<8>)>,
+    /// First digits of the MTI, like `01` or `0200`.
+    pub mtis: Vec<Text<4>>,
+    /// First digits of the processing code.
+    pub processing_codes: Vec<Text<6>>,
+    /// Numeric ISO 4217 codes.
+    pub currencies: Vec<u16>,
+    /// Smallest and largest amount in minor units, inclusive.
+    pub amount: Option<(u64, u64)>,
+    /// Platforms it applies to.
+    pub platforms: Vec<PlatformId>,
+    /// Where to.
+    pub bank: BankId,
+}
+
+/// The memory of finished transactions.
+#[derive(Debug, Clone, Copy)]
+pub struct DuplicateWindow {
+    /// For how long.
+    pub age: Duration,
+    /// How many at most.
+    pub count: usize,
+}
