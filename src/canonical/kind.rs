@@ -100,6 +100,8 @@ pub enum NetworkFunction {
     Cutover,
     /// End of cutover.
     CutoverEnd,
+    /// An answer that does not say. The request knows.
+    Unstated,
 }
 
 /// Which leg of the conversation (third digit of the MTI).

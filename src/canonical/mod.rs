@@ -120,8 +120,12 @@ pub struct Canonical {
     pub pin_block: Option<PinBlock>,
     /// Batch number (UnionPay `F60.2`), 1–999999.
     pub batch: Option<u32>,
-    /// `F90`, `F61` or `F56`.
+    /// What a reversal reverses, or what a void, completion or refund refers to (`F90`, `F61`,
+    /// `F56`; in UnionPay reversals `F11` and `F60.2`, because the STAN stays the same).
     pub original: Option<OriginalData>,
+    /// In a reversal: what the reversed message itself referred to (UnionPay `F61` in the
+    /// reversal of a void or completion). Unset elsewhere.
+    pub referred: Option<OriginalData>,
     /// `F95` or `F30`: what the amount really was, in a partial reversal or completion.
     pub replacement_amount: Option<Amount>,
     /// The platform says that it takes partial approvals.
@@ -168,6 +172,7 @@ impl Canonical {
             pin_block: None,
             batch: None,
             original: None,
+            referred: None,
             replacement_amount: None,
             accepts_partial: false,
             carried: Carried::default(),
