@@ -1,0 +1,118 @@
+//! Rules about any text: addresses, machine paths, unfinished marks, card numbers, the lock file.
+
+use crate::report::Report;
+use crate::source::{Source, Tree};
+use crate::tables::{ADDRESSES, MACHINE_FOLDERS, REGISTRY, TEST_CARDS};
+
+/// All text but the rules' own samples and the lock file, with line numbers.
+fn lines(tree: &Tree) -> impl Iterator<Item = (&Source, usize, &str)> {
+    let sources = tree.sources.iter();
+    let judged = sources.filter(|s| !s.path.starts_with("tests/tidy/") && s.path != "Cargo.lock");
+    judged.flat_map(|s| s.text.lines().enumerate().map(move |(at, line)| (s, at + 1, line)))
+}
+
+/// Only licences, specifications, set-up and loopback have addresses here.
+pub(crate) fn addresses(tree: &Tree, report: &mut Report) {
+    for (source, at, line) in lines(tree) {
+        for scheme in ["http://", "https://", "ssh://", "git://", "ftp://"] {
+            let found = line.match_indices(scheme).map(|(begin, _)| &line[begin..]);
+            let begins = |address: &&str| !ADDRESSES.iter().any(|known| address.starts_with(known));
+            for address in found.filter(begins) {
+                let end = address.find(|c: char| c.is_whitespace() || "\"'`)>".contains(c));
+                let what = format!("the address {}", &address[..end.unwrap_or(address.len())]);
+                report.add(source, at, what, "say it in words, or list it in ADDRESSES");
+            }
+        }
+    }
+}
+
+/// No path of somebody's machine.
+pub(crate) fn machine_paths(tree: &Tree, report: &mut Report) {
+    for (source, at, line) in lines(tree) {
+        for folder in MACHINE_FOLDERS {
+            let path = format!("/{folder}/");
+            let alone = |begin: usize| {
+                let before = line[..begin].chars().next_back();
+                before.is_none_or(|c| !(c.is_alphanumeric() || "._-/}>~".contains(c)))
+            };
+            if line.match_indices(&path).any(|(begin, _)| alone(begin)) {
+                let what = format!("a path of one machine: {path}");
+                report.add(source, at, what, "write a relative path or a placeholder");
+            }
+        }
+    }
+}
+
+/// Nothing is left marked as unfinished.
+pub(crate) fn unfinished(tree: &Tree, report: &mut Report) {
+    for (source, at, line) in lines(tree) {
+        let mut words = line.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        if let Some(word) = words.find(|word| matches!(*word, "TODO" | "FIXME")) {
+            report.add(source, at, format!("marked {word}"), "do it, or open an issue");
+        }
+    }
+}
+
+/// No card number but those published for tests.
+pub(crate) fn cards(tree: &Tree, report: &mut Report) {
+    for (source, at, line) in lines(tree) {
+        let spaced = line.split(|c: char| !(c.is_ascii_digit() || c == ' ' || c == '-'));
+        let spaced = spaced.filter_map(grouped);
+        let words = line.split(|c: char| !c.is_ascii_alphanumeric());
+        let plain = words.filter_map(leading_digits).map(str::to_owned);
+        for digits in plain.chain(spaced).filter(|digits| is_card(digits)) {
+            let shown = format!("{}...{}", &digits[..6], &digits[digits.len() - 4..]);
+            let remedy =
+                "use a number of TEST_CARDS; add one only if a payment company publishes it";
+            report.add(source, at, format!("a card number: {shown}"), remedy);
+        }
+    }
+}
+
+/// The digits of a whole word, or those before a track separator.
+fn leading_digits(word: &str) -> Option<&str> {
+    let end = word.find(|c: char| !c.is_ascii_digit()).unwrap_or(word.len());
+    let (digits, rest) = word.split_at(end);
+    let track =
+        rest.strip_prefix(['D', 'd']).is_some_and(|r| r.bytes().all(|b| b.is_ascii_digit()));
+    (rest.is_empty() || track).then_some(digits)
+}
+
+/// `4111 1111 1111 1111` and the like: groups of four, the last of one to four.
+fn grouped(text: &str) -> Option<String> {
+    let groups: Vec<&str> = text.trim_matches([' ', '-']).split([' ', '-']).collect();
+    let (last, full) = groups.split_last()?;
+    let shaped = full.len() >= 3 && full.iter().all(|g| g.len() == 4) && last.len() <= 4;
+    shaped.then(|| groups.concat())
+}
+
+/// 13 to 19 digits with a valid check digit that are no test card. Cards begin with 2 to 9:
+/// what begins with 0 or 1 is a stamp, a count or padding.
+fn is_card(digits: &str) -> bool {
+    let mut published = TEST_CARDS.iter().flat_map(|(_, cards)| cards.split_whitespace());
+    (13..=19).contains(&digits.len())
+        && !digits.starts_with(['0', '1'])
+        && luhn(digits)
+        && !published.any(|card| card == digits)
+}
+
+fn luhn(digits: &str) -> bool {
+    let value = |(at, digit): (usize, u8)| match u32::from(digit - b'0') * (1 + at as u32 % 2) {
+        doubled @ 10.. => doubled - 9,
+        plain => plain,
+    };
+    digits.bytes().rev().enumerate().map(value).sum::<u32>() % 10 == 0
+}
+
+/// Every dependency comes from the public registry.
+pub(crate) fn lock(tree: &Tree, report: &mut Report) {
+    for source in tree.sources.iter().filter(|s| s.path == "Cargo.lock") {
+        for (at, line) in source.text.lines().enumerate() {
+            let elsewhere = line.strip_prefix("source = ").is_some_and(|s| !s.contains(REGISTRY));
+            if elsewhere {
+                let remedy = "take the crate from the registry";
+                report.add(source, at + 1, "a dependency from elsewhere", remedy);
+            }
+        }
+    }
+}
