@@ -2,7 +2,7 @@
 
 use crate::report::Report;
 use crate::source::{Source, Tree};
-use crate::tables::{ADDRESSES, MACHINE_FOLDERS, REGISTRY, TEST_CARDS};
+use crate::tables::{ADDRESSES, BANNED_CRATES, MACHINE_FOLDERS, REGISTRY, TEST_CARDS};
 
 /// All text but the rules' own samples and the lock file, with line numbers.
 fn lines(tree: &Tree) -> impl Iterator<Item = (&Source, usize, &str)> {
@@ -104,14 +104,19 @@ fn luhn(digits: &str) -> bool {
     digits.bytes().rev().enumerate().map(value).sum::<u32>() % 10 == 0
 }
 
-/// Every dependency comes from the public registry.
+/// Every dependency comes from the public registry, and none is a second TLS provider.
 pub(crate) fn lock(tree: &Tree, report: &mut Report) {
     for source in tree.sources.iter().filter(|s| s.path == "Cargo.lock") {
         for (at, line) in source.text.lines().enumerate() {
-            let elsewhere = line.strip_prefix("source = ").is_some_and(|s| !s.contains(REGISTRY));
-            if elsewhere {
+            if line.strip_prefix("source = ").is_some_and(|from| !from.contains(REGISTRY)) {
                 let remedy = "take the crate from the registry";
                 report.add(source, at + 1, "a dependency from elsewhere", remedy);
+            }
+            let name = line.strip_prefix("name = ").map(|name| name.trim_matches('"'));
+            let banned = BANNED_CRATES.iter().find(|(banned, _)| name == Some(banned));
+            if let Some((banned, reason)) = banned {
+                let remedy = "find who wants it with `cargo tree -i`, and turn that feature off";
+                report.add(source, at + 1, format!("locks `{banned}`: {reason}"), remedy);
             }
         }
     }

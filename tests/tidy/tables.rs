@@ -164,6 +164,14 @@ pub(crate) const MACHINE_FOLDERS: &[&str] = &["Users", "home", "root", "work"];
 /// Where every locked dependency must come from.
 pub(crate) const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
+/// Crates that must not be locked, with the reason (the full list is in `deny.toml`).
+pub(crate) const BANNED_CRATES: &[(&str, &str)] = &[
+    ("aws-lc-rs", "one TLS provider, ring: rustls panics when it finds two"),
+    ("aws-lc-sys", "one TLS provider, ring: rustls panics when it finds two"),
+    ("native-tls", "one TLS stack, rustls"),
+    ("openssl-sys", "one TLS stack, rustls"),
+];
+
 /// Card numbers that payment companies publish for tests, and numbers that only look like cards.
 pub(crate) const TEST_CARDS: &[(&str, &str)] = &[
     (
