@@ -36,6 +36,7 @@ const RULES: &[(&str, Rule)] = &[
     ("spawn", conduct::spawn),
     ("clock", conduct::clock),
     ("addresses", prose::addresses),
+    ("links", prose::links),
     ("machine-paths", prose::machine_paths),
     ("unfinished", prose::unfinished),
     ("cards", prose::cards),

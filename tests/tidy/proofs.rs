@@ -126,6 +126,8 @@ const CONDUCT: &[Proof] = &[
 const PROSE: &[Proof] = &[
     ("addresses", &[("docs/a.md", "\nsee https://mirror.invalid/x")], &["docs/a.md:2"]),
     ("addresses", &[("docs/a.md", "https://semver.org/ and http://127.0.0.1:80/live")], &[]),
+    ("links", &[("docs/a.md", "[b](b.md) [c](../c.md)"), ("docs/b.md", "")], &["docs/a.md:1"]),
+    ("links", &[("docs/a.md", "[b](b.md#x) [d](../docs/) [e](#f)"), ("docs/b.md", "")], &[]),
     ("machine-paths", &[("docs/a.md", "in /home/me/x")], &["docs/a.md:1"]),
     ("machine-paths", &[("docs/a.md", "docs/work/x ${HOME}/root/x")], &[]),
     ("unfinished", &[("src/a.rs", "\n// TODO: later")], &["src/a.rs:2"]),

@@ -1,4 +1,4 @@
-//! Rules about any text: addresses, machine paths, unfinished marks, card numbers, the lock file.
+//! Rules about any text: addresses, links, machine paths, unfinished marks, cards, the lock file.
 
 use crate::report::Report;
 use crate::source::{Source, Tree};
@@ -41,6 +41,35 @@ pub(crate) fn machine_paths(tree: &Tree, report: &mut Report) {
             }
         }
     }
+}
+
+/// A link of a document leads to a file or folder of the tree.
+pub(crate) fn links(tree: &Tree, report: &mut Report) {
+    for (source, at, line) in lines(tree).filter(|(s, ..)| s.path.ends_with(".md")) {
+        let targets = line.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+        for target in targets.filter(|t| !t.is_empty() && !t.contains("://")) {
+            let path = resolve(&source.path, target);
+            let there = |s: &Source| s.path == path || s.path.starts_with(&format!("{path}/"));
+            if !tree.sources.iter().any(there) {
+                let remedy = "correct the link, or write what it should lead to";
+                report.add(source, at, format!("a link to nowhere: {target}"), remedy);
+            }
+        }
+    }
+}
+
+/// `target` as seen from the document at `from`, relative to the top level.
+fn resolve(from: &str, target: &str) -> String {
+    let mut parts: Vec<&str> = from.split('/').collect();
+    parts.pop();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            name => parts.push(name),
+        }
+    }
+    parts.join("/")
 }
 
 /// Nothing is left marked as unfinished.

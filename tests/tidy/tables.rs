@@ -39,6 +39,7 @@ const fn room(
 
 /// The import table (design: floors). Words import nothing of ours.
 pub(crate) const ROOMS: &[Room] = &[
+    room("hex", Floor::Words, &[], "thiserror"),
     room("limits", Floor::Words, &[], ""),
     room("money", Floor::Words, &[], "rust_decimal serde thiserror"),
     room("sensitive", Floor::Words, &[], "subtle thiserror zeroize"),
