@@ -85,8 +85,12 @@ fn check_std(source: &Source, room: &Room, path: &Named, report: &mut Report) {
 }
 
 fn check_words(source: &Source, room: &Room, report: &mut Report) {
-    for (_, token) in source.shipped() {
-        if let Some((word, remedy)) = IMPURE_WORDS.iter().find(|(word, _)| token.is_word(word)) {
+    for (at, token) in source.shipped() {
+        let written = |word: &str| match word.strip_suffix('!') {
+            Some(name) => source.spells(at, &[name, "!"]),
+            None => token.is_word(word),
+        };
+        if let Some((word, remedy)) = IMPURE_WORDS.iter().find(|(word, _)| written(word)) {
             let what = format!("`{}` is pure and writes `{word}`", room.name);
             report.add(source, token.line, what, remedy);
         }

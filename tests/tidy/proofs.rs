@@ -53,7 +53,10 @@ const IMPORTS: &[Proof] = &[
         &[
             CARGO,
             ("src/switch/a.rs", "#[cfg(test)]\nmod t { use std::fs; use tokio::net; }"),
-            ("src/switch/b.rs", "// async\nuse std::{time::Duration, collections::BTreeMap};"),
+            (
+                "src/switch/b.rs",
+                "// async\nfn print() {}\nuse std::{time::Duration, collections::BTreeMap};",
+            ),
             ("src/config/c.rs", "use std::net::SocketAddr; use crate::time::Instant;"),
             ("src/link/d.rs", "use tokio::net; use std::collections::HashMap;"),
         ],

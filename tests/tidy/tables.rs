@@ -86,17 +86,17 @@ pub(crate) const IMPURE: &[(&str, &str)] = &[
     ("std::time::UNIX_EPOCH", "use crate::time::Wall as fed by the shell"),
 ];
 
-/// Words that a pure room may not write, with the way out.
+/// Words, and macros (`!`), that a pure room may not write, with the way out.
 pub(crate) const IMPURE_WORDS: &[(&str, &str)] = &[
     ("HashMap", "its order differs from run to run: use BTreeMap, a sorted Vec or slab"),
     ("HashSet", "its order differs from run to run: use BTreeSet or a sorted Vec"),
     ("async", "pure rooms are called, they never wait"),
     ("await", "pure rooms are called, they never wait"),
-    ("eprint", "return a value; cli prints"),
-    ("eprintln", "return a value; cli prints"),
-    ("print", "return a value; cli prints"),
-    ("println", "return a value; cli prints"),
-    ("thread_local", "state belongs to its one owner"),
+    ("eprint!", "return a value; cli prints"),
+    ("eprintln!", "return a value; cli prints"),
+    ("print!", "return a value; cli prints"),
+    ("println!", "return a value; cli prints"),
+    ("thread_local!", "state belongs to its one owner"),
 ];
 
 /// Where simulators may use every room of the switch; elsewhere words and wire only.
