@@ -1,0 +1,24 @@
+//! The journal as files of one folder. `docs/journal-format.md` has the byte map.
+//!
+//! Bottom up: [`backend`] (the disk), [`keys`] and [`seal`] (encryption), [`entry`] (a batch),
+//! [`segment`] (a file of batches), [`batch`] and [`writer`] (writing), [`shelf`] (files made
+//! ahead), [`map`] and [`reader`] (finding), [`verdicts`], [`scan`] and [`recovery`] (starting),
+//! [`checkpoint`]. [`sim_disk`] is a disk that breaks on demand.
+
+pub mod backend;
+pub mod batch;
+pub mod checkpoint;
+pub mod entry;
+pub mod error;
+pub mod keys;
+pub mod map;
+pub mod options;
+pub mod reader;
+pub mod recovery;
+pub mod scan;
+pub mod seal;
+pub mod segment;
+pub mod shelf;
+pub mod sim_disk;
+pub mod verdicts;
+pub mod writer;

@@ -1,0 +1,134 @@
+//! Reading records back by number, beside the writer.
+//!
+//! Contract: sees durable records only, each opened and verified like at recovery. One read of at
+//! most 64 KiB and one decryption per look-up where the anchors are known; the first look-up in a
+//! segment older than the checkpoint walks it once. One reader per thread.
+
+use super::backend::{Backend, FileName};
+use super::entry::{BATCH_HEADER_LEN, BatchHeader, Records};
+use super::error::{AtFile, JournalError};
+use super::keys::DataKey;
+use super::map::{ANCHOR_EVERY_BYTES, Anchor, SegmentMap};
+use super::seal::Cipher;
+use super::segment::SegmentHeader;
+use std::sync::Arc;
+
+/// Looks records up.
+pub struct Reader {
+    backend: Arc<dyn Backend>,
+    key: DataKey,
+    map: Arc<SegmentMap>,
+    /// The cipher of the segment looked into last, by its stamp.
+    cipher: Option<(u64, Cipher)>,
+    buffer: Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// A reader of the journal whose segments `map` knows.
+    pub fn new(backend: Arc<dyn Backend>, key: DataKey, map: Arc<SegmentMap>) -> Self {
+        Self { backend, key, map, cipher: None, buffer: Vec::new(), body: Vec::new() }
+    }
+
+    /// Record `no`, or `None` if it is not durable yet or its segment was retired.
+    ///
+    /// # Errors
+    /// `Damaged` where the bytes on disk are not what was written; what the disk says.
+    pub fn read(&mut self, no: u64) -> Result<Option<&[u8]>, JournalError> {
+        if no == 0 || no > self.map.durable() {
+            return Ok(None);
+        }
+        let Some((segment, end, anchor)) = self.map.find(no) else { return Ok(None) };
+        let (header, anchor) = match self.batch_of(&segment, end, anchor, no) {
+            Err(JournalError::Io { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                return Ok(None);
+            }
+            other => other?,
+        };
+        self.open(&segment, &header, anchor)?;
+        let index = usize::try_from(no - header.first).unwrap_or(usize::MAX);
+        match Records::new(&self.body).nth(index) {
+            Some(record) => Ok(Some(record)),
+            None => Err(damaged(&segment, anchor.offset, "the records in it do not add up")),
+        }
+    }
+
+    /// Walks headers from `anchor` to the batch with record `no`.
+    fn batch_of(
+        &mut self,
+        segment: &SegmentHeader,
+        end: u64,
+        mut anchor: Anchor,
+        no: u64,
+    ) -> Result<(BatchHeader, Anchor), JournalError> {
+        // What stands in the buffer: the bytes of the file from here on.
+        let mut loaded = u64::MAX;
+        while anchor.offset < end {
+            let covered = |loaded: u64, buffer: &Vec<u8>| {
+                loaded <= anchor.offset
+                    && anchor.offset + BATCH_HEADER_LEN as u64 <= loaded + buffer.len() as u64
+            };
+            if !covered(loaded, &self.buffer) {
+                self.load(segment, anchor.offset)?;
+                loaded = anchor.offset;
+                self.map.note(segment.id, anchor);
+            }
+            let at = usize::try_from(anchor.offset - loaded).unwrap_or(usize::MAX);
+            let header = self.buffer.get(at..).and_then(BatchHeader::parse);
+            let Some(header) = header.filter(|h| h.stamp == segment.stamp()) else {
+                return Err(damaged(segment, anchor.offset, "no batch header where one was"));
+            };
+            if header.first <= no && no < header.next() {
+                return Ok((header, anchor));
+            }
+            anchor = Anchor {
+                first: header.next(),
+                offset: anchor.offset + header.total_len() as u64,
+                before: header.tag,
+            };
+        }
+        Err(damaged(segment, anchor.offset, "the record is in no batch of its segment"))
+    }
+
+    fn load(&mut self, segment: &SegmentHeader, at: u64) -> Result<(), JournalError> {
+        let file = FileName::Segment(segment.id);
+        let most = segment.file_len.saturating_sub(at).min(ANCHOR_EVERY_BYTES);
+        self.buffer.resize(usize::try_from(most).unwrap_or(0), 0);
+        let got = self.backend.read_at(file, at, &mut self.buffer).at("read", file)?;
+        self.buffer.truncate(got);
+        Ok(())
+    }
+
+    /// Reads and opens the body of a batch.
+    fn open(
+        &mut self,
+        segment: &SegmentHeader,
+        header: &BatchHeader,
+        anchor: Anchor,
+    ) -> Result<(), JournalError> {
+        let file = FileName::Segment(segment.id);
+        self.body.resize(header.body_len as usize, 0);
+        let at = anchor.offset + BATCH_HEADER_LEN as u64;
+        let got = self.backend.read_at(file, at, &mut self.body).at("read", file)?;
+        if self.cipher.as_ref().is_none_or(|(stamp, _)| *stamp != segment.stamp()) {
+            self.cipher = Some((segment.stamp(), self.key.file_cipher(&segment.salt)));
+        }
+        let opened = self.cipher.as_ref().is_some_and(|(_, cipher)| {
+            got == self.body.len()
+                && header.open(segment.id, cipher, &anchor.before, &mut self.body)
+        });
+        if opened { Ok(()) } else { Err(damaged(segment, anchor.offset, "the seal does not open")) }
+    }
+}
+
+fn damaged(segment: &SegmentHeader, offset: u64, cause: &'static str) -> JournalError {
+    JournalError::Damaged { file: FileName::Segment(segment.id).to_string(), offset, cause }
+}
