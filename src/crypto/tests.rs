@@ -7,6 +7,7 @@ use super::sign_in::{Part, SignInError, read_keys};
 use super::*;
 use crate::hex;
 use crate::sensitive::{Pan, PinBlock};
+use proptest::prelude::*;
 use serde_json::Value;
 
 const K: &str = "0123456789ABCDEFFEDCBA9876543210";
@@ -364,4 +365,59 @@ fn whatever_holds_a_key_wipes_it() {
     wipes::<aes::Aes192>();
     wipes::<aes::Aes256>();
     wipes::<sm4::Sm4>();
+}
+
+proptest! {
+    #[test]
+    fn hostile_pin_blocks_and_key_blocks_never_panic(
+        block in prop::collection::vec(any::<u8>(), 1..17),
+        keys in prop::collection::vec(any::<u8>(), 0..100),
+        pan in "[0-9]{8,19}",
+        sm4 in any::<bool>(),
+    ) {
+        let pan = Pan::new(pan.as_bytes()).unwrap();
+        let block = PinBlock::new(&block).unwrap();
+        let family = if sm4 { CipherFamily::Sm4 } else { CipherFamily::Des };
+        prop_assert!(read_keys(&key(K), family, &keys).is_err());
+        let _ = pin::decipher_iso4(&key(K), &block, &pan);
+        if let Ok(clear) = ClearPinBlock::decipher(&key(K), &block) {
+            for format in [PinFormat::Iso0, PinFormat::Iso1, PinFormat::Iso3, PinFormat::Iso4] {
+                let _ = clear.decode(format, &pan);
+            }
+        }
+    }
+
+    #[test]
+    fn every_pin_comes_back_in_every_format(
+        digits in "[0-9]{4,12}",
+        pan in "[0-9]{13,19}",
+        random in any::<[u8; 8]>(),
+    ) {
+        let (pin, pan) = (Pin::new(digits.as_bytes()).unwrap(), Pan::new(pan.as_bytes()).unwrap());
+        for format in [PinFormat::Iso0, PinFormat::Iso1, PinFormat::Iso3] {
+            let clear = ClearPinBlock::encode(format, &pin, &pan, random).unwrap();
+            let sealed = clear.encipher(&key(K)).unwrap();
+            let opened = ClearPinBlock::decipher(&key(K), &sealed).unwrap();
+            prop_assert!(opened.decode(format, &pan) == Ok(pin.clone()));
+        }
+        let sealed = pin::encipher_iso4(&key(K), &pin, &pan, random).unwrap();
+        prop_assert!(pin::decipher_iso4(&key(K), &sealed, &pan) == Ok(pin));
+    }
+
+    #[test]
+    fn one_changed_bit_is_noticed(
+        data in prop::collection::vec(any::<u8>(), 1..300),
+        at in any::<prop::sample::Index>(),
+        bit in 0u32..8,
+    ) {
+        let mut changed = data.clone();
+        changed[at.index(data.len())] ^= 1 << bit;
+        use MacAlgorithm::{AesCbcMac, AesCmac, EcbFold, Sm4CbcMac, Sm4Cmac, Sm4EcbFold, X99, X919};
+        for algorithm in [X99, X919, EcbFold, AesCmac, AesCbcMac, Sm4Cmac, Sm4CbcMac, Sm4EcbFold] {
+            let key = MacKey::from_hex(&algorithm.statement(), TAK).unwrap();
+            let mac = key.mac(&data);
+            prop_assert_eq!(key.verify(&data, mac.as_bytes()), Ok(()));
+            prop_assert_eq!(key.verify(&changed, mac.as_bytes()), Err(MacError::Mismatch));
+        }
+    }
 }

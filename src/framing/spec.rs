@@ -6,6 +6,7 @@
 //! names the key it refuses. Byte strings are written in hexadecimal.
 
 use super::coding::Coding;
+use super::split::find;
 use super::{Framing, TPDU_BYTES, presets};
 use crate::{hex, limits};
 use serde::de::value::MapAccessDeserializer;
@@ -219,6 +220,10 @@ impl Framing {
             if self.counts_itself || self.counts_header || self.adjust != 0 {
                 let why = "0, so `counts_itself`, `counts_header` and `adjust` say nothing";
                 return refuse("length_bytes", why);
+            }
+            let end = [&*self.trailer, &*self.terminator].concat();
+            if find(&end, &self.terminator) != Some(self.trailer.len()) {
+                return refuse("trailer", "it holds the beginning of the terminator: ends early");
             }
         }
         let bare = self.length_bytes > 0 && self.terminator.is_empty() && !self.lrc;
