@@ -124,6 +124,10 @@ def pin_blocks():
             put(kind="pin", format=0, pan=pan, pin=pin, block=block)
             block = psec.pinblock.encode_pinblock_iso_3(pin, pan)
             put(kind="pin", format=3, pan=pan, pin=pin, block=block)
+    # Format 4 has a rule for card numbers under 12 digits and counts those over it.
+    for pan in ("12345678", "12345678901", "4222222222222", "4111111111111111",
+                "378282246310005", "6205500000000000004"):
+        for pin in ("1234", "123456789012"):
             block = psec.pinblock.encipher_pinblock_iso_4(key, pin, pan)
             put(kind="pin", format=4, pan=pan, pin=pin, block=block, key=key)
 

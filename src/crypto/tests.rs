@@ -36,6 +36,10 @@ fn sealed(family: CipherFamily, with: &str, clear: &[u8]) -> Vec<u8> {
     bytes
 }
 
+fn sealed_block(clear: &str) -> PinBlock {
+    PinBlock::new(&sealed(CipherFamily::Des, K, &hex::parse(clear).unwrap())).unwrap()
+}
+
 #[test]
 fn the_published_macs_come_out() {
     let des = &K[..16];
@@ -232,6 +236,16 @@ fn dukpt_gives_the_published_keys_and_pin_blocks() {
         let under = dukpt::variant(&transaction, dukpt::Use::Pin).unwrap();
         assert_eq!(hex::upper(clear.encipher(&under).unwrap().expose()), block, "{serial}");
     }
+    let transaction = dukpt::transaction_key(&key(K), &ksn("FFFF9876543210EFF800")).unwrap();
+    let uses = [
+        (dukpt::Use::Pin, "F9CDFEBF4F5B1D61B3EC12454527E189"),
+        (dukpt::Use::MacRequest, "F9CDFEBF4F5BE29EB3EC124545271E76"),
+        (dukpt::Use::MacResponse, "F9CDFEBFB05B1D9EB3EC1245BA27E176"),
+    ];
+    for (r#use, expected) in uses {
+        let key = dukpt::variant(&transaction, r#use).unwrap();
+        assert_eq!(hex::upper(key.material()), expected, "{use:?}");
+    }
     let refused = dukpt::initial_key(&key(&K[..16]), &first).map_err(|e| e.to_string());
     let expected = "DUKPT with triple DES takes a key of 16 bytes, got 8";
     assert_eq!(refused.map(|_| ()), Err(expected.to_owned()));
@@ -251,6 +265,14 @@ fn a_pin_block_of_another_card_key_or_format_is_refused() {
     assert!(opened.decode(PinFormat::Iso0, &visa) == refused);
     let iso1 = ClearPinBlock::encode(PinFormat::Iso1, &pin, &visa, [0x5A; 8]).unwrap();
     assert!(iso1.decode(PinFormat::Iso1, &other) == Ok(pin.clone()));
+    // A filler that its format does not have: 9 where ISO 3 wants A to F, 0 where ISO 0 wants F.
+    for (format, block) in
+        [(PinFormat::Iso3, "341225EEEEEEEEE7"), (PinFormat::Iso0, "041225EEEEEEEEE1")]
+    {
+        let block = sealed_block(block);
+        let opened = ClearPinBlock::decipher(&key(K), &block).unwrap();
+        assert!(opened.decode(format, &visa) == Err(PinError::NotABlock(format)));
+    }
     let short = Pan::new(b"12345678").unwrap();
     let bound = ClearPinBlock::encode(PinFormat::Iso0, &pin, &short, [0; 8]);
     assert!(bound == Err(PinError::Pan(PinFormat::Iso0)));

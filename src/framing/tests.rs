@@ -205,6 +205,30 @@ fn empty_frames_are_keep_alives_where_configured() {
 }
 
 #[test]
+fn a_bare_zero_is_a_keep_alive_even_where_lengths_count_themselves() {
+    let table = "framing = { preset = '4-ascii-inclusive', keep_alive = true }";
+    let framing = inline(table).unwrap();
+    for empty in [b"0000", b"0004"] {
+        assert_eq!(framing.split(empty), Ok(Split::KeepAlive { taken: 4 }));
+    }
+}
+
+#[test]
+fn a_length_counts_what_it_is_told_to() {
+    let cases: [(&str, &[u8]); 4] = [
+        ("{ preset = '2-byte-be-0000', counts_header = true }", b"\0\x06\0\x000800"),
+        ("{ preset = '0000-2-byte-be', counts_header = true }", b"\0\0\0\x060800"),
+        ("{ preset = '2-byte-be', counts_itself = true, adjust = 1 }", b"\0\x070800"),
+        ("{ preset = '2-byte-be', adjust = -1 }", b"\0\x030800"),
+    ];
+    for (table, frame) in cases {
+        let framing = inline(&format!("framing = {table}")).unwrap();
+        assert_eq!(framed(&framing, b"0800").as_deref(), Ok(frame), "{table}");
+        assert_eq!(bodies(&framing, &[frame]), Ok((vec![b"0800".to_vec()], vec![])), "{table}");
+    }
+}
+
+#[test]
 fn what_cannot_be_framed_leaves_nothing_behind() {
     let etx = Framing::named("etx-terminated").unwrap();
     assert_eq!(framed(&etx, b"a\x03b").map_err(|e| e.fault), Err(FrameFault::HoldsTerminator));
