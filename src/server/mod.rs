@@ -1,1 +1,5 @@
-//! The shell that runs the switch: driver, gate, clock, wiring.
+//! The shell's engine: the driver around the one switch, the gate, the journal's thread, the
+//! clock, and the wiring of it all. The only room that spawns.
+
+pub mod clock;
+pub mod gate;
