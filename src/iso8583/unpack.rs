@@ -1,0 +1,233 @@
+//! Frame → message: one pass, no allocation in the steady state.
+//!
+//! Contract: [`unpack`] checks everything the dialect says about structure, lengths and
+//! characters, and consumes the whole frame; what it accepts, `pack` gives back byte for byte. On
+//! an error the message keeps all that was decoded before. Memory is bounded by three times the
+//! frame. Deliberately absent: message rules (mandatory fields, MAC) – that is [`super::rules`].
+
+use super::coding::{self, Encoding, Page};
+use super::dialect::Dialect;
+use super::error::{self, Scene, UnpackError};
+use super::fault::{Fault, Kind, take};
+use super::inside::InnerFault;
+use super::message::{Message, Slot};
+use super::mti::Mti;
+use super::plan::Plan;
+use crate::limits::FRAME_MAX;
+
+/// Unpacks a frame (without its length header) into a message, which is cleared first.
+///
+/// # Errors
+/// [`UnpackError`] with path, offset, expected, got and perhaps a cause. The message then holds
+/// everything decoded up to there.
+pub fn unpack(dialect: &Dialect, frame: &[u8], into: &mut Message) -> Result<(), UnpackError> {
+    into.clear();
+    if frame.len() > FRAME_MAX {
+        return Err(too_big(frame));
+    }
+    into.load(frame);
+    let at = preamble(dialect, frame, into)?;
+    let (words, at) = bitmaps(dialect, frame, at, into)?;
+    let end = fields(dialect, frame, words, at, into)?;
+    if end < frame.len() {
+        let fault = Fault::new(0, Kind::Trailing { got: frame.len() - end });
+        return Err(say("end", frame, end, fault));
+    }
+    Ok(())
+}
+
+#[cold]
+fn too_big(frame: &[u8]) -> UnpackError {
+    say("header", frame, 0, Fault::new(0, Kind::TooBig { most: FRAME_MAX }))
+}
+
+#[cold]
+fn say(path: &str, frame: &[u8], start: usize, fault: Fault) -> UnpackError {
+    error::unpack_error(&Scene { path: path.to_owned(), field: None, start, frame }, fault)
+}
+
+/// Header and MTI; gives the offset of the bitmap.
+#[inline]
+fn preamble(dialect: &Dialect, frame: &[u8], into: &mut Message) -> Result<usize, UnpackError> {
+    let mut at = 0;
+    if let Some(header) = &dialect.header {
+        let is_mti = |at: usize| read_mti(dialect, frame, at).is_ok_and(|(m, _)| plausible(m));
+        at = header.measure(frame, is_mti).map_err(|f| say("header", frame, 0, f))?;
+        if at > 0 {
+            into.set_header_span(at.min(frame.len()));
+        }
+    }
+    let (mti, next) = read_mti(dialect, frame, at).map_err(|f| say("MTI", frame, at, f))?;
+    into.set_mti(mti);
+    Ok(next)
+}
+
+/// Whether four digits can be a message type: used only to find out where a header ends.
+fn plausible(mti: Mti) -> bool {
+    (1..=8).contains(&mti.class()) && mti.origin() <= 5
+}
+
+#[inline]
+fn read_mti(dialect: &Dialect, frame: &[u8], at: usize) -> Result<(Mti, usize), Fault> {
+    let size = if dialect.mti == Encoding::Bcd { 2 } else { 4 };
+    let rest = frame.get(at..).unwrap_or_default();
+    let (_, wire) = take(size, rest)?;
+    let bad = |_| Fault::new(0, Kind::Mti);
+    let mti = match (wire, Page::of(dialect.mti)) {
+        ([a, b], _) => Mti::from_bcd([*a, *b]).map_err(bad)?,
+        (wire, None) => Mti::new(wire).map_err(bad)?,
+        (wire, Some(page)) => {
+            let mut digits = [0; 4];
+            page.decode(wire, &mut digits).map_err(|_| Fault::new(0, Kind::Mti))?;
+            Mti::new(&digits).map_err(bad)?
+        }
+    };
+    match dialect.version {
+        Some(version) if version != mti.version() => Err(Fault::new(0, Kind::Mti)),
+        _ => Ok((mti, at + size)),
+    }
+}
+
+/// The bitmaps with their own bits taken out, and where the first data element begins.
+#[inline]
+fn bitmaps(
+    dialect: &Dialect,
+    frame: &[u8],
+    mut at: usize,
+    into: &mut Message,
+) -> Result<([u64; 3], usize), UnpackError> {
+    const FURTHER: u64 = 1 << 63;
+    let mut words = [0; 3];
+    let mut index = 0;
+    loop {
+        let word;
+        (word, at) = read_bitmap(dialect, frame, at)?;
+        // Only with three bitmaps does bit 65 announce one; bit 129 never does.
+        let may_announce = index == 0 || (index == 1 && dialect.bitmap.most == 3);
+        let announces = word & FURTHER != 0 && may_announce;
+        words[index] = if announces { word & !FURTHER } else { word };
+        if announces && index + 1 >= usize::from(dialect.bitmap.most) {
+            return Err(say("bitmap", frame, at, Fault::new(0, Kind::TooManyBitmaps)));
+        }
+        if !announces {
+            break;
+        }
+        index += 1;
+        if index == 2 && dialect.bitmap.third_at_65 {
+            // Read when its turn comes; bit 65 stays set as the sign for it.
+            words[1] |= FURTHER;
+            break;
+        }
+    }
+    into.set_bitmaps(index as u8 + 1);
+    Ok((words, at))
+}
+
+#[inline]
+fn read_bitmap(dialect: &Dialect, frame: &[u8], at: usize) -> Result<(u64, usize), UnpackError> {
+    let rest = frame.get(at..).unwrap_or_default();
+    let size = if dialect.bitmap.encoding == Encoding::Raw { 8 } else { 16 };
+    let read = || {
+        let (_, wire) = take(size, rest)?;
+        let mut bytes = [0; 8];
+        if size == 8 {
+            bytes.copy_from_slice(wire);
+        } else {
+            coding::hex_decode(dialect.bitmap.encoding, wire, &mut bytes)
+                .map_err(|at| Fault::new(at, Kind::Bitmap))?;
+        }
+        Ok(u64::from_be_bytes(bytes))
+    };
+    let word = read().map_err(|f| say("bitmap", frame, at, f))?;
+    Ok((word, at + size))
+}
+
+#[inline]
+fn fields(
+    dialect: &Dialect,
+    frame: &[u8],
+    mut words: [u64; 3],
+    mut at: usize,
+    into: &mut Message,
+) -> Result<usize, UnpackError> {
+    for index in 0..3 {
+        while words[index] != 0 {
+            let leading = words[index].leading_zeros();
+            words[index] &= !(1 << 63 >> leading);
+            let de = (index * 64) as u8 + leading as u8 + 1;
+            if de == 65 && dialect.bitmap.most == 3 {
+                (words[2], at) = read_bitmap(dialect, frame, at)?;
+                continue;
+            }
+            let plan = &dialect.plans[usize::from(de)];
+            let slot = one(plan, frame, at, into)
+                .map_err(|fault| field_error(dialect, frame, de, at, fault))?;
+            into.note(de, slot);
+            if plan.composite {
+                inside(dialect, frame, de, into)?;
+            }
+            at += usize::from(slot.raw_len);
+        }
+    }
+    Ok(at)
+}
+
+/// Reads one field: where its value lies in the message now.
+#[inline]
+fn one(plan: &Plan, frame: &[u8], at: usize, into: &mut Message) -> Result<Slot, Fault> {
+    if !plan.known {
+        return Err(Fault::new(0, Kind::Unknown));
+    }
+    let rest = frame.get(at..).unwrap_or_default();
+    let extent = plan.measure(rest)?;
+    let body = rest.get(extent.prefix..).unwrap_or_default();
+    let (_, content) = take(extent.bytes, body).map_err(|f| f.moved(extent.prefix))?;
+    let (raw_at, raw_len) = (at as u16, (extent.prefix + extent.bytes) as u16);
+    if plan.is_verbatim() {
+        // The message keeps a copy of the frame, and this value is part of it.
+        plan.check(content).map_err(|f| f.moved(extent.prefix))?;
+        let start = (at + extent.prefix) as u16;
+        return Ok(Slot { at: start, len: extent.bytes as u16, raw_at, raw_len });
+    }
+    let room = plan.room(extent.bytes);
+    let (start, room) =
+        into.room(room).ok_or_else(|| Fault::new(0, Kind::TooBig { most: FRAME_MAX }))?;
+    let read = plan.read(content, extent.chars, room);
+    let (skip, len) = read.map_err(|f| f.moved(extent.prefix))?;
+    into.keep(skip + len);
+    Ok(Slot { at: (start + skip) as u16, len: len as u16, raw_at, raw_len })
+}
+
+#[cold]
+fn field_error(dialect: &Dialect, frame: &[u8], de: u8, at: usize, fault: Fault) -> UnpackError {
+    let scene = Scene { path: de.to_string(), field: dialect.field(de), start: at, frame };
+    error::unpack_error(&scene, fault)
+}
+
+/// Checks the inner structure of a composite just read.
+fn inside(dialect: &Dialect, frame: &[u8], de: u8, into: &Message) -> Result<(), UnpackError> {
+    let Some(inside) = dialect.field(de).and_then(|f| f.inside()) else { return Ok(()) };
+    let Some(value) = into.get(de) else { return Ok(()) };
+    inside.check(value, 0).map_err(|inner| inner_error(dialect, frame, de, into, &inner))
+}
+
+#[cold]
+fn inner_error(
+    dialect: &Dialect,
+    frame: &[u8],
+    de: u8,
+    into: &Message,
+    inner: &InnerFault,
+) -> UnpackError {
+    let plan = dialect.plans[usize::from(de)];
+    let span = into.raw_span(de).unwrap_or_default();
+    let prefix = usize::from(plan.prefix.bytes);
+    // Offsets in a packed or hex-coded composite count in wire bytes.
+    let per = plan.wire_bytes(2 * inner.fault.at) / 2;
+    let at = if plan.is_verbatim() { inner.fault.at } else { per };
+    let field = error::part_at(dialect, de, &inner.path);
+    let path = if inner.path.is_empty() { de.to_string() } else { format!("{de}.{}", inner.path) };
+    let start = span.start + prefix + at;
+    let fault = Fault { at: 0, kind: inner.fault.kind };
+    error::unpack_error(&Scene { path, field, start, frame }, fault)
+}
