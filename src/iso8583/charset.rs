@@ -2,7 +2,8 @@
 //!
 //! Contract: a [`Class`] is the letter part of the field notation (`n`, `ans`, `z`, `b` …). Checks
 //! run on the normal form, eight bytes at a time where the class allows it. `an` and its kin
-//! accept the space, because everybody pads with it. Deliberately absent: lengths ([`super::plan`]).
+//! accept the space, because everybody pads with it. Deliberately absent: lengths
+//! ([`super::plan`]).
 
 /// The character class of a field, as the field notation spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
