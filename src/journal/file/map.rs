@@ -52,14 +52,15 @@ impl SegmentMap {
         segments.push(Mapped { header, end: u64::MAX, anchors: vec![start] });
     }
 
-    /// Notes that a batch stands at `anchor` of segment `id`; keeps it if far from the last one.
-    pub fn note(&self, id: u64, anchor: Anchor) {
+    /// Notes that a batch stands at `anchor` of segment `id`; keeps it if far from the last one,
+    /// or if it `must` be (what lies between cannot be walked).
+    pub fn note(&self, id: u64, anchor: Anchor, must: bool) {
         let mut segments = self.write();
         let Some(segment) = segments.iter_mut().rev().find(|s| s.header.id == id) else {
             return;
         };
         let last = segment.anchors.last().map_or(0, |last| last.offset);
-        if anchor.offset >= last.saturating_add(ANCHOR_EVERY_BYTES) {
+        if must || anchor.offset >= last.saturating_add(ANCHOR_EVERY_BYTES) {
             segment.anchors.push(anchor);
         }
     }
@@ -77,6 +78,11 @@ impl SegmentMap {
         let segment = segments.get(at)?;
         let anchor = segment.anchors.partition_point(|a| a.first <= no).checked_sub(1)?;
         Some((segment.header, segment.end, *segment.anchors.get(anchor)?))
+    }
+
+    /// Whether segment `id` is still there.
+    pub fn holds(&self, id: u64) -> bool {
+        self.read().iter().any(|segment| segment.header.id == id)
     }
 
     /// A copy of what is known of every segment, oldest first.

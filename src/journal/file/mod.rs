@@ -2,7 +2,7 @@
 //!
 //! Bottom up: [`backend`] (the disk), [`keys`] and [`seal`] (encryption), [`entry`] (a batch),
 //! [`segment`] (a file of batches), [`batch`] and [`writer`] (writing), [`shelf`] (files made
-//! ahead), [`map`] and [`reader`] (finding), [`verdicts`], [`scan`] and [`recovery`] (starting),
+//! ahead), [`map`] and [`reader`] (finding), [`verdicts`], [`scan`], `walk` and [`recovery`] (starting),
 //! [`checkpoint`]. [`sim_disk`] is a disk that breaks on demand.
 
 pub mod backend;
@@ -21,4 +21,5 @@ pub mod segment;
 pub mod shelf;
 pub mod sim_disk;
 pub mod verdicts;
+mod walk;
 pub mod writer;

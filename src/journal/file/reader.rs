@@ -45,15 +45,14 @@ impl Reader {
             return Ok(None);
         }
         let Some((segment, end, anchor)) = self.map.find(no) else { return Ok(None) };
-        let (header, anchor) = match self.batch_of(&segment, end, anchor, no) {
-            Err(JournalError::Io { source, .. })
-                if source.kind() == std::io::ErrorKind::NotFound =>
-            {
-                return Ok(None);
-            }
+        let found = self.batch_of(&segment, end, anchor, no).and_then(|(header, anchor)| {
+            self.open(&segment, &header, anchor).map(|()| (header, anchor))
+        });
+        let (header, anchor) = match found {
+            // Retired while we looked: the file is gone or somebody else's by now.
+            Err(_) if !self.map.holds(segment.id) => return Ok(None),
             other => other?,
         };
-        self.open(&segment, &header, anchor)?;
         let index = usize::try_from(no - header.first).unwrap_or(usize::MAX);
         match Records::new(&self.body).nth(index) {
             Some(record) => Ok(Some(record)),
@@ -79,7 +78,7 @@ impl Reader {
             if !covered(loaded, &self.buffer) {
                 self.load(segment, anchor.offset)?;
                 loaded = anchor.offset;
-                self.map.note(segment.id, anchor);
+                self.map.note(segment.id, anchor, false);
             }
             let at = usize::try_from(anchor.offset - loaded).unwrap_or(usize::MAX);
             let header = self.buffer.get(at..).and_then(BatchHeader::parse);

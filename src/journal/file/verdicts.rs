@@ -114,7 +114,7 @@ pub static SEGMENT_ROWS: &[Row] = &[
     // Two segments were swapped, or one was copied over another.
     row("S7", "YYYYYN---", Verdict::Damage, "it is another segment under this name"),
     // A copy that stopped half-way, or a truncation by hand.
-    row("S8", "YYYYYYN--", Verdict::Damage, "the file is shorter than its header says"),
+    row("S8", "YYYYYYN--", Verdict::Damage, "the file is not as long as its header says"),
     // A segment between the two is missing, or one was replaced by an older copy.
     row("S9", "YYYYYYYN-", Verdict::Damage, "it does not continue the segment before it"),
     // The chain holds but the numbers do not: after an accepted loss without a checkpoint.

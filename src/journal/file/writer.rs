@@ -246,7 +246,7 @@ impl Writer {
         let current = &mut self.current;
         if current.anchored + ANCHOR_EVERY_BYTES <= offset {
             current.anchored = offset;
-            self.map.note(current.id, Anchor { first, offset, before: current.tag });
+            self.map.note(current.id, Anchor { first, offset, before: current.tag }, false);
         }
         current.end += len;
         current.sequence += 1;

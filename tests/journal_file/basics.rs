@@ -1,75 +1,12 @@
-//! The journal as its users see it: append, sync, crash, recover, read back. Damage is
-//! `journal_damage.rs`, failing disks `journal_faults.rs`.
-#![cfg(feature = "io")]
+//! What the journal promises while nothing is damaged: durability, reading back, checkpoints, a
+//! full disk, restarts.
 
+use crate::world::{NOW, Tested, append, append_as, entropy, key, record, replay, start};
+use pointsman::journal::file::backend::FileName;
 use pointsman::journal::{
-    Backend, Batch, Class, DataKey, Entropy, JournalError, Options, Reader, Recovered, Replayed,
-    SimDisk, Writer, newest_checkpoint, prune_checkpoints, recover, write_checkpoint,
+    Class, JournalError, Reader, SimDisk, newest_checkpoint, prune_checkpoints, write_checkpoint,
 };
-use pointsman::time::Wall;
-use std::error::Error;
 use std::sync::Arc;
-
-type Tested = Result<(), Box<dyn Error>>;
-const NOW: Wall = Wall::from_millis(1_790_000_000_000);
-
-fn options() -> Options {
-    Options { segment_bytes: 16 << 10, ..Options::default() }
-}
-
-fn key() -> DataKey {
-    DataKey::new([7; 32])
-}
-
-/// Counts up: unpredictable enough to be unique, and the same in every run.
-fn entropy(seed: u64) -> Entropy {
-    let mut counter = seed << 32;
-    Box::new(move |into| {
-        counter += 1;
-        into.fill(0);
-        into[..8].copy_from_slice(&counter.to_le_bytes());
-        Ok(())
-    })
-}
-
-fn record(no: u64) -> Vec<u8> {
-    format!("record {no} {}", "x".repeat((no % 50) as usize)).into_bytes()
-}
-
-/// Recovers and checks that every record replayed is the one written; how many.
-fn replay(disk: &SimDisk) -> Result<Recovered, Box<dyn Error>> {
-    let mut expected = None;
-    let recovered = recover(disk, &key(), &options(), &mut |replayed| {
-        match replayed {
-            Replayed::Checkpoint { upto, state } => {
-                assert_eq!(state, format!("state {upto}").as_bytes());
-                expected = Some(upto + 1);
-            }
-            Replayed::Record { no, bytes } => {
-                assert_eq!(no, expected.unwrap_or(1));
-                assert_eq!(bytes, record(no));
-                expected = Some(no + 1);
-            }
-            Replayed::Lost { .. } => return Err("nothing may be lost".to_owned()),
-        }
-        Ok(())
-    })?;
-    Ok(recovered)
-}
-
-fn start(disk: &SimDisk, seed: u64) -> Result<Writer, Box<dyn Error>> {
-    let recovered = replay(disk)?;
-    let backend: Arc<dyn Backend> = Arc::new(disk.clone());
-    Ok(Writer::start(backend, key(), options(), &recovered, entropy(seed), NOW)?)
-}
-
-fn append(writer: &mut Writer, records: u64) -> Result<u64, JournalError> {
-    let mut batch = Batch::new(writer.next());
-    for _ in 0..records {
-        batch.push(&record(batch.next()));
-    }
-    writer.append(&mut batch, Class::Ordinary, NOW)
-}
 
 #[test]
 fn what_was_synced_survives_a_power_cut_and_what_was_not_is_cut_off() -> Tested {
@@ -104,12 +41,12 @@ fn records_are_read_back_by_number_beside_the_writer() -> Tested {
     assert_eq!(reader.read(newest)?, None, "not durable yet");
     let durable = writer.sync()?;
     for no in 1..=durable {
-        assert_eq!(reader.read(no)?, Some(&record(no)[..]), "record {no}");
+        assert_eq!(reader.read(no)?, Some(record(no)), "record {no}");
     }
     assert_eq!(reader.read(durable + 1)?, None);
     let recovered = replay(&disk)?;
     let mut reader = Reader::new(Arc::new(disk), key(), recovered.map);
-    assert_eq!(reader.read(777)?, Some(&record(777)[..]));
+    assert_eq!(reader.read(777)?, Some(record(777)));
     Ok(())
 }
 
@@ -136,7 +73,7 @@ fn a_restart_starts_from_the_newest_checkpoint_and_an_older_one_if_that_is_damag
     let recovered = replay(&disk)?;
     assert_eq!((recovered.checkpoint, recovered.next), (Some(1_000), next));
     assert_eq!(recovered.records, next - 1_001);
-    let file = pointsman::journal::file::backend::FileName::Checkpoint(1_000);
+    let file = FileName::Checkpoint(1_000);
     assert!(disk.flip(file, 90, 3));
     let recovered = replay(&disk)?;
     assert_eq!((recovered.checkpoint, recovered.next), (Some(500), next));
@@ -159,11 +96,7 @@ fn a_full_disk_refuses_what_is_new_and_takes_what_must_end_and_gets_well() -> Te
     };
     assert!(matches!(refused, JournalError::DiskFull), "{refused}");
     for _ in 0..5 {
-        let mut batch = Batch::new(writer.next());
-        for _ in 0..20 {
-            batch.push(&record(batch.next()));
-        }
-        writer.append(&mut batch, Class::Essential, NOW)?;
+        append_as(&mut writer, 20, Class::Essential)?;
     }
     assert!(matches!(append(&mut writer, 1), Err(JournalError::DiskFull)), "kept for outcomes");
     writer.sync()?;
