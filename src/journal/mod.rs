@@ -19,12 +19,12 @@
 //! | after | process crash (kill -9) | OS crash | power cut |
 //! |---|---|---|---|
 //! | `Batch::push` | lost | lost | lost |
-//! | `Writer::append` | kept | may be lost, from some record on | may be lost, from some record on |
+//! | `Writer::append` | kept | lost from some record on | lost from some record on |
 //! | `Writer::sync` | kept | kept | kept, if the disk honours flushes |
 //! | `write_checkpoint` | kept | kept | kept, if the disk honours flushes |
 //!
-//! "From some record on": what survives is always the records 1..n for some n at or above the
-//! last sync, never one with a hole in it.
+//! "Lost from some record on": what survives is always the records 1 to n, for some n at or above
+//! the last sync; there is never a hole.
 //!
 //! Deliberately absent: threads (`server` has them), clocks, randomness of its own (the caller
 //! gives it), memory maps, any knowledge of `switch`.

@@ -2,8 +2,8 @@
 //!
 //! Bottom up: [`backend`] (the disk), [`keys`] and [`seal`] (encryption), [`entry`] (a batch),
 //! [`segment`] (a file of batches), [`batch`] and [`writer`] (writing), [`shelf`] (files made
-//! ahead), [`map`] and [`reader`] (finding), [`verdicts`], [`scan`], `walk` and [`recovery`] (starting),
-//! [`checkpoint`]. [`sim_disk`] is a disk that breaks on demand.
+//! ahead), [`map`] and [`reader`] (finding), [`verdicts`], [`scan`], `walk` and [`recovery`]
+//! (starting), [`checkpoint`]. [`sim_disk`] is a disk that breaks on demand.
 
 pub mod backend;
 pub mod batch;

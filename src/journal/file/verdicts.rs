@@ -59,8 +59,8 @@ pub static PLACE_ROWS: &[Row] = &[
     // repaired the CRC, or a batch was moved here from another journal.
     row("P2", "-NYYYN-", Verdict::Damage, "the seal does not open: altered, or not from here"),
     // Its body rotted or was cut, and a later mark says that it had been durable.
-    row("P3", "YNYYN-N", Verdict::Damage, "the records' checksum is wrong in the last durable batch"),
-    row("P4", "YNYYN-Y", Verdict::Damage, "the records' checksum is wrong, intact batches follow"),
+    row("P3", "YNYYN-N", Verdict::Damage, "the checksum of the last durable batch is wrong"),
+    row("P4", "YNYYN-Y", Verdict::Damage, "a batch's checksum is wrong, intact batches follow"),
     // A whole batch, but not the one that belongs here. No crash moves batches, so it does not
     // matter whether a mark covers it.
     row("P5", "-NYN---", Verdict::Damage, "an intact batch that does not belong here"),
@@ -70,11 +70,11 @@ pub static PLACE_ROWS: &[Row] = &[
     // Zeros where something durable was: the disk forgot a write it had confirmed, or the file
     // was replaced by an older copy, or its end was overwritten.
     row("P8", "YYN---N", Verdict::Damage, "nothing where durable records were"),
-    row("P9", "YYN---Y", Verdict::Damage, "nothing where durable records were, intact batches follow"),
+    row("P9", "YYN---Y", Verdict::Damage, "nothing where durable records were, batches follow"),
     // The crash came while the body was being written; nobody was told it is durable.
     row("P10", "NNYYN--", Verdict::Torn, "a batch was being written when the machine stopped"),
     // The same, but not even the header arrived whole.
-    row("P11", "NNN----", Verdict::Torn, "a batch header was being written when the machine stopped"),
+    row("P11", "NNN----", Verdict::Torn, "a header was being written when the machine stopped"),
     // Two writes were under way and the disk finished the later one first.
     row("P12", "NYN---Y", Verdict::Torn, "a write is missing, a later unconfirmed one is there"),
     // Nothing was written any more.
