@@ -22,7 +22,7 @@ pub struct Gate {
     durable: RecordNo,
     doors: BTreeMap<SessionId, Leaf>,
     /// Sessions to be woken at the end of the turn.
-    touched: Vec<Arc<Outbound>>,
+    touched: Vec<SessionId>,
     unsent: VecDeque<(SendId, Unsent)>,
     /// No frame is held whose `not_after` is earlier than this.
     soonest: Option<Instant>,
@@ -116,11 +116,12 @@ impl Gate {
 
     /// Wakes each session that got something this turn, once.
     pub fn flush(&mut self) {
-        for outbound in self.touched.drain(..) {
-            outbound.wake();
+        for session in self.touched.drain(..) {
+            if let Some(leaf) = self.doors.get_mut(&session) {
+                leaf.touched = false;
+                leaf.outbound.wake();
+            }
         }
-        // Few doors, and only those that were used are marked.
-        self.doors.values_mut().for_each(|leaf| leaf.touched = false);
     }
 
     /// The next frame that stayed behind and why; each exactly once.
@@ -131,6 +132,26 @@ impl Gate {
     /// When to call [`Gate::expire`] next. May be early, never late.
     pub fn deadline(&self) -> Option<Instant> {
         self.soonest
+    }
+
+    /// Up to where the journal is durable, as far as the gate was told.
+    pub fn mark(&self) -> RecordNo {
+        self.durable
+    }
+
+    /// Whether it was told that the journal failed.
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// How many frames stayed behind and have not been asked for yet.
+    pub fn unsent_waiting(&self) -> usize {
+        self.unsent.len()
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
     }
 
     /// Frames held.
@@ -160,7 +181,8 @@ impl Gate {
             self.unsent.push_back((send.id, Unsent::TooLate));
             return;
         }
-        let Some(leaf) = self.doors.get_mut(&send.session) else {
+        let session = send.session;
+        let Some(leaf) = self.doors.get_mut(&session) else {
             self.unsent.push_back((send.id, Unsent::NoSession));
             return;
         };
@@ -168,7 +190,7 @@ impl Gate {
             Ok(()) if leaf.touched => {}
             Ok(()) => {
                 leaf.touched = true;
-                self.touched.push(Arc::clone(&leaf.outbound));
+                self.touched.push(session);
             }
             Err((send, Full::Gone)) => self.unsent.push_back((send.id, Unsent::NoSession)),
             Err((send, Full::Overflow)) => {

@@ -3,3 +3,4 @@
 
 pub mod clock;
 pub mod gate;
+pub mod shutdown;

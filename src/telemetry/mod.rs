@@ -1,1 +1,18 @@
-//! Telemetry: every metric and span name once; logging with redaction.
+//! Watching the switch: every metric name once, events to metrics and log lines, and a log that
+//! cannot print a card number.
+//!
+//! Invariant: labels come from closed sets (names of the configuration, words of enums), never
+//! from a message. Deliberately absent: decisions; anything that could wait.
+
+mod events;
+mod logging;
+mod meters;
+pub mod names;
+mod recorder;
+mod redact;
+
+pub use events::Watch;
+pub use logging::{Format, start_logging};
+pub use meters::{Gauges, JournalMeters, LineMeters};
+pub use recorder::{Recorder, UPKEEP_EVERY};
+pub use redact::redact;

@@ -1,0 +1,281 @@
+//! The driver: the one owner of the switch. A visible copy of the core's law, in five steps:
+//!
+//! 1. sleep until something arrives, a mark moves, or the core's deadline comes;
+//! 2. take up to [`TURN_INPUTS`] inputs: `handle` each, then drain `poll` to `None`;
+//! 3. hand the journal one batch;
+//! 4. wake each session that got something, once – it writes once;
+//! 5. look around: who may be read, how the journal is, whether it is time to go.
+//!
+//! Contract: it never waits for a session, a disk or a peer. Every `Unsent` of a session is fed
+//! before its `LineDown`. Deliberately absent: decisions about money; those are the core's.
+
+use super::clock::Clock;
+use super::gate::Gate;
+use super::journal_thread::{Health, JournalHandle};
+use super::shutdown::{Phase, Sight};
+use crate::admin::{Latch, Latches};
+use crate::limits::TURN_INPUTS;
+use crate::link::{Arrival, Inbox, Throttle};
+use crate::switch::Switch;
+use crate::switch::ids::{BankId, Name, PlatformId, RecordNo};
+use crate::switch::input::{Command, Input};
+use crate::switch::output::Output;
+use crate::switch::record::Record;
+use crate::telemetry::{Gauges, Watch};
+use crate::time::{Instant, Now};
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Sleep;
+
+/// Records decided and not yet durable beyond which platforms are not read: a slow disk then
+/// slows them down instead of filling the memory.
+const LAG_MAX: u64 = 64 * TURN_INPUTS as u64;
+/// Gauges are looked at this often, not every turn.
+const GAUGES_EVERY: Duration = Duration::from_millis(500);
+
+/// A platform's cap, and what stops its sessions.
+pub struct Cap {
+    /// The platform.
+    pub platform: PlatformId,
+    /// Its name.
+    pub name: Name,
+    /// Requests that may be in flight.
+    pub max_in_flight: usize,
+    /// Shared with its sessions.
+    pub throttle: Arc<Throttle>,
+}
+
+/// What the driver is built from.
+pub struct Parts {
+    /// Replayed and started.
+    pub switch: Switch,
+    /// Ready to take the next record.
+    pub journal: JournalHandle,
+    /// Shared with every session.
+    pub inbox: Arc<Inbox>,
+    /// The clock of the process.
+    pub clock: Clock,
+    /// One per platform.
+    pub caps: Vec<Cap>,
+    /// Banks, for the gauges.
+    pub banks: Vec<Name>,
+    /// What `/ready` says.
+    pub latches: Latches,
+    /// Where events go.
+    pub watch: Watch,
+}
+
+/// The driver. [`Driver::run`] is the whole life of a switch.
+pub struct Driver {
+    parts: Parts,
+    gate: Gate,
+    /// Taken from the inbox, not yet handled.
+    arrivals: VecDeque<Arrival>,
+    taken: Vec<Arrival>,
+    /// What this turn recorded.
+    records: Vec<(RecordNo, Box<Record>)>,
+    alarm: DriverAlarm,
+    phase: Phase,
+    gauges: Gauges,
+    gauges_due: Instant,
+}
+
+impl Driver {
+    /// A driver whose gate knows what is durable already.
+    pub fn new(parts: Parts) -> Self {
+        let banks = &parts.banks;
+        let platforms = parts.caps.iter().map(|cap| cap.name);
+        Self {
+            gate: Gate::new(parts.journal.durable()),
+            gauges: Gauges::new(banks.iter().copied(), platforms),
+            arrivals: VecDeque::new(),
+            taken: Vec::new(),
+            records: Vec::new(),
+            alarm: DriverAlarm::default(),
+            phase: Phase::Running,
+            gauges_due: Instant::default(),
+            parts,
+        }
+    }
+
+    /// Runs until it was asked to stop and has, or the journal failed. How the journal ended.
+    pub async fn run(mut self) -> Health {
+        // What recovery decided comes first.
+        let now = self.parts.clock.now();
+        self.drain(now);
+        loop {
+            let now = self.parts.clock.now();
+            self.take_in(now);
+            self.parts.journal.hand_over(&mut self.records);
+            self.gate.flush();
+            self.look_around(now.mono);
+            if self.phase == Phase::Over {
+                return self.parts.journal.stop();
+            }
+            self.wait().await;
+        }
+    }
+
+    /// Step 1.
+    async fn wait(&mut self) {
+        if !self.arrivals.is_empty() {
+            // Let sessions have their turn before the rest of a long queue.
+            return tokio::task::yield_now().await;
+        }
+        let deadline = self.deadline();
+        let (inbox, clock) = (&self.parts.inbox, self.parts.clock);
+        let (taken, alarm) = (&mut self.taken, &mut self.alarm);
+        poll_fn(|cx| match inbox.poll_take(cx, taken) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => alarm.poll(cx, deadline, clock),
+        })
+        .await;
+        self.arrivals.extend(self.taken.drain(..));
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let known =
+            [self.parts.switch.deadline(), self.gate.deadline(), self.phase.deadline()];
+        let gauges = self.gauges_due;
+        Some(known.into_iter().flatten().fold(gauges, Instant::min))
+    }
+
+    /// Step 2.
+    fn take_in(&mut self, now: Now) {
+        self.gate.expire(now.mono);
+        let durable = self.parts.journal.durable();
+        if durable > self.gate.mark() {
+            self.gate.durable(now.mono, durable);
+            self.feed(now, Input::Durable { upto: durable });
+        }
+        if self.parts.switch.deadline().is_some_and(|deadline| deadline <= now.mono) {
+            self.feed(now, Input::Timer);
+        }
+        for _ in 0..TURN_INPUTS {
+            // What stayed behind comes first: it is older than what waits.
+            if let Some((id, why)) = self.gate.next_unsent() {
+                self.feed(now, Input::Unsent { id, why });
+            } else if let Some(arrival) = self.arrivals.pop_front() {
+                self.arrive(now, arrival);
+            } else {
+                break;
+            }
+        }
+    }
+
+    fn arrive(&mut self, now: Now, arrival: Arrival) {
+        match arrival {
+            Arrival::Up { line, session, outbound } => {
+                self.gate.open(session, outbound);
+                self.feed(now, Input::LineUp { line, session });
+            }
+            Arrival::Input(Input::LineDown { line, session }) => {
+                self.gate.close(session);
+                // Bounded: each concerns a frame that was held when the session ended.
+                for _ in 0..self.gate.unsent_waiting() {
+                    if let Some((id, why)) = self.gate.next_unsent() {
+                        self.feed(now, Input::Unsent { id, why });
+                    }
+                }
+                self.feed(now, Input::LineDown { line, session });
+            }
+            Arrival::Input(input) => {
+                if matches!(input, Input::Command(Command::Drain)) {
+                    self.phase = self.phase.asked(now.mono);
+                }
+                self.feed(now, input);
+            }
+        }
+    }
+
+    /// One step of the core: `handle`, then `poll` to `None`.
+    fn feed(&mut self, now: Now, input: Input) {
+        self.parts.switch.handle(now, input);
+        self.drain(now);
+    }
+
+    fn drain(&mut self, now: Now) {
+        while let Some(output) = self.parts.switch.poll() {
+            match output {
+                Output::Append(no, record) => self.records.push((no, record)),
+                Output::Send(send) => self.gate.admit(now.mono, send),
+                Output::Cancel { id } => self.gate.cancel(id),
+                Output::Recall { ticket, key } => self.parts.journal.recall(ticket, key),
+                Output::Close { session, why } => self.gate.end(session, why),
+                Output::Event(event) => self.parts.watch.event(&event),
+            }
+        }
+    }
+
+    /// Step 5.
+    fn look_around(&mut self, now: Instant) {
+        let health = self.parts.journal.health();
+        self.parts.latches.set(Latch::Journal, health == Health::Good);
+        let failed = matches!(health, Health::Failed(_));
+        if let Health::Failed(why) = &health
+            && !self.gate.has_failed()
+        {
+            tracing::error!(%why, "the journal failed; nothing that needs it leaves any more");
+            self.gate.fail();
+        }
+        let stuck = health != Health::Good || self.parts.journal.lag() > LAG_MAX;
+        for cap in &self.parts.caps {
+            let in_flight = self.parts.switch.in_flight(cap.platform);
+            cap.throttle.set(stuck || in_flight >= cap.max_in_flight);
+        }
+        let sight =
+            Sight { busy: self.is_busy(), sessions: self.gate.sessions(), failed };
+        let next = self.phase.step(now, sight);
+        if matches!(next, Phase::Ending(_)) && next != self.phase {
+            self.gate.end_all();
+        }
+        self.phase = next;
+        if now >= self.gauges_due {
+            self.gauges_due = now.after(GAUGES_EVERY);
+            self.measure();
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        let in_flight = |cap: &Cap| self.parts.switch.in_flight(cap.platform) > 0;
+        !self.gate.is_empty() || self.parts.journal.lag() > 0 || self.parts.caps.iter().any(in_flight)
+    }
+
+    fn measure(&self) {
+        for (at, cap) in self.parts.caps.iter().enumerate() {
+            self.gauges.in_flight(at, self.parts.switch.in_flight(cap.platform));
+        }
+        for at in 0..self.parts.banks.len() {
+            let bank = BankId(u16::try_from(at).unwrap_or(u16::MAX));
+            self.gauges.owed(at, self.parts.switch.owed(bank));
+        }
+        self.gauges.engine(self.gate.sessions(), self.gate.len(), self.parts.journal.lag());
+    }
+}
+
+/// The single sleep of the shell. It is left armed while deadlines move away, and looked at again
+/// when it rings: most deadlines are never reached.
+#[derive(Default)]
+struct DriverAlarm {
+    sleep: Option<(Instant, Pin<Box<Sleep>>)>,
+}
+
+impl DriverAlarm {
+    fn poll(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>, clock: Clock) -> Poll<()> {
+        let Some(deadline) = deadline else { return Poll::Pending };
+        if self.sleep.as_ref().is_none_or(|(armed, _)| deadline < *armed) {
+            let wait = deadline.since(clock.mono());
+            self.sleep = Some((deadline, Box::pin(tokio::time::sleep(wait))));
+        }
+        let Some((_, sleep)) = &mut self.sleep else { return Poll::Pending };
+        if sleep.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        self.sleep = None;
+        Poll::Ready(())
+    }
+}

@@ -1,0 +1,357 @@
+//! The journal's own thread: takes what the driver recorded, makes it durable, says so.
+//!
+//! Contract: all records that wait when a commit begins become one write and one fdatasync;
+//! records that come meanwhile wait for the next. Marks only grow. After a failure nothing is
+//! tried again: [`JournalHandle::health`] says why and the driver ends the process (invariant
+//! I12). A full disk is not a failure: it is told, reading of platforms stops, outcomes go to the
+//! reserve, and all is well once there is space. Recalls are answered between commits.
+//! Deliberately absent: what records mean beyond encoding and decoding them.
+
+use super::clock::Clock;
+use crate::journal::{Batch, Class, JournalError, Reader, Shelf, Writer};
+use crate::link::{Arrival, Inbox};
+use crate::switch::ids::{RecordNo, Ticket};
+use crate::switch::input::Input;
+use crate::switch::output::RecallKey;
+use crate::switch::record::Record;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Silence after which the mark of what is durable is itself written down.
+const IDLE_AFTER: Duration = Duration::from_millis(100);
+/// Pause between two looks at a full disk.
+const FULL_DISK_RETRY: Duration = Duration::from_millis(200);
+/// Bytes after which a new batch is begun, where segments allow that much: a commit of more
+/// gains nothing.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// How the journal is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// Everything is written.
+    Good,
+    /// No space: outcomes still fit the reserve, nothing new should be begun.
+    Full,
+    /// It failed for good; why.
+    Failed(String),
+}
+
+/// The driver's end.
+#[derive(Debug)]
+pub struct JournalHandle {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+    /// The number after the last record handed over.
+    next: RecordNo,
+}
+
+/// Called with the duration of each commit and how many records it held.
+pub type OnCommit = Box<dyn FnMut(Duration, u64) + Send>;
+
+#[derive(Debug)]
+struct Shared {
+    work: Mutex<Work>,
+    wake: Condvar,
+    durable: AtomicU64,
+    full: AtomicBool,
+    failure: OnceLock<String>,
+    inbox: Arc<Inbox>,
+    batch_bytes: usize,
+}
+
+#[derive(Debug)]
+struct Work {
+    /// Batches that are full, oldest first.
+    full: VecDeque<Batch>,
+    filling: Batch,
+    /// Empty batches whose memory is used again.
+    empty: Vec<Batch>,
+    recalls: VecDeque<(Ticket, RecallKey)>,
+    stop: bool,
+}
+
+impl JournalHandle {
+    /// Starts the thread around a writer whose next record is the driver's next.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub fn start(
+        writer: Writer,
+        reader: Reader,
+        batch_bytes_max: usize,
+        clock: Clock,
+        inbox: Arc<Inbox>,
+        on_commit: OnCommit,
+    ) -> std::io::Result<Self> {
+        let next = writer.next();
+        let shared = Arc::new(Shared {
+            work: Mutex::new(Work {
+                full: VecDeque::new(),
+                filling: Batch::new(next),
+                empty: Vec::new(),
+                recalls: VecDeque::new(),
+                stop: false,
+            }),
+            wake: Condvar::new(),
+            durable: AtomicU64::new(next - 1),
+            full: AtomicBool::new(false),
+            failure: OnceLock::new(),
+            inbox,
+            // Half of what fits, so that no single turn can outgrow a segment.
+            batch_bytes: BATCH_BYTES.min(batch_bytes_max / 2),
+        });
+        let scribe = Scribe {
+            shared: Arc::clone(&shared),
+            shelf_keeper: ShelfKeeper::start(writer.shelf())?,
+            writer,
+            reader,
+            clock,
+            on_commit,
+        };
+        let thread =
+            std::thread::Builder::new().name("journal".to_owned()).spawn(move || scribe.run())?;
+        Ok(Self { shared, thread: Some(thread), next: RecordNo(next) })
+    }
+
+    /// Takes the turn's records, in order and without gaps, and empties the list.
+    pub fn hand_over(&mut self, records: &mut Vec<(RecordNo, Box<Record>)>) {
+        if records.is_empty() {
+            return;
+        }
+        let mut work = self.shared.work();
+        for (no, record) in records.drain(..) {
+            debug_assert_eq!(no, self.next, "records are numbered without gaps");
+            self.next = RecordNo(no.0 + 1);
+            if work.filling.sealed_len() >= self.shared.batch_bytes {
+                work.begin_batch(no);
+            }
+            work.filling.push_with(|buffer| record.encode(buffer));
+        }
+        drop(work);
+        self.shared.wake.notify_one();
+    }
+
+    /// Asks for an old record; the answer comes as [`Input::Recalled`].
+    pub fn recall(&self, ticket: Ticket, key: RecallKey) {
+        self.shared.work().recalls.push_back((ticket, key));
+        self.shared.wake.notify_one();
+    }
+
+    /// Every record up to this one is durable.
+    pub fn durable(&self) -> RecordNo {
+        RecordNo(self.shared.durable.load(Ordering::Acquire))
+    }
+
+    /// Records handed over and not yet durable.
+    pub fn lag(&self) -> u64 {
+        self.next.0.saturating_sub(1).saturating_sub(self.durable().0)
+    }
+
+    /// How it is.
+    pub fn health(&self) -> Health {
+        match self.shared.failure.get() {
+            Some(why) => Health::Failed(why.clone()),
+            None if self.shared.full.load(Ordering::Acquire) => Health::Full,
+            None => Health::Good,
+        }
+    }
+
+    /// Makes everything durable, writes the last mark and ends the thread.
+    pub fn stop(mut self) -> Health {
+        self.shared.work().stop = true;
+        self.shared.wake.notify_one();
+        let ended = self.thread.take().map(JoinHandle::join);
+        if let Some(Err(_)) = ended {
+            let _ = self.shared.failure.set("its thread panicked".to_owned());
+        }
+        self.health()
+    }
+}
+
+impl Shared {
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Work {
+    fn begin_batch(&mut self, first: RecordNo) {
+        let mut batch = self.empty.pop().unwrap_or_else(|| Batch::new(first.0));
+        batch.reset(first.0);
+        self.full.push_back(std::mem::replace(&mut self.filling, batch));
+    }
+
+    fn is_idle(&self) -> bool {
+        self.full.is_empty() && self.filling.is_empty() && self.recalls.is_empty()
+    }
+}
+
+/// What runs on the thread.
+struct Scribe {
+    shared: Arc<Shared>,
+    writer: Writer,
+    reader: Reader,
+    clock: Clock,
+    on_commit: OnCommit,
+    shelf_keeper: ShelfKeeper,
+}
+
+impl Scribe {
+    fn run(mut self) {
+        if let Err(error) = self.work_until_stopped() {
+            let _ = self.shared.failure.set(error.to_string());
+        }
+        self.shared.inbox.knock();
+    }
+
+    fn work_until_stopped(&mut self) -> Result<(), JournalError> {
+        let (mut batches, mut recalls) = (VecDeque::new(), VecDeque::new());
+        let mut marked = true;
+        loop {
+            let stop = self.take(&mut batches, &mut recalls, marked);
+            if batches.is_empty() && recalls.is_empty() {
+                self.writer.idle(self.clock.wall())?;
+                marked = true;
+                if stop {
+                    return Ok(());
+                }
+                continue;
+            }
+            marked &= batches.is_empty();
+            self.commit(&mut batches)?;
+            for (ticket, key) in recalls.drain(..) {
+                self.answer(ticket, key)?;
+            }
+        }
+    }
+
+    /// Waits for work, or – if the mark is not written yet – for silence. True: stop when done.
+    fn take(
+        &self,
+        batches: &mut VecDeque<Batch>,
+        recalls: &mut VecDeque<(Ticket, RecallKey)>,
+        marked: bool,
+    ) -> bool {
+        let mut work = self.shared.work();
+        work.empty.extend(batches.drain(..));
+        if marked {
+            let wait = self.shared.wake.wait_while(work, |work| work.is_idle() && !work.stop);
+            work = wait.unwrap_or_else(PoisonError::into_inner);
+        } else {
+            let silent = |work: &mut Work| work.is_idle() && !work.stop;
+            let wait = self.shared.wake.wait_timeout_while(work, IDLE_AFTER, silent);
+            work = wait.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if !work.filling.is_empty() {
+            let next = RecordNo(work.filling.next());
+            work.begin_batch(next);
+        }
+        std::mem::swap(&mut work.full, batches);
+        std::mem::swap(&mut work.recalls, recalls);
+        work.stop
+    }
+
+    fn commit(&mut self, batches: &mut VecDeque<Batch>) -> Result<(), JournalError> {
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let (began, before) = (self.clock.mono(), self.writer.durable());
+        for batch in batches {
+            self.append(batch)?;
+        }
+        let upto = self.writer.sync()?;
+        self.shared.durable.store(upto, Ordering::Release);
+        self.shared.inbox.knock();
+        (self.on_commit)(self.clock.mono().since(began), upto - before);
+        self.shelf_keeper.look();
+        Ok(())
+    }
+
+    /// A batch always gets in in the end: what it says has been decided.
+    fn append(&mut self, batch: &mut Batch) -> Result<(), JournalError> {
+        let wall = self.clock.wall();
+        match self.writer.append(batch, Class::Ordinary, wall) {
+            Err(JournalError::DiskFull) => {}
+            other => {
+                if other.is_ok() && self.shared.full.swap(false, Ordering::AcqRel) {
+                    self.shared.inbox.knock();
+                }
+                return other.map(drop);
+            }
+        }
+        self.shared.full.store(true, Ordering::Release);
+        self.shared.inbox.knock();
+        loop {
+            match self.writer.append(batch, Class::Essential, wall) {
+                Err(JournalError::DiskFull) => self.shelf_keeper.wait_for_space(),
+                other => return other.map(drop),
+            }
+        }
+    }
+
+    fn answer(&mut self, ticket: Ticket, key: RecallKey) -> Result<(), JournalError> {
+        let record = match key {
+            RecallKey::Record(no) => {
+                let bytes = self.reader.read(no.0)?;
+                bytes.and_then(|bytes| Record::decode(bytes).ok()).map(|r| (no, Box::new(r)))
+            }
+            // Keys outside the window are looked up in the day index once there is one.
+            RecallKey::Key { .. } => None,
+        };
+        self.shared.inbox.put(Arrival::Input(Input::Recalled { ticket, record }));
+        Ok(())
+    }
+}
+
+/// Makes spare segments on a thread of its own, because that writes whole files of zeros.
+struct ShelfKeeper {
+    shelf: Shelf,
+    full_at: usize,
+    thread: std::thread::Thread,
+    end: Arc<AtomicBool>,
+}
+
+impl ShelfKeeper {
+    fn start(shelf: Shelf) -> std::io::Result<Self> {
+        let end = Arc::new(AtomicBool::new(false));
+        let (theirs, ended) = (shelf.clone(), Arc::clone(&end));
+        let keep = move || {
+            while !ended.load(Ordering::Acquire) {
+                std::thread::park();
+                // A full disk is met by the writer again, and told there; so is a broken one.
+                if !theirs.fill().unwrap_or(true) {
+                    pause();
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("journal-shelf".to_owned()).spawn(keep)?;
+        Ok(Self { full_at: shelf.len(), shelf, thread: thread.thread().clone(), end })
+    }
+
+    fn look(&self) {
+        if self.shelf.len() < self.full_at {
+            self.thread.unpark();
+        }
+    }
+
+    fn wait_for_space(&self) {
+        self.thread.unpark();
+        std::thread::park_timeout(FULL_DISK_RETRY);
+    }
+}
+
+/// Between two attempts on a full disk; nothing else lives on that thread.
+#[expect(clippy::disallowed_methods, reason = "the thread makes spares and nothing else")]
+fn pause() {
+    std::thread::sleep(FULL_DISK_RETRY);
+}
+
+impl Drop for ShelfKeeper {
+    fn drop(&mut self) {
+        self.end.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}

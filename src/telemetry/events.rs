@@ -1,0 +1,138 @@
+//! What the core says happened, as metrics and log lines.
+//!
+//! Levels are those of design.md section 6; an event becomes one line at most.
+
+use super::meters::{LineMeters, Meters};
+use super::names;
+use crate::switch::ids::Name;
+use crate::switch::input::Unsent;
+use crate::switch::output::Event;
+use std::collections::BTreeMap;
+use tracing::{debug, error, info, trace, warn};
+
+/// Takes events and remembers the handles of their metrics.
+#[derive(Debug, Default)]
+pub struct Watch {
+    meters: Meters,
+    lines: BTreeMap<Name, LineMeters>,
+    on_desk: BTreeMap<Name, u32>,
+}
+
+impl Watch {
+    /// One event.
+    pub fn event(&mut self, event: &Event) {
+        match event {
+            Event::Answered { platform, bank, txn, outcome, bank_micros, own_micros } => {
+                self.meters.request(*platform, *bank, outcome);
+                self.meters.times(*bank, *bank_micros, *own_micros);
+                trace!(%platform, bank = ?bank, txn = ?txn, outcome, own_micros, "answered");
+            }
+            Event::Repeat { platform, txn } => {
+                self.meters.count(names::REPEATS, "platform", *platform, None);
+                trace!(%platform, %txn, "a repeat");
+            }
+            Event::DuplicateConflict { platform } => {
+                self.meters.count(names::CONFLICTS, "platform", *platform, None);
+                warn!(%platform, "a known key with other content: refused");
+            }
+            Event::LineReady { .. } | Event::LineLost { .. } | Event::Network { .. } => {
+                self.line_event(event);
+            }
+            Event::Garbled { line, at } => {
+                self.meters.count(names::GARBLED, "line", *line, None);
+                warn!(%line, %at, "a message that cannot be understood");
+            }
+            Event::NotSent { line, why } => {
+                self.meters.count(names::NOT_SENT, "line", *line, Some(("reason", word(why))));
+                debug!(%line, ?why, "a message stayed behind");
+            }
+            Event::Impossible { what } => {
+                metrics::counter!(names::IMPOSSIBLE).increment(1);
+                error!(what, "impossible: this is a bug");
+            }
+            other => self.bank_event(other),
+        }
+    }
+
+    fn line_event(&mut self, event: &Event) {
+        match event {
+            Event::LineReady { line } => {
+                self.line(*line).up(true);
+                info!(%line, "line up");
+            }
+            Event::LineLost { line } => {
+                self.line(*line).up(false);
+                info!(%line, "line down");
+            }
+            Event::Network { line, function, ok } => {
+                let result = if *ok { "ok" } else { "failed" };
+                self.meters.count(names::NETWORK, "line", *line, Some(("result", result)));
+                if *ok {
+                    debug!(%line, ?function, "network management");
+                } else {
+                    warn!(%line, ?function, "network management failed");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn bank_event(&mut self, event: &Event) {
+        match event {
+            Event::TimedOut { bank, txn } => {
+                self.meters.count(names::TIMEOUTS, "bank", *bank, None);
+                debug!(%bank, %txn, "no answer in time");
+            }
+            Event::ReversalQueued { bank, txn, recovered } => {
+                let step = if *recovered { "recovered" } else { "queued" };
+                self.meters.count(names::REVERSALS, "bank", *bank, Some(("step", step)));
+                debug!(%bank, %txn, recovered, "reversal queued");
+            }
+            Event::ReversalClosed { bank, txn, tries } => {
+                self.meters.count(names::REVERSALS, "bank", *bank, Some(("step", "closed")));
+                debug!(%bank, %txn, tries, "reversal closed");
+            }
+            Event::LateAnswer { bank, txn, approved } => {
+                let meaning = if *approved { "approved" } else { "declined" };
+                self.meters.count(names::LATE_RESPONSES, "bank", *bank, Some(("meaning", meaning)));
+                debug!(%bank, %txn, approved, "late answer");
+            }
+            Event::UnmatchedAnswer { bank } => {
+                self.meters.count(names::UNMATCHED_RESPONSES, "bank", *bank, None);
+                warn!(%bank, "an answer that fits nothing we know");
+            }
+            Event::OnDesk { bank, txn, amount } => {
+                let count = self.on_desk.entry(*bank).or_default();
+                *count += 1;
+                metrics::gauge!(names::UNKNOWN_OUTCOMES, "bank" => bank.to_string())
+                    .set(f64::from(*count));
+                warn!(%bank, %txn, ?amount, "in doubt: an operator has to decide");
+            }
+            Event::PinDeclined { bank } => {
+                self.meters.count(names::PIN_DECLINED, "bank", *bank, None);
+                debug!(%bank, "declined: its PIN cannot be translated");
+            }
+            Event::StansExhausted { bank } => {
+                self.meters.count(names::STANS_EXHAUSTED, "bank", *bank, None);
+                warn!(%bank, "no STAN is free");
+            }
+            _ => {}
+        }
+    }
+
+    /// The meters of a line.
+    pub fn line(&mut self, line: Name) -> &LineMeters {
+        self.lines.entry(line).or_insert_with(|| LineMeters::new(line))
+    }
+}
+
+fn word(why: &Unsent) -> &'static str {
+    match why {
+        Unsent::Cancelled => "cancelled",
+        Unsent::TooLate => "too_late",
+        Unsent::NoSession => "no_session",
+        Unsent::QueueFull => "queue_full",
+        Unsent::Unpackable(_) => "unpackable",
+        Unsent::JournalFailed => "journal_failed",
+    }
+}

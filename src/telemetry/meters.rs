@@ -1,0 +1,180 @@
+//! Handles of metrics, looked up once per set of labels: the hot path touches an atomic, not the
+//! registry.
+
+use super::names;
+use crate::switch::ids::Name;
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use std::collections::BTreeMap;
+
+/// Counters with up to three labels and one distribution per bank.
+#[derive(Debug, Default)]
+pub(super) struct Meters {
+    counters: BTreeMap<Key, Counter>,
+    requests: BTreeMap<(Name, Option<Name>, &'static str), Counter>,
+    responses: BTreeMap<Name, Histogram>,
+    own: Option<Histogram>,
+}
+
+/// A counter: its metric, whose, and a word from a closed set.
+type Key = (&'static str, Name, &'static str);
+
+impl Meters {
+    /// A request got its answer.
+    pub(super) fn request(&mut self, platform: Name, bank: Option<Name>, outcome: &'static str) {
+        let fresh = || {
+            let bank = bank.map_or_else(|| "none".to_owned(), |bank| bank.to_string());
+            counter!(
+                names::REQUESTS, "platform" => platform.to_string(), "bank" => bank,
+                "class" => class(outcome), "outcome" => outcome
+            )
+        };
+        self.requests.entry((platform, bank, outcome)).or_insert_with(fresh).increment(1);
+    }
+
+    /// How long the bank took, and how long we did.
+    pub(super) fn times(&mut self, bank: Option<Name>, bank_micros: u64, own_micros: u64) {
+        if let Some(bank) = bank.filter(|_| bank_micros > 0) {
+            let fresh = || histogram!(names::RESPONSE_SECONDS, "bank" => bank.to_string());
+            self.responses.entry(bank).or_insert_with(fresh).record(seconds(bank_micros));
+        }
+        self.own.get_or_insert_with(|| histogram!(names::OWN_SECONDS)).record(seconds(own_micros));
+    }
+
+    /// One more of `metric`, whose label `whose` is `name`; `detail` is (label, word).
+    pub(super) fn count(
+        &mut self,
+        metric: &'static str,
+        whose: &'static str,
+        name: Name,
+        detail: Option<(&'static str, &'static str)>,
+    ) {
+        let word = detail.map_or("", |(_, word)| word);
+        let fresh = || match detail {
+            Some((label, word)) => counter!(metric, whose => name.to_string(), label => word),
+            None => counter!(metric, whose => name.to_string()),
+        };
+        self.counters.entry((metric, name, word)).or_insert_with(fresh).increment(1);
+    }
+}
+
+fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
+}
+
+/// What an outcome comes down to.
+fn class(outcome: &str) -> &'static str {
+    match outcome {
+        "approved" | "partially_approved" | "stood_in" => "approval",
+        "acknowledged" | "accepted" => "acknowledgement",
+        _ => "decline",
+    }
+}
+
+/// What is measured of the journal, on its own thread.
+#[derive(Debug)]
+pub struct JournalMeters {
+    sync: Histogram,
+    records: Counter,
+}
+
+impl Default for JournalMeters {
+    fn default() -> Self {
+        let (sync, records) =
+            (histogram!(names::JOURNAL_SYNC_SECONDS), counter!(names::JOURNAL_RECORDS));
+        Self { sync, records }
+    }
+}
+
+impl JournalMeters {
+    /// One group commit.
+    pub fn commit(&self, took: std::time::Duration, records: u64) {
+        self.sync.record(took.as_secs_f64());
+        self.records.increment(records);
+    }
+}
+
+/// What is measured of a line's connections.
+#[derive(Debug, Clone)]
+pub struct LineMeters {
+    line: Name,
+    up: Gauge,
+}
+
+impl LineMeters {
+    /// The meters of a line.
+    pub fn new(line: Name) -> Self {
+        let up = gauge!(names::LINK_UP, "line" => line.to_string());
+        up.set(0.0);
+        Self { line, up }
+    }
+
+    /// A connection ended.
+    pub fn ended(&self, reason: &'static str) {
+        counter!(names::SESSIONS_ENDED, "line" => self.line.to_string(), "reason" => reason)
+            .increment(1);
+    }
+
+    /// A connection was turned away.
+    pub fn refused(&self, reason: &'static str) {
+        counter!(names::SESSIONS_REFUSED, "line" => self.line.to_string(), "reason" => reason)
+            .increment(1);
+    }
+
+    /// A call failed.
+    pub fn connect_failed(&self) {
+        counter!(names::CONNECT_FAILURES, "line" => self.line.to_string()).increment(1);
+    }
+
+    /// The line became usable, or was lost.
+    pub fn up(&self, up: bool) {
+        self.up.set(f64::from(u8::from(up)));
+    }
+}
+
+/// What is looked at from time to time.
+#[derive(Debug)]
+pub struct Gauges {
+    in_flight: Vec<Gauge>,
+    owed: Vec<Gauge>,
+    sessions: Gauge,
+    held: Gauge,
+    lag: Gauge,
+}
+
+impl Gauges {
+    /// Gauges for these banks and platforms, in this order.
+    pub fn new(banks: impl Iterator<Item = Name>, platforms: impl Iterator<Item = Name>) -> Self {
+        let owed = |bank: Name| gauge!(names::SAF_DEPTH, "bank" => bank.to_string());
+        let air = |name: Name| gauge!(names::IN_FLIGHT, "platform" => name.to_string());
+        Self {
+            in_flight: platforms.map(air).collect(),
+            owed: banks.map(owed).collect(),
+            sessions: gauge!(names::SESSIONS),
+            held: gauge!(names::GATE_HELD),
+            lag: gauge!(names::JOURNAL_LAG),
+        }
+    }
+
+    /// Requests of platform `at` in flight.
+    pub fn in_flight(&self, at: usize, count: usize) {
+        set(self.in_flight.get(at), count);
+    }
+
+    /// Messages owed to bank `at`.
+    pub fn owed(&self, at: usize, count: usize) {
+        set(self.owed.get(at), count);
+    }
+
+    /// Sessions, frames held at the gate, records not yet durable.
+    pub fn engine(&self, sessions: usize, held: usize, lag: u64) {
+        set(Some(&self.sessions), sessions);
+        set(Some(&self.held), held);
+        self.lag.set(lag as f64);
+    }
+}
+
+fn set(gauge: Option<&Gauge>, count: usize) {
+    if let Some(gauge) = gauge {
+        gauge.set(count as f64);
+    }
+}

@@ -1,0 +1,93 @@
+//! Every metric of the switch: name, kind and meaning, once.
+
+/// What a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// A distribution, in seconds.
+    Histogram,
+}
+
+macro_rules! metrics_table {
+    ($($constant:ident = $name:literal, $kind:ident, $meaning:literal;)*) => {
+        $(#[doc = $meaning] pub const $constant: &str = $name;)*
+        /// Name, kind and meaning of each.
+        pub const ALL: &[(&str, MetricKind, &str)] =
+            &[$(($name, MetricKind::$kind, $meaning)),*];
+    };
+}
+
+metrics_table! {
+    REQUESTS = "pointsman_requests_total", Counter,
+        "Requests of platforms that got their final answer, by platform, bank, class and outcome.";
+    RESPONSE_SECONDS = "pointsman_response_seconds", Histogram,
+        "Time a request was in the bank's hands, by bank.";
+    OWN_SECONDS = "pointsman_own_seconds", Histogram,
+        "Our share of a request's time: from its last byte to its answer, the bank's time excluded.";
+    IN_FLIGHT = "pointsman_inflight", Gauge,
+        "Requests in flight or waiting for a bank, by platform.";
+    LINK_UP = "pointsman_link_up", Gauge,
+        "Whether a line is usable: connected, and signed on where its dialect wants it.";
+    SESSIONS = "pointsman_sessions", Gauge,
+        "Connections, over all lines.";
+    SESSIONS_ENDED = "pointsman_sessions_ended_total", Counter,
+        "Connections that ended, by line and reason.";
+    SESSIONS_REFUSED = "pointsman_sessions_refused_total", Counter,
+        "Connections that were turned away, by line and reason.";
+    CONNECT_FAILURES = "pointsman_connect_failures_total", Counter,
+        "Calls to a bank that failed, by line.";
+    JOURNAL_SYNC_SECONDS = "pointsman_journal_sync_seconds", Histogram,
+        "Time of one group commit: write and fdatasync.";
+    JOURNAL_RECORDS = "pointsman_journal_records_total", Counter,
+        "Records made durable.";
+    JOURNAL_LAG = "pointsman_journal_lag_records", Gauge,
+        "Records decided and not yet durable.";
+    GATE_HELD = "pointsman_gate_held", Gauge,
+        "Messages that wait for their record to be durable.";
+    SAF_DEPTH = "pointsman_saf_depth", Gauge,
+        "Messages owed to a bank, by bank.";
+    UNKNOWN_OUTCOMES = "pointsman_unknown_outcomes", Gauge,
+        "Bank legs put before an operator since the start, by bank.";
+    LATE_RESPONSES = "pointsman_late_responses_total", Counter,
+        "Answers that came after their transaction had been decided, by bank and meaning.";
+    UNMATCHED_RESPONSES = "pointsman_unmatched_responses_total", Counter,
+        "Answers that fitted nothing known, by bank.";
+    TIMEOUTS = "pointsman_timeouts_total", Counter,
+        "Bank legs that passed their deadline after they were sent, by bank.";
+    REVERSALS = "pointsman_reversals_total", Counter,
+        "Reversals, by bank and step (queued, recovered, closed).";
+    REPEATS = "pointsman_repeats_total", Counter,
+        "Requests that a platform repeated, by platform.";
+    CONFLICTS = "pointsman_duplicate_conflicts_total", Counter,
+        "Requests with a known key and other content, refused, by platform.";
+    GARBLED = "pointsman_garbled_total", Counter,
+        "Messages that could not be understood, by line.";
+    NETWORK = "pointsman_network_total", Counter,
+        "Network management, by line, function and result.";
+    NOT_SENT = "pointsman_not_sent_total", Counter,
+        "Messages that stayed behind, by line and reason.";
+    PIN_DECLINED = "pointsman_pin_declined_total", Counter,
+        "Requests declined because their PIN cannot be translated, by bank.";
+    STANS_EXHAUSTED = "pointsman_stans_exhausted_total", Counter,
+        "Requests declined because no STAN was free, by bank.";
+    IMPOSSIBLE = "pointsman_impossible_total", Counter,
+        "Inputs that are impossible in their state: a bug. Must stay 0.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_say_their_unit() {
+        for (at, (name, kind, meaning)) in ALL.iter().enumerate() {
+            assert!(name.starts_with("pointsman_") && meaning.ends_with('.'), "{name}");
+            assert_eq!(*kind == MetricKind::Counter, name.ends_with("_total"), "{name}");
+            assert_eq!(*kind == MetricKind::Histogram, name.ends_with("_seconds"), "{name}");
+            assert!(ALL[..at].iter().all(|(other, ..)| other != name), "{name} twice");
+        }
+    }
+}
