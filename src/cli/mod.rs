@@ -1,5 +1,94 @@
-//! The command line, one file per subcommand.
+//! The command line: one file per subcommand, and the one place where a result becomes an exit
+//! code: 0 done, 1 the input is wrong (said why), 2 usage, 70 our bug.
+//!
+//! Contract: people script against it – commands may be added, those listed keep their meaning.
+//! Errors go to standard error as one sentence plus where. [`run`] takes its arguments and reads
+//! none of the process's own, so that the demo can start itself as the switch.
 
 pub mod decode;
 pub mod dialect;
 pub mod encode;
+
+use clap::Parser;
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+/// The input is wrong.
+const WRONG_INPUT: u8 = 1;
+/// The command line is wrong.
+const USAGE: u8 = 2;
+/// We are wrong.
+const OUR_BUG: u8 = 70;
+
+/// An ISO 8583 bank front-end switch.
+#[derive(Debug, Parser)]
+#[command(name = "pointsman", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Show messages field by field, or as JSON.
+    Decode(decode::Args),
+    /// Make messages from JSON.
+    Encode(encode::Args),
+    /// Check and list dialects.
+    Dialect(dialect::Args),
+}
+
+/// Runs a command line; the first argument is the program's name.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Where standard error is closed there is nobody to tell.
+            let _ = usage.print();
+            return ExitCode::from(if usage.use_stderr() { USAGE } else { 0 });
+        }
+    };
+    match catch_unwind(AssertUnwindSafe(|| dispatch(cli.command))) {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) => {
+            eprintln!("pointsman: {error:#}");
+            ExitCode::from(WRONG_INPUT)
+        }
+        Err(_) => {
+            eprintln!("pointsman: a bug of pointsman; please report what you did");
+            ExitCode::from(OUR_BUG)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Decode(args) => decode::run(args),
+        Command::Encode(args) => encode::run(args),
+        Command::Dialect(args) => dialect::run(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code_of(line: &str) -> String {
+        format!("{:?}", run(line.split(' ').map(OsString::from)))
+    }
+
+    #[test]
+    fn the_command_tree_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn exit_codes_tell_usage_from_wrong_input() {
+        let code = |code: u8| format!("{:?}", ExitCode::from(code));
+        assert_eq!(code_of("pointsman frobnicate"), code(USAGE));
+        assert_eq!(code_of("pointsman --version"), code(0));
+        assert_eq!(code_of("pointsman decode --dialect no-such-dialect 00"), code(WRONG_INPUT));
+    }
+}

@@ -242,7 +242,8 @@ impl Driver {
 
     fn is_busy(&self) -> bool {
         let in_flight = |cap: &Cap| self.parts.switch.in_flight(cap.platform) > 0;
-        !self.gate.is_empty() || self.parts.journal.lag() > 0 || self.parts.caps.iter().any(in_flight)
+        let unwritten = self.parts.journal.lag() > 0;
+        unwritten || !self.gate.is_empty() || self.parts.caps.iter().any(in_flight)
     }
 
     fn measure(&self) {

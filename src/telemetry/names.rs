@@ -26,7 +26,7 @@ metrics_table! {
     RESPONSE_SECONDS = "pointsman_response_seconds", Histogram,
         "Time a request was in the bank's hands, by bank.";
     OWN_SECONDS = "pointsman_own_seconds", Histogram,
-        "Our share of a request's time: from its last byte to its answer, the bank's time excluded.";
+        "Our share: from a request's last byte to its answer, the bank's time excluded.";
     IN_FLIGHT = "pointsman_inflight", Gauge,
         "Requests in flight or waiting for a bank, by platform.";
     LINK_UP = "pointsman_link_up", Gauge,
