@@ -1,1 +1,19 @@
-//! Configuration: TOML text to a validated policy; reads no files.
+//! Configuration: one strict TOML text to a validated policy and the IO settings.
+//!
+//! Contract: parses `&str`, reads no files and no environment; dialects come through a source
+//! the caller gives. Every error is reported at once, each with its line and key; unknown keys
+//! are errors. Deliberately absent: secrets – only references to them stand here.
+
+mod banks;
+mod error;
+mod platforms;
+mod routes;
+mod section;
+pub mod settings;
+mod top;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{ConfigError, ConfigErrors};
+pub use top::{DialectSource, load};

@@ -1,0 +1,253 @@
+//! `[bank.NAME]`: a bank, its lines, limits, identities, and store and forward.
+
+use super::platforms::{checked_name, echo, framing, is_address};
+use super::section::Section;
+use super::settings::{Endpoint, LineMac, LineSettings};
+use super::top::{Builder, secret};
+use crate::hex;
+use crate::iso8583::Dialect;
+use crate::switch::ids::{BankId, LineId, Name};
+use crate::switch::policy::{
+    Bank, Identities, Identity, Line, MatchScope, Network, Owner, Reversal, Saf, SignOn,
+};
+use crate::text::Text;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) fn read(builder: &mut Builder<'_>, root: &Section<'_, '_>) {
+    for (name, section) in root.named("bank") {
+        bank(builder, &name, &section);
+        section.finish();
+    }
+    if builder.policy.banks.is_empty() && !root.has("bank") {
+        root.wrong("bank", "is missing: without a bank no request can be answered");
+    }
+}
+
+fn bank(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
+    let name = checked_name(section, name);
+    let id = BankId(builder.policy.banks.len() as u16);
+    let window = section.count("window", 256, 1..=65_536);
+    let saf = saf(section);
+    let dialect = builder.dialect(section);
+    let lines = dialect.as_ref().map_or(Vec::new(), |dialect| {
+        let queue = window + saf.slots + NETWORK_SLOTS;
+        lines(builder, section, id, name, &Arc::clone(dialect), queue)
+    });
+    let match_scope = [("line", MatchScope::Line), ("bank", MatchScope::Bank)];
+    let bank = Bank {
+        name,
+        lines,
+        response_timeout: section.millis("response_timeout_ms", 20_000, 50..=600_000),
+        window,
+        match_scope: section.word("match_scope", &match_scope).unwrap_or(MatchScope::Bank),
+        reversal: dialect.as_deref().map_or_else(no_reversal, reversal),
+        original_lifetime: section.millis("original_lifetime_ms", 120_000, 0..=86_400_000),
+        saf,
+        network: network(section),
+        identities: identities(section),
+        acquirer: section.parsed("acquirer"),
+        forwarder: section.parsed("forwarder"),
+        pin_translation: false,
+    };
+    builder.policy.banks.push(bank);
+}
+
+/// Room in the outbound queue for sign-on, echo and their answers.
+const NETWORK_SLOTS: usize = 16;
+
+/// What the dialect says about reversals, as the core needs it.
+fn reversal(_dialect: &Dialect) -> Reversal {
+    Reversal {
+        types: crate::canonical::TransactionType::ALL.to_vec(),
+        flow: crate::canonical::Flow::Advice,
+        repeat_mti: true,
+        same_stan: false,
+        original_batch: false,
+    }
+}
+
+fn no_reversal() -> Reversal {
+    Reversal {
+        types: Vec::new(),
+        flow: crate::canonical::Flow::Advice,
+        repeat_mti: false,
+        same_stan: false,
+        original_batch: false,
+    }
+}
+
+fn lines(
+    builder: &mut Builder<'_>,
+    section: &Section<'_, '_>,
+    bank: BankId,
+    bank_name: Name,
+    dialect: &Arc<Dialect>,
+    outbound_queue: usize,
+) -> Vec<LineId> {
+    let framing = framing(section);
+    let (mac, tpdu, header) = (mac(section), tpdu(section), bytes(section, "header"));
+    let mut ids = Vec::new();
+    let listed = section.tables("line");
+    if listed.is_empty() {
+        section.wrong("line", "is missing: a bank needs at least one [[bank.NAME.line]]");
+    }
+    for (index, line_section) in listed.iter().enumerate() {
+        let default_name = format!("{bank_name}-{}", index + 1);
+        let name = line_section.string("name").unwrap_or(default_name);
+        let line = Line { name: checked_name(line_section, &name), owner: Owner::Bank(bank) };
+        let endpoint = connect(line_section);
+        line_section.finish();
+        let Some(framing) = framing.clone() else { continue };
+        let wire = LineSettings {
+            dialect: Arc::clone(dialect),
+            framing,
+            endpoint,
+            tpdu,
+            header: header.clone(),
+            mac: mac.clone(),
+            outbound_queue,
+        };
+        ids.push(LineId(builder.lines.len() as u16));
+        builder.add_line(line, wire, line_section);
+    }
+    ids
+}
+
+fn connect(section: &Section<'_, '_>) -> Endpoint {
+    let addresses: Vec<String> = section.list("connect");
+    if addresses.is_empty() {
+        section.wrong("connect", "is missing: a list of host:port, in order of preference");
+    }
+    for address in addresses.iter().filter(|a| !is_address(a)) {
+        section.wrong("connect", format!("expected host:port, got \"{address}\""));
+    }
+    Endpoint::Connect {
+        addresses,
+        connect_timeout: section.millis("connect_timeout_ms", 5_000, 10..=60_000),
+        first_retry: section.millis("first_retry_ms", 200, 1..=60_000),
+        max_retry: section.millis("max_retry_ms", 15_000, 1..=600_000),
+    }
+}
+
+/// `mac_key` and `mac`: the line's key, and its algorithm where it is not the dialect's.
+pub(super) fn mac(section: &Section<'_, '_>) -> Option<LineMac> {
+    let statement = section.value("mac");
+    let Some(key) = secret(section, "mac_key") else {
+        if section.has("mac") && !section.has("mac_key") {
+            section.wrong("mac", "means nothing without mac_key");
+        }
+        return None;
+    };
+    Some(LineMac { key, statement })
+}
+
+fn tpdu(section: &Section<'_, '_>) -> Option<[u8; 5]> {
+    let bytes = bytes(section, "tpdu")?;
+    let got = bytes.len();
+    bytes
+        .try_into()
+        .map_err(|_| section.wrong("tpdu", format!("expected 5 bytes as 10 hex digits, got {got}")))
+        .ok()
+}
+
+fn bytes(section: &Section<'_, '_>, key: &'static str) -> Option<Vec<u8>> {
+    let text = section.string(key)?;
+    hex::parse(&text).map_err(|error| section.wrong(key, error.to_string())).ok()
+}
+
+fn saf(section: &Section<'_, '_>) -> Saf {
+    let own = section.table("saf");
+    let number = |key, default, range| match &own {
+        Some(s) => s.number(key, default, range),
+        None => default,
+    };
+    let saf = Saf {
+        slots: number("slots", 16, 1..=4_096) as usize,
+        response_timeout: Duration::from_millis(number("timeout_ms", 20_000, 50..=600_000)),
+        first_retry: Duration::from_millis(number("first_retry_ms", 1_000, 10..=600_000)),
+        max_retry: Duration::from_millis(number("max_retry_ms", 60_000, 10..=86_400_000)),
+        tries_before_desk: number("tries_before_desk", 20, 1..=1_000_000) as u32,
+    };
+    if let Some(own) = &own {
+        if saf.max_retry < saf.first_retry {
+            own.wrong("max_retry_ms", "must not be smaller than first_retry_ms");
+        }
+        own.finish();
+    }
+    saf
+}
+
+fn network(section: &Section<'_, '_>) -> Network {
+    Network {
+        sign_on: sign_on(section),
+        sign_on_retry: section.millis("sign_on_retry_ms", 5_000, 10..=600_000),
+        response_timeout: section.millis("network_timeout_ms", 10_000, 50..=600_000),
+        echo: echo(section),
+    }
+}
+
+fn sign_on(section: &Section<'_, '_>) -> SignOn {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Who {
+        Nobody,
+        Line,
+        Terminals,
+    }
+    let words = [("no", Who::Nobody), ("line", Who::Line), ("terminals", Who::Terminals)];
+    let who = section.word("sign_on", &words).unwrap_or(Who::Nobody);
+    let terminals: Vec<_> = section
+        .tables("terminal")
+        .iter()
+        .map(|t| {
+            let pair = (need_text(t, "terminal"), need_text(t, "merchant"));
+            t.finish();
+            pair
+        })
+        .collect();
+    match who {
+        Who::Terminals if terminals.is_empty() => {
+            section.wrong("terminal", "is missing: sign_on = \"terminals\" needs at least one");
+            SignOn::No
+        }
+        Who::Terminals => SignOn::Terminals(terminals),
+        _ if !terminals.is_empty() => {
+            section.wrong("terminal", "means nothing without sign_on = \"terminals\"");
+            SignOn::No
+        }
+        Who::Line => SignOn::Line,
+        Who::Nobody => SignOn::No,
+    }
+}
+
+/// `[[bank.NAME.identity]]` lines and the two keys of the default.
+fn identities(section: &Section<'_, '_>) -> Identities {
+    let entries = section
+        .tables("identity")
+        .iter()
+        .map(|row| {
+            let entry = Identity {
+                acquirer: row.parsed("acquirer"),
+                merchant: row.parsed("merchant"),
+                terminal: row.parsed("terminal"),
+                bank_merchant: need_text(row, "bank_merchant"),
+                bank_terminal: need_text(row, "bank_terminal"),
+            };
+            row.finish();
+            entry
+        })
+        .collect();
+    let merchant = section.parsed("default_merchant");
+    let terminal = section.parsed("default_terminal");
+    if merchant.is_some() != terminal.is_some() {
+        section.wrong("default_merchant", "and default_terminal go together: give both or none");
+    }
+    Identities { entries, default: merchant.zip(terminal) }
+}
+
+fn need_text<const N: usize>(section: &Section<'_, '_>, key: &'static str) -> Text<N> {
+    if !section.has(key) {
+        section.wrong(key, "is missing");
+    }
+    section.parsed(key).unwrap_or_default()
+}

@@ -1,0 +1,100 @@
+//! `[platform.NAME]`: a door that platforms call at, and what its callers may expect.
+
+use super::section::Section;
+use super::settings::{Endpoint, LineSettings};
+use super::top::Builder;
+use crate::framing::{Framing, FramingSpec};
+use crate::switch::ids::{Name, PlatformId};
+use crate::switch::policy::{Echo, Line, Owner, Platform};
+
+pub(super) fn read(builder: &mut Builder<'_>, root: &Section<'_, '_>) {
+    for (name, section) in root.named("platform") {
+        platform(builder, &name, &section);
+        section.finish();
+    }
+    if builder.policy.platforms.is_empty() && !root.has("platform") {
+        root.wrong("platform", "is missing: without a platform nobody can submit a request");
+    }
+}
+
+fn platform(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
+    let name = checked_name(section, name);
+    let max_in_flight = section.count("max_in_flight", 2_048, 1..=65_536);
+    let platform = Platform {
+        name,
+        budget: section.millis("budget_ms", 30_000, 100..=600_000),
+        margin: section.millis("margin_ms", 1_000, 1..=60_000),
+        max_in_flight,
+        echo: echo(section),
+    };
+    if platform.margin >= platform.budget {
+        section.wrong("margin_ms", "must be smaller than budget_ms");
+    }
+    let endpoint = Endpoint::Listen {
+        address: address(section, "listen"),
+        max_sessions: section.count("max_sessions", 64, 1..=4_096),
+    };
+    let id = PlatformId(builder.policy.platforms.len() as u16);
+    builder.policy.platforms.push(platform);
+    let Some((dialect, framing)) = builder.dialect(section).zip(framing(section)) else { return };
+    let line = Line { name, owner: Owner::Platform(id) };
+    let wire = LineSettings {
+        dialect,
+        framing,
+        endpoint,
+        tpdu: None,
+        header: None,
+        mac: super::banks::mac(section),
+        outbound_queue: max_in_flight + 64,
+    };
+    builder.add_line(line, wire, section);
+}
+
+/// A name as it may stand in journals and metrics.
+pub(super) fn checked_name(section: &Section<'_, '_>, name: &str) -> Name {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || !name.chars().all(plain) {
+        section.wrong("name", format!("\"{name}\": expected letters, digits, '-', '_', '.'"));
+    }
+    name.parse().unwrap_or_else(|error| {
+        section.wrong("name", format!("\"{name}\": {error}"));
+        Name::EMPTY
+    })
+}
+
+/// `framing = "preset"` or a table of its parameters.
+pub(super) fn framing(section: &Section<'_, '_>) -> Option<Framing> {
+    if !section.has("framing") {
+        section.wrong("framing", "is missing: a preset's name or a table");
+    }
+    let spec: FramingSpec = section.value("framing")?;
+    spec.validate().map_err(|error| section.wrong("framing", error.to_string())).ok()
+}
+
+/// `echo_interval_ms` and `echo_missed`; absent: this side starts no echo tests.
+pub(super) fn echo(section: &Section<'_, '_>) -> Option<Echo> {
+    let missed = section.number("echo_missed", 3, 1..=100) as u32;
+    let interval = section.millis("echo_interval_ms", 0, 100..=3_600_000);
+    if interval.is_zero() {
+        if section.has("echo_missed") {
+            section.wrong("echo_missed", "means nothing without echo_interval_ms");
+        }
+        return None;
+    }
+    Some(Echo { interval, missed })
+}
+
+/// `host:port`.
+pub(super) fn address(section: &Section<'_, '_>, key: &'static str) -> String {
+    let address = section.need(key);
+    if !address.is_empty() && !is_address(&address) {
+        section.wrong(key, format!("expected host:port, got \"{address}\""));
+    }
+    address
+}
+
+pub(super) fn is_address(address: &str) -> bool {
+    address
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+}

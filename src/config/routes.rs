@@ -1,0 +1,144 @@
+//! `[[route]]`: ordered rules; and whether every platform waits long enough for its banks.
+
+use super::platforms::checked_name;
+use super::section::Section;
+use super::top::Builder;
+use crate::switch::ids::{BankId, Name, PlatformId};
+use crate::switch::policy::{Policy, Route};
+use crate::text::Text;
+
+pub(super) fn read(builder: &mut Builder<'_>, root: &Section<'_, '_>) {
+    let sections = root.tables("route");
+    if sections.is_empty() {
+        root.wrong("route", "is missing: without a [[route]] no request reaches a bank");
+    }
+    for section in &sections {
+        let route = route(&builder.policy, section);
+        section.finish();
+        if let Some(route) = route {
+            check_budgets(&builder.policy, &route, section);
+            if builder.policy.routes.iter().any(|r| r.name == route.name) {
+                section.wrong("name", format!("there is a route \"{}\" already", route.name));
+            }
+            builder.policy.routes.push(route);
+        }
+    }
+}
+
+fn route(policy: &Policy, section: &Section<'_, '_>) -> Option<Route> {
+    let name = section.need("name");
+    let name = checked_name(section, &name);
+    let wanted = section.need("bank");
+    let bank = policy.banks.iter().position(|b| b.name.as_str() == wanted);
+    if bank.is_none() && !wanted.is_empty() {
+        section.wrong("bank", format!("no bank \"{wanted}\"; {}", known_banks(policy)));
+    }
+    let route = Route {
+        name,
+        pan_prefixes: prefixes(section),
+        mtis: digits(section, "mti"),
+        processing_codes: digits(section, "processing_code"),
+        currencies: currencies(section),
+        amount: amount(section),
+        platforms: platforms(policy, section),
+        bank: BankId(bank.unwrap_or_default() as u16),
+    };
+    bank.map(|_| route)
+}
+
+fn known_banks(policy: &Policy) -> String {
+    let names: Vec<&str> = policy.banks.iter().map(|b| b.name.as_str()).collect();
+    format!("there is {}", names.join(", "))
+}
+
+/// `pan = ["622500-622599", "4"]`: prefixes, or ranges of two prefixes of equal length.
+fn prefixes(section: &Section<'_, '_>) -> Vec<(Text<8>, Text<8>)> {
+    let given: Vec<String> = section.list("pan");
+    let mut ranges = Vec::new();
+    for text in given {
+        let (low, high) = text.split_once('-').unwrap_or((&text, &text));
+        let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+        let sane = digits(low) && digits(high) && low.len() == high.len() && low <= high;
+        match (sane, low.parse(), high.parse()) {
+            (true, Ok(low), Ok(high)) => ranges.push((low, high)),
+            _ => section.wrong(
+                "pan",
+                format!(
+                    "\"{text}\": expected 1 to 8 digits, or two such of equal length as LOW-HIGH"
+                ),
+            ),
+        }
+    }
+    ranges
+}
+
+/// First digits of a numeric field.
+fn digits<const N: usize>(section: &Section<'_, '_>, key: &'static str) -> Vec<Text<N>> {
+    let given: Vec<Text<N>> = section.list(key);
+    for text in &given {
+        if text.is_empty() || !text.as_bytes().iter().all(u8::is_ascii_digit) {
+            section.wrong(key, format!("\"{text}\": expected 1 to {N} digits"));
+        }
+    }
+    given
+}
+
+fn currencies(section: &Section<'_, '_>) -> Vec<u16> {
+    let given: Vec<String> = section.list("currency");
+    let mut codes = Vec::new();
+    for text in given {
+        match text.parse::<u16>() {
+            Ok(code) if text.len() == 3 => codes.push(code),
+            _ => section.wrong("currency", format!("\"{text}\": expected three digits (ISO 4217)")),
+        }
+    }
+    codes
+}
+
+fn amount(section: &Section<'_, '_>) -> Option<(u64, u64)> {
+    const MOST: u64 = 999_999_999_999; // n12
+    let least = section.number("amount_min", 0, 0..=MOST);
+    let most = section.number("amount_max", MOST, 0..=MOST);
+    if least > most {
+        section.wrong("amount_min", "is larger than amount_max");
+    }
+    (section.has("amount_min") || section.has("amount_max")).then_some((least, most))
+}
+
+fn platforms(policy: &Policy, section: &Section<'_, '_>) -> Vec<PlatformId> {
+    let given: Vec<Name> = section.list("platform");
+    let mut ids = Vec::new();
+    for name in given {
+        match policy.platforms.iter().position(|p| p.name == name) {
+            Some(index) => ids.push(PlatformId(index as u16)),
+            None => section.wrong("platform", format!("no platform \"{name}\"")),
+        }
+    }
+    ids
+}
+
+/// Terminal > platform > switch > bank: a platform must outlast the bank it is routed to.
+fn check_budgets(policy: &Policy, route: &Route, section: &Section<'_, '_>) {
+    let Some(bank) = policy.banks.get(usize::from(route.bank.0)) else { return };
+    for (index, platform) in policy.platforms.iter().enumerate() {
+        let routed =
+            route.platforms.is_empty() || route.platforms.contains(&PlatformId(index as u16));
+        let needed = bank.response_timeout + platform.margin;
+        if routed && platform.budget < needed {
+            section.wrong(
+                "bank",
+                format!(
+                    "platform {} waits {} ms, but bank {} may take {} ms and the way back {} ms: \
+                     raise platform.{}.budget_ms to at least {}",
+                    platform.name,
+                    platform.budget.as_millis(),
+                    bank.name,
+                    bank.response_timeout.as_millis(),
+                    platform.margin.as_millis(),
+                    platform.name,
+                    needed.as_millis(),
+                ),
+            );
+        }
+    }
+}

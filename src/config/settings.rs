@@ -1,0 +1,100 @@
+//! What the IO floors need to know: ports, framings, keys by reference, folders.
+//!
+//! Contract: secrets stand here as references (`file:` or `env:`), never as values; the shell
+//! resolves them at start. `policy` and `lines` are parallel: `lines[i]` is `LineId(i)`.
+
+use crate::crypto::MacStatement;
+use crate::framing::Framing;
+use crate::iso8583::Dialect;
+use crate::switch::policy::Policy;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A whole configuration, validated.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What the core is told.
+    pub policy: Arc<Policy>,
+    /// What the links are told; same order and length as `policy.lines`.
+    pub lines: Vec<LineSettings>,
+    /// Where the journal is and how it behaves.
+    pub journal: JournalSettings,
+    /// `host:port` of health and metrics; unset: none.
+    pub admin: Option<String>,
+    /// Refuses software keys for PIN and demo keys for the journal.
+    pub production: bool,
+}
+
+/// One line's wire.
+#[derive(Debug, Clone)]
+pub struct LineSettings {
+    /// How messages are written.
+    pub dialect: Arc<Dialect>,
+    /// How frames are cut.
+    pub framing: Framing,
+    /// Which side calls.
+    pub endpoint: Endpoint,
+    /// TPDU of messages we start, where the framing has one.
+    pub tpdu: Option<[u8; 5]>,
+    /// Message header of messages we start, where the dialect has one and does not fix it.
+    pub header: Option<Vec<u8>>,
+    /// MAC key, where the line has one.
+    pub mac: Option<LineMac>,
+    /// Frames the outbound queue holds: in-flight window + SAF slots + network management.
+    pub outbound_queue: usize,
+}
+
+/// The MAC of a line: its key, and the algorithm where it differs from the dialect's.
+#[derive(Debug, Clone)]
+pub struct LineMac {
+    /// Where the key is.
+    pub key: SecretRef,
+    /// Overrides the dialect's statement: sources disagree on which algorithm a bank mandates.
+    pub statement: Option<MacStatement>,
+}
+
+/// Which side calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// We listen.
+    Listen {
+        /// `host:port`; port 0 lets the OS pick and is printed.
+        address: String,
+        /// Sessions at once; one more is closed at once.
+        max_sessions: usize,
+    },
+    /// We call.
+    Connect {
+        /// `host:port`, in order of preference.
+        addresses: Vec<String>,
+        /// Limit of one try.
+        connect_timeout: Duration,
+        /// First pause after a failure; doubles with jitter.
+        first_retry: Duration,
+        /// Cap of the pause.
+        max_retry: Duration,
+    },
+}
+
+/// Where a secret is, never the secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretRef {
+    /// First line of a file, relative to the configuration's folder, as hex.
+    File(String),
+    /// An environment variable, as hex.
+    Env(String),
+}
+
+/// The journal's place and habits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalSettings {
+    /// Folder, relative to the configuration's.
+    pub folder: String,
+    /// Bytes of one segment file.
+    pub segment_bytes: u64,
+    /// Key-encryption key; unset: the journal makes its own, stores it beside the data and says
+    /// so loudly (refused with `production = true`).
+    pub key: Option<SecretRef>,
+    /// Whole days of finished segments to keep.
+    pub keep_days: u32,
+}

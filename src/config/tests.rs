@@ -1,0 +1,114 @@
+//! The example must load; and everything promised to be refused is refused, all at once.
+
+use super::{ConfigErrors, load};
+use crate::iso8583::shipped;
+use crate::switch::policy::SignOn;
+
+const DEMO: &str = include_str!("../../specs/examples/demo.toml");
+
+fn shipped_text(name: &str) -> Option<String> {
+    shipped(name).map(str::to_owned)
+}
+
+fn load_demo(
+    edit: impl FnOnce(String) -> String,
+) -> Result<super::settings::Settings, Vec<String>> {
+    load(&edit(DEMO.to_owned()), &shipped_text)
+        .map_err(|ConfigErrors(errors)| errors.iter().map(ToString::to_string).collect())
+}
+
+fn refusals(edit: impl FnOnce(String) -> String) -> Vec<String> {
+    load_demo(edit).map(|_| Vec::new()).unwrap_or_else(|errors| errors)
+}
+
+fn line_of(text: &str) -> usize {
+    1 + DEMO.lines().position(|line| line.starts_with(text)).unwrap_or_default()
+}
+
+#[test]
+fn the_example_loads_and_means_what_it_says() -> Result<(), Vec<String>> {
+    let settings = load_demo(|text| text)?;
+    let policy = &settings.policy;
+    assert_eq!(policy.lines.len(), settings.lines.len());
+    assert_eq!(policy.banks.len(), 2);
+    assert_eq!(policy.routes[0].name.as_str(), "unionpay-cards");
+    assert_eq!(policy.banks[usize::from(policy.routes[0].bank.0)].name.as_str(), "mountain");
+    assert!(matches!(&policy.banks[1].network.sign_on, SignOn::Terminals(t) if t.len() == 2));
+    assert_eq!(settings.lines[2].tpdu, Some([0x60, 0, 3, 0, 4]));
+    Ok(())
+}
+
+#[test]
+fn another_text_is_another_policy() -> Result<(), Vec<String>> {
+    let hash = |text: String| load_demo(|_| text).map(|s| s.policy.hash);
+    let changed = DEMO.replace("budget_ms = 4_000", "budget_ms = 5_000");
+    assert_ne!(hash(DEMO.to_owned())?, hash(changed)?);
+    Ok(())
+}
+
+#[test]
+fn every_error_is_reported_at_once_with_its_line() {
+    let errors = refusals(|text| {
+        text.replace("margin_ms = 500", "margin = 500")
+            .replace("dialect = \"unionpay-pos\"", "dialect = \"unionpay-poz\"")
+            .replace("bank = \"river\"", "bank = \"lake\"")
+    });
+    let said = |line: usize, part: &str| {
+        let head = format!("line {line}: ");
+        assert!(
+            errors.iter().any(|e| e.starts_with(&head) && e.contains(part)),
+            "nothing about {part} in line {line}: {errors:#?}"
+        );
+    };
+    said(line_of("margin_ms"), "platform.shop.margin: unknown key");
+    said(line_of("dialect = \"unionpay-pos\""), "bank.mountain.dialect");
+    said(line_of("bank = \"river\""), "no bank \"lake\"");
+}
+
+#[test]
+fn a_platform_must_outlast_its_banks() {
+    let errors = refusals(|text| text.replace("budget_ms = 4_000", "budget_ms = 2_100"));
+    assert!(errors.iter().any(|e| e.contains("budget_ms to at least 2500")), "{errors:#?}");
+}
+
+#[test]
+fn a_secret_in_the_file_is_refused_and_not_repeated() {
+    let errors = refusals(|text| text.replace("file:demo-mak.hex", "0123456789ABCDEF"));
+    assert!(errors.iter().any(|e| e.contains("bank.mountain.mac_key")), "{errors:#?}");
+    assert!(!errors.concat().contains("0123456789ABCDEF"));
+}
+
+#[test]
+fn production_refuses_a_self_made_journal_key() {
+    let errors = refusals(|text| text.replace("production = false", "production = true"));
+    assert!(errors.iter().any(|e| e.contains("journal.key")), "{errors:#?}");
+}
+
+#[test]
+fn odd_values_are_refused_by_name() {
+    for (from, to, part) in [
+        ("window = 1_024", "window = 0", "expected 1 to 65536"),
+        ("window = 1_024", "window = \"many\"", "expected a whole number"),
+        ("match_scope = \"bank\"", "match_scope = \"net\"", "expected one of line, bank"),
+        ("pan = [\"62\"]", "pan = [\"62x\"]", "digits"),
+        ("pan = [\"62\"]", "pan = [\"63-62\"]", "LOW-HIGH"),
+        ("currency = [\"156\"]", "currency = [\"CNY\"]", "three digits"),
+        ("tpdu = \"6000030004\"", "tpdu = \"60000300\"", "10 hex digits"),
+        ("listen = \"127.0.0.1:7000\"", "listen = \"localhost\"", "expected host:port"),
+        ("default_terminal = \"RIV00001\"", "", "go together"),
+        ("sign_on = \"terminals\"", "sign_on = \"line\"", "means nothing without"),
+        ("[admin]", "[admin", "syntax"),
+        ("framing = \"2-byte-be\"", "framing = \"2-byte\"", "platform.shop.framing"),
+    ] {
+        let errors = refusals(|text| text.replacen(from, to, 1));
+        assert!(errors.iter().any(|e| e.contains(part)), "{from} -> {to}: {errors:#?}");
+    }
+}
+
+#[test]
+fn an_empty_file_says_what_is_missing() {
+    let errors = refusals(|_| String::new());
+    for key in ["platform:", "bank:", "route:", "journal:"] {
+        assert!(errors.iter().any(|e| e.contains(key)), "{key} {errors:#?}");
+    }
+}
