@@ -7,6 +7,8 @@
 //! process of its own on the same two cores as the load and the bank. Without `--bench` (as the
 //! tests call it) one short round runs, so that nothing here can rot.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock and paces itself")]
+
 mod durable;
 mod load;
 mod relay;
