@@ -6,7 +6,7 @@
 //! ([`super::dialect_load`]).
 
 use super::charset::Class;
-use super::coding::Encoding;
+use super::coding::{self, Encoding};
 use super::dialect_text::Keys;
 use super::field::{Field, SECRETS, Secret};
 use super::inside::DEPTH_MAX;
@@ -94,9 +94,13 @@ pub(crate) fn field(keys: &mut Keys<'_>, defaults: &Defaults, depth: usize) -> O
             None
         }
     };
-    let constant = keys.text("value").map(|v| v.as_bytes().to_vec());
+    let constant = keys.text("value");
     let inside = keys.table_or_false("inside");
     let mut plan = plan?;
+    let constant = constant.map(|text| match plan.class {
+        Class::B => coding::parse_hex(text).unwrap_or_default(),
+        _ => text.as_bytes().to_vec(),
+    });
     if constant.as_ref().is_some_and(|c| plan.write(c, &mut Vec::new()).is_err()) {
         keys.refuse("value", "this constant does not suit the format");
     }

@@ -108,8 +108,13 @@ fn line_of(text: &str, key: &str) -> Option<usize> {
     None
 }
 
-/// Puts `over` on top of `under`: tables key by key, everything else replaced.
-fn merge(under: &mut Table, over: Table) {
+/// Puts `over` on top of `under`: tables key by key, everything else replaced. A table that says
+/// `replace = true` takes the place of its parent's whole.
+fn merge(under: &mut Table, mut over: Table) {
+    if over.get("replace").and_then(Value::as_bool) == Some(true) {
+        over.remove("replace");
+        under.clear();
+    }
     for (key, value) in over {
         match (under.get_mut(&key), value) {
             (Some(Value::Table(below)), Value::Table(above)) => merge(below, above),
@@ -119,6 +124,11 @@ fn merge(under: &mut Table, over: Table) {
                 table.insert("format".to_owned(), below.clone());
                 merge(&mut table, above);
                 *below = Value::Table(table);
+            }
+            (_, Value::Table(above)) => {
+                let mut fresh = Table::new();
+                merge(&mut fresh, above);
+                under.insert(key, Value::Table(fresh));
             }
             (_, value) => drop(under.insert(key, value)),
         }

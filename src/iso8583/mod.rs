@@ -26,6 +26,8 @@ mod mti;
 mod notation;
 mod pack;
 mod plan;
+#[cfg(test)]
+mod round_trips;
 pub mod rules;
 mod shipped;
 #[cfg(test)]

@@ -51,7 +51,7 @@ fn say(path: &str, frame: &[u8], start: usize, fault: Fault) -> UnpackError {
 fn preamble(dialect: &Dialect, frame: &[u8], into: &mut Message) -> Result<usize, UnpackError> {
     let mut at = 0;
     if let Some(header) = &dialect.header {
-        let is_mti = |at: usize| read_mti(dialect, frame, at).is_ok_and(|(m, _)| plausible(m));
+        let is_mti = |at: usize| plausible(dialect, frame, at);
         at = header.measure(frame, is_mti).map_err(|f| say("header", frame, 0, f))?;
         if at > 0 {
             into.set_header_span(at.min(frame.len()));
@@ -62,9 +62,17 @@ fn preamble(dialect: &Dialect, frame: &[u8], into: &mut Message) -> Result<usize
     Ok(next)
 }
 
-/// Whether four digits can be a message type: used only to find out where a header ends.
-fn plausible(mti: Mti) -> bool {
-    (1..=8).contains(&mti.class()) && mti.origin() <= 5
+/// Whether a message can begin here: an MTI, and a bitmap of data elements that the dialect has.
+/// Used only to find out where a header ends.
+fn plausible(dialect: &Dialect, frame: &[u8], at: usize) -> bool {
+    let Ok((mti, at)) = read_mti(dialect, frame, at) else { return false };
+    let Ok((mut bits, _)) = bitmap_at(dialect, frame, at) else { return false };
+    if dialect.bitmap.most > 1 {
+        bits &= !(1 << 63);
+    }
+    let known = |bit: u32| dialect.plans[bit as usize + 1].known;
+    let all_known = (0..64).filter(|bit| bits & (1 << 63 >> bit) != 0).all(known);
+    (1..=8).contains(&mti.class()) && mti.origin() <= 5 && all_known
 }
 
 #[inline]
@@ -125,21 +133,22 @@ fn bitmaps(
 
 #[inline]
 fn read_bitmap(dialect: &Dialect, frame: &[u8], at: usize) -> Result<(u64, usize), UnpackError> {
+    bitmap_at(dialect, frame, at).map_err(|f| say("bitmap", frame, at, f))
+}
+
+#[inline]
+fn bitmap_at(dialect: &Dialect, frame: &[u8], at: usize) -> Result<(u64, usize), Fault> {
     let rest = frame.get(at..).unwrap_or_default();
     let size = if dialect.bitmap.encoding == Encoding::Raw { 8 } else { 16 };
-    let read = || {
-        let (_, wire) = take(size, rest)?;
-        let mut bytes = [0; 8];
-        if size == 8 {
-            bytes.copy_from_slice(wire);
-        } else {
-            coding::hex_decode(dialect.bitmap.encoding, wire, &mut bytes)
-                .map_err(|at| Fault::new(at, Kind::Bitmap))?;
-        }
-        Ok(u64::from_be_bytes(bytes))
-    };
-    let word = read().map_err(|f| say("bitmap", frame, at, f))?;
-    Ok((word, at + size))
+    let (_, wire) = take(size, rest)?;
+    let mut bytes = [0; 8];
+    if size == 8 {
+        bytes.copy_from_slice(wire);
+    } else {
+        coding::hex_decode(dialect.bitmap.encoding, wire, &mut bytes)
+            .map_err(|at| Fault::new(at, Kind::Bitmap))?;
+    }
+    Ok((u64::from_be_bytes(bytes), at + size))
 }
 
 #[inline]
