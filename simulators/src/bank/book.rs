@@ -1,0 +1,263 @@
+//! What a bank does with money: execute once, answer repeats alike, undo once.
+//!
+//! Contract: pure – message and verdict in, effect in the ledger and the answer's codes out.
+//! An original is executed at most once per key; a repeat gets the stored answer; a reversal of
+//! an unknown original is answered 25 and *not* remembered, so an original that its reversal
+//! overtook is executed when it comes: the meanest legal bank.
+//! Deliberately absent: sockets, waiting, deciding (the rules do that).
+
+use super::business::{Business, Flavor};
+use super::ledger::{Entry, Key, Ledger, Seen};
+use crate::msg::Msg;
+use pointsman::sensitive::Pan;
+use std::collections::HashMap;
+
+/// What the rules say about an original.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// `F39`.
+    pub code: String,
+    /// What is approved where that is less than asked, in minor units.
+    pub partial: Option<u64>,
+}
+
+/// What to answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// `F39`.
+    pub code: String,
+    /// `F38`, with approvals.
+    pub auth_id: Option<String>,
+    /// `F37`.
+    pub rrn: String,
+    /// `F4`, where it differs from what was asked.
+    pub amount: Option<u64>,
+    /// `F15`.
+    pub settlement_date: String,
+}
+
+/// An original the bank has executed, or declined.
+#[derive(Debug)]
+struct Original {
+    business: Business,
+    pan: Option<Pan>,
+    asked: u64,
+    local: String,
+    reply: Reply,
+    /// What it moves now, after voids, completions and reversals.
+    standing: i64,
+    reversed: bool,
+}
+
+/// The book of one bank.
+#[derive(Debug)]
+pub struct Book {
+    bank: String,
+    flavor: Flavor,
+    originals: HashMap<Key, Original>,
+    ledger: Ledger,
+    approvals: u64,
+    settlement_date: String,
+}
+
+/// Codes that grant money or goods (domain.md section 4).
+const APPROVALS: [&str; 8] = ["00", "10", "11", "16", "A2", "A4", "A5", "A6"];
+
+impl Book {
+    /// An empty book. `settlement_date` is MMDD.
+    pub fn new(bank: &str, flavor: Flavor, settlement_date: &str, ledger: Ledger) -> Self {
+        Self {
+            bank: bank.to_owned(),
+            flavor,
+            originals: HashMap::new(),
+            ledger,
+            approvals: 0,
+            settlement_date: settlement_date.to_owned(),
+        }
+    }
+
+    /// The ledger.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// What follows counts on this date, MMDD.
+    pub fn cut_over(&mut self, date: &str) {
+        date.clone_into(&mut self.settlement_date);
+    }
+
+    /// The answer an original of this key and content had already, if it is a repeat.
+    pub fn known(&self, msg: &Msg) -> bool {
+        let original = self.originals.get(&self.own_key(msg));
+        original.is_some_and(|original| original.is_same(msg))
+    }
+
+    /// Executes an original, or answers its repeat as before. `verdict` is heeded only the
+    /// first time.
+    pub fn original(&mut self, at_ms: u64, msg: &Msg, verdict: &Verdict) -> Reply {
+        let key = self.own_key(msg);
+        if let Some(original) = self.originals.get(&key).filter(|o| o.is_same(msg)) {
+            let (reply, business) = (original.reply.clone(), original.business);
+            self.note(at_ms, msg, business, Seen::Repeat, key, &reply, 0);
+            return reply;
+        }
+        let business = self.flavor.business(msg);
+        let (verdict, signed, seen) = self.execute(msg, business, verdict);
+        let reply = self.reply(msg, &verdict);
+        self.note(at_ms, msg, business, seen, key.clone(), &reply, signed);
+        let original = Original {
+            business,
+            pan: pan_of(msg),
+            asked: msg.number(4).unwrap_or(0),
+            local: local_time(msg),
+            reply: reply.clone(),
+            standing: signed,
+            reversed: false,
+        };
+        self.originals.insert(key, original);
+        reply
+    }
+
+    /// Undoes an original, once.
+    pub fn reversal(&mut self, at_ms: u64, msg: &Msg) -> Reply {
+        let key = self.original_key(msg);
+        let found = self.originals.get_mut(&key);
+        let (code, signed, seen) = match found {
+            None => ("25", 0, Seen::NoOriginal),
+            Some(original) if original.reversed => ("00", 0, Seen::Repeat),
+            Some(original) => {
+                let kept = kept_amount(msg).min(original.asked);
+                let kept = original.standing.signum() * i64::try_from(kept).unwrap_or(0);
+                let back = kept - original.standing;
+                original.standing = kept;
+                original.reversed = true;
+                ("00", back, Seen::First)
+            }
+        };
+        let verdict = Verdict { code: code.to_owned(), partial: None };
+        let reply = self.reply(msg, &verdict);
+        let reply = Reply { auth_id: None, ..reply };
+        self.note(at_ms, msg, Business::Reversal, seen, key, &reply, signed);
+        reply
+    }
+
+    /// What an original moves, and the verdict after looking for what it refers to.
+    fn execute(&mut self, msg: &Msg, business: Business, rule: &Verdict) -> (Verdict, i64, Seen) {
+        if !APPROVALS.contains(&rule.code.as_str()) {
+            return (rule.clone(), 0, Seen::First);
+        }
+        let asked = msg.number(4).unwrap_or(0);
+        let granted = rule.partial.map_or(asked, |partial| partial.min(asked));
+        let granted = i64::try_from(granted).unwrap_or(0);
+        if !business.has_original() {
+            return (rule.clone(), business.sign() * granted, Seen::First);
+        }
+        let key = self.original_key(msg);
+        match self.originals.get_mut(&key).filter(|o| o.standing != 0) {
+            Some(original) if business == Business::Completion => {
+                // The hold becomes a debit: only the difference moves.
+                let moved = granted - original.standing;
+                original.standing = 0;
+                (rule.clone(), moved, Seen::First)
+            }
+            Some(original) => (rule.clone(), -std::mem::take(&mut original.standing), Seen::First),
+            None => (Verdict { code: "25".to_owned(), partial: None }, 0, Seen::NoOriginal),
+        }
+    }
+
+    fn reply(&mut self, msg: &Msg, verdict: &Verdict) -> Reply {
+        let approved = APPROVALS.contains(&verdict.code.as_str());
+        self.approvals += u64::from(approved);
+        let rrn = match (self.flavor, msg.text(37)) {
+            (Flavor::UnionPay, "") => format!("{:012}", self.ledger.entries().len() + 1),
+            (_, given) => given.to_owned(),
+        };
+        Reply {
+            code: verdict.code.clone(),
+            auth_id: approved.then(|| format!("{:06}", self.approvals % 1_000_000)),
+            rrn,
+            amount: verdict.partial,
+            settlement_date: self.settlement_date.clone(),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one place where an entry is written")]
+    fn note(
+        &mut self,
+        at_ms: u64,
+        msg: &Msg,
+        business: Business,
+        seen: Seen,
+        key: Key,
+        reply: &Reply,
+        signed: i64,
+    ) {
+        self.ledger.push(Entry {
+            no: 0,
+            at_ms,
+            bank: self.bank.clone(),
+            business,
+            seen,
+            mti: msg.mti.clone(),
+            key,
+            stan: msg.text(11).to_owned(),
+            rrn: reply.rrn.clone(),
+            pan: pan_of(msg).map(|pan| pan.masked()),
+            amount: reply.amount.or(msg.number(4)).unwrap_or(0),
+            currency: msg.text(49).to_owned(),
+            settlement_date: reply.settlement_date.clone(),
+            code: reply.code.clone(),
+            auth_id: reply.auth_id.clone(),
+            signed,
+        });
+    }
+
+    /// The key of a message that stands for itself.
+    fn own_key(&self, msg: &Msg) -> Key {
+        let moment = match self.flavor {
+            Flavor::Iso1987 => msg.text(7),
+            Flavor::UnionPay => msg.text(60).get(2..8).unwrap_or_default(),
+        };
+        Key {
+            stan: msg.text(11).to_owned(),
+            moment: moment.to_owned(),
+            terminal: msg.text(41).to_owned(),
+        }
+    }
+
+    /// The key of the original that a message names: `F90` (MTI 4, STAN 6, `F7` 10); in UnionPay
+    /// a reversal shares the STAN, everything else has `F61` (batch 6, STAN 6).
+    fn original_key(&self, msg: &Msg) -> Key {
+        let own = self.own_key(msg);
+        let part = |de, from, to| msg.text(de).get(from..to).unwrap_or_default().to_owned();
+        match self.flavor {
+            Flavor::Iso1987 => Key { stan: part(90, 4, 10), moment: part(90, 10, 20), ..own },
+            Flavor::UnionPay if msg.digit(1) == 4 => own,
+            Flavor::UnionPay => Key { stan: part(61, 6, 12), moment: part(61, 0, 6), ..own },
+        }
+    }
+}
+
+impl Original {
+    fn is_same(&self, msg: &Msg) -> bool {
+        self.asked == msg.number(4).unwrap_or(0)
+            && self.pan == pan_of(msg)
+            && self.local == local_time(msg)
+    }
+}
+
+/// `F13` and `F12`, where there: tell two uses of one STAN within a batch apart.
+fn local_time(msg: &Msg) -> String {
+    format!("{}{}", msg.text(13), msg.text(12))
+}
+
+/// What stays of the original after a partial reversal (`F95`, first twelve digits).
+fn kept_amount(msg: &Msg) -> u64 {
+    msg.text(95).get(..12).and_then(|kept| kept.parse().ok()).unwrap_or(0)
+}
+
+/// `F2`, or the card number in track 2.
+fn pan_of(msg: &Msg) -> Option<Pan> {
+    let track = || pointsman::sensitive::Track::new(msg.get(35)?).ok()?.pan();
+    msg.get(2).and_then(|digits| Pan::new(digits).ok()).or_else(track)
+}

@@ -1,0 +1,304 @@
+//! The bank's counter: takes a message, lets rules, mood and book decide, gives the answer.
+//!
+//! Contract: pure but for the time it is told; one message in, at most one answer out, with
+//! what shall happen to it on the way. UnionPay: financial traffic needs a sign-in of its
+//! terminal (else 77) and a right MAC (else A0). Deliberately absent: sockets, MAC arithmetic.
+
+use super::book::{Book, Reply, Verdict};
+use super::business::{Business, Flavor};
+use super::command::Command;
+use super::mood::{Fate, Mood};
+use super::rules::Rules;
+use crate::clock::stamp;
+use crate::msg::Msg;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// What the MAC check of a message gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MacSeen {
+    /// This line has no MAC.
+    NotAsked,
+    /// Right.
+    Good,
+    /// Wrong, or missing where one is needed.
+    Wrong,
+}
+
+/// What to do with a message.
+#[derive(Debug)]
+pub enum Step {
+    /// Nothing at all.
+    Nothing,
+    /// Wait, then [`Teller::execute`].
+    Execute(Duration, Fate),
+}
+
+/// An answer and its way out.
+#[derive(Debug)]
+pub struct Say {
+    /// The answer.
+    pub msg: Msg,
+    /// Whether it carries a MAC.
+    pub sealed: bool,
+    /// What happens to it.
+    pub fate: Fate,
+}
+
+/// What the bank counts besides its ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Messages heard.
+    pub heard: u64,
+    /// Messages that could not be understood.
+    pub garbled: u64,
+    /// Originals lost on command.
+    pub lost: u64,
+    /// Answers held back by silence.
+    pub muted: u64,
+    /// Answers sent later than they could have been: `late` and `slow`.
+    pub late: u64,
+    /// Answers sent twice.
+    pub duplicated: u64,
+    /// Answers spoilt: MAC, amount, nonsense.
+    pub spoilt: u64,
+    /// Messages with a wrong MAC.
+    pub wrong_macs: u64,
+    /// Financial messages without sign-on.
+    pub not_signed_on: u64,
+    /// Sign-ons granted.
+    pub sign_ons: u64,
+    /// Echo tests answered.
+    pub echoes: u64,
+}
+
+/// The counter.
+#[derive(Debug)]
+pub struct Teller {
+    flavor: Flavor,
+    needs_sign_on: bool,
+    rules: Rules,
+    mood: Mood,
+    book: Book,
+    /// Terminals (UnionPay) or sessions that are signed on.
+    signed_on: BTreeSet<String>,
+    counts: Counts,
+}
+
+const ECHOED: [u8; 12] = [3, 4, 7, 11, 12, 13, 25, 32, 37, 41, 42, 49];
+const ECHOED_UNIONPAY: [u8; 10] = [3, 4, 11, 25, 32, 37, 41, 42, 49, 60];
+
+impl Teller {
+    /// A bank that has heard nothing yet.
+    pub fn new(flavor: Flavor, needs_sign_on: bool, rules: Rules, mood: Mood, book: Book) -> Self {
+        let (signed_on, counts) = (BTreeSet::new(), Counts::default());
+        Self { flavor, needs_sign_on, rules, mood, book, signed_on, counts }
+    }
+
+    /// The book.
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// The counts.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Whether nothing is answered now.
+    pub fn is_silent(&self, now: Instant) -> bool {
+        self.mood.is_silent(now)
+    }
+
+    /// Takes a command, except for what concerns sessions.
+    pub fn obey(&mut self, now: Instant, command: &Command) {
+        if let Command::Cutover(date) = command {
+            self.book.cut_over(date);
+        }
+        self.mood.obey(now, command);
+    }
+
+    /// A frame that is no message.
+    pub fn garbled(&mut self) {
+        self.counts.garbled += 1;
+    }
+
+    /// A session is gone, and its sign-on with it.
+    pub fn session_gone(&mut self, session: u64) {
+        self.signed_on.remove(&line_name(session));
+    }
+
+    /// First look at a message: what the mood makes of it.
+    pub fn hear(&mut self, now: Instant, msg: &Msg) -> Step {
+        self.counts.heard += 1;
+        if msg.is_answer() {
+            return Step::Nothing;
+        }
+        let original = self.flavor.business(msg).is_original();
+        let fate = self.mood.fate(now, original);
+        if fate.lost {
+            self.counts.lost += 1;
+            return Step::Nothing;
+        }
+        Step::Execute(fate.execute_after, fate)
+    }
+
+    /// Does what the message asks. `session` is where it came in.
+    pub fn execute(
+        &mut self,
+        at_ms: u64,
+        session: u64,
+        msg: &Msg,
+        mac: MacSeen,
+        fate: Fate,
+    ) -> Option<Say> {
+        let business = self.flavor.business(msg);
+        let (answer, sealed) = match business {
+            Business::Network => (self.network(at_ms, session, msg), false),
+            _ => (self.financial(at_ms, session, msg, business, mac), true),
+        };
+        self.count(&fate);
+        (!fate.mute).then(|| Say { msg: spoil(answer, &fate), sealed, fate })
+    }
+
+    fn count(&mut self, fate: &Fate) {
+        let add = |count: &mut u64, yes| *count += u64::from(yes);
+        add(&mut self.counts.muted, fate.mute);
+        let held_back = fate.execute_after + fate.answer_after;
+        add(&mut self.counts.late, !fate.mute && held_back >= Duration::from_millis(500));
+        add(&mut self.counts.duplicated, fate.twice);
+        add(&mut self.counts.spoilt, fate.garbage || fate.wrong_mac || fate.wrong_amount);
+    }
+
+    fn financial(
+        &mut self,
+        at_ms: u64,
+        session: u64,
+        msg: &Msg,
+        business: Business,
+        mac: MacSeen,
+    ) -> Msg {
+        if mac == MacSeen::Wrong {
+            self.counts.wrong_macs += 1;
+            return self.refused(at_ms, msg, "A0");
+        }
+        if self.needs_sign_on && !self.signed_on.contains(&self.signer(session, msg)) {
+            self.counts.not_signed_on += 1;
+            return self.refused(at_ms, msg, "77");
+        }
+        let reply = match business {
+            Business::Reversal => self.book.reversal(at_ms, msg),
+            Business::Other | Business::Network => return self.refused(at_ms, msg, "12"),
+            _ => self.book.original(at_ms, msg, &self.verdict(business, msg)),
+        };
+        self.spell(at_ms, msg, &reply)
+    }
+
+    fn verdict(&self, business: Business, msg: &Msg) -> Verdict {
+        match self.mood.answer() {
+            Some(code) => Verdict { code: code.to_owned(), partial: None },
+            None => self.rules.verdict(business, msg),
+        }
+    }
+
+    fn signer(&self, session: u64, msg: &Msg) -> String {
+        match self.flavor {
+            Flavor::UnionPay => msg.text(41).to_owned(),
+            Flavor::Iso1987 => line_name(session),
+        }
+    }
+
+    fn refused(&self, at_ms: u64, msg: &Msg, code: &str) -> Msg {
+        self.frame(at_ms, msg).with(39, code)
+    }
+
+    fn spell(&self, at_ms: u64, msg: &Msg, reply: &Reply) -> Msg {
+        let mut answer = self.frame(at_ms, msg).with(39, reply.code.as_str());
+        answer.set(15, reply.settlement_date.as_str());
+        if let Some(auth_id) = &reply.auth_id {
+            answer.set(38, auth_id.as_str());
+        }
+        if !reply.rrn.is_empty() {
+            answer.set(37, reply.rrn.as_str());
+        }
+        if let Some(amount) = reply.amount {
+            answer.set(4, format!("{amount:012}"));
+        }
+        answer
+    }
+
+    /// An answer with everything that only echoes or stamps.
+    fn frame(&self, at_ms: u64, msg: &Msg) -> Msg {
+        match self.flavor {
+            Flavor::Iso1987 if msg.get(90).is_some() => {
+                let mut answer = msg.answer(&ECHOED);
+                answer.set(90, msg.get(90).unwrap_or_default());
+                answer
+            }
+            Flavor::Iso1987 => msg.answer(&ECHOED),
+            Flavor::UnionPay => {
+                let stamp = stamp(at_ms);
+                msg.answer(&ECHOED_UNIONPAY).with(12, &stamp[4..]).with(13, &stamp[..4])
+            }
+        }
+    }
+
+    fn network(&mut self, at_ms: u64, session: u64, msg: &Msg) -> Msg {
+        let (function, answer) = match self.flavor {
+            Flavor::Iso1987 => {
+                let function = match msg.text(70) {
+                    "001" => Function::SignOn,
+                    "002" => Function::SignOff,
+                    _ => Function::Other,
+                };
+                (function, msg.answer(&[7, 11, 32, 41, 42, 70]))
+            }
+            Flavor::UnionPay => {
+                let function = match msg.text(60).get(8..11) {
+                    Some("001" | "003" | "004") => Function::SignOn,
+                    Some("002") => Function::SignOff,
+                    _ => Function::Other,
+                };
+                let stamp = stamp(at_ms);
+                let answer = msg.answer(&[11, 32, 41, 42, 60]);
+                let answer = answer.with(12, &stamp[4..]).with(13, &stamp[..4]);
+                (function, answer.with(37, format!("{:012}", at_ms % 1_000_000_000_000)))
+            }
+        };
+        let signer = self.signer(session, msg);
+        answer.with(39, self.sign(function, signer))
+    }
+
+    fn sign(&mut self, function: Function, signer: String) -> &'static str {
+        match function {
+            Function::SignOn if self.mood.refuses_sign_on() => return "58",
+            Function::SignOn => {
+                self.counts.sign_ons += 1;
+                self.signed_on.insert(signer);
+            }
+            Function::SignOff => {
+                self.signed_on.remove(&signer);
+            }
+            Function::Other => self.counts.echoes += 1,
+        }
+        "00"
+    }
+}
+
+/// What network management asks for, as far as this bank cares.
+enum Function {
+    SignOn,
+    SignOff,
+    Other,
+}
+
+fn line_name(session: u64) -> String {
+    format!("session {session}")
+}
+
+fn spoil(mut answer: Msg, fate: &Fate) -> Msg {
+    if let Some(amount) = answer.number(4).filter(|_| fate.wrong_amount) {
+        answer.set(4, format!("{:012}", amount + 1));
+    }
+    answer
+}
