@@ -39,6 +39,43 @@ pub enum ResponseClass {
 }
 
 impl ResponseClass {
+    /// Every class that a code can be listed under.
+    pub const ALL: [Self; 13] = [
+        Self::Approved,
+        Self::Partial,
+        Self::Refer,
+        Self::Declined,
+        Self::PickUp,
+        Self::Retry,
+        Self::Security,
+        Self::Duplicate,
+        Self::Format,
+        Self::Mac,
+        Self::SignOn,
+        Self::NotFound,
+        Self::AlreadyReversed,
+    ];
+
+    /// The word for it in dialect files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Partial => "partial",
+            Self::Refer => "refer",
+            Self::Declined => "declined",
+            Self::PickUp => "pick-up",
+            Self::Retry => "retry",
+            Self::Security => "security",
+            Self::Duplicate => "duplicate",
+            Self::Format => "format",
+            Self::Mac => "mac",
+            Self::SignOn => "sign-on",
+            Self::NotFound => "not-found",
+            Self::AlreadyReversed => "already-reversed",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// Whether money or goods were granted.
     pub const fn is_approval(self) -> bool {
         matches!(self, Self::Approved | Self::Partial)
@@ -104,4 +141,65 @@ pub enum Reason {
     CustomerCancel,
     /// Reversal reason: the answer came after the deadline (98, 4006).
     AnswerTooLate,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 18] = [
+        Self::Accepted,
+        Self::FormatError,
+        Self::InvalidTransaction,
+        Self::UnknownMerchant,
+        Self::UnknownTerminal,
+        Self::NoRoute,
+        Self::PinNotSupported,
+        Self::BankDown,
+        Self::Timeout,
+        Self::Duplicate,
+        Self::OriginalNotFound,
+        Self::Reversed,
+        Self::SystemError,
+        Self::MacFailed,
+        Self::InvalidAnswer,
+        Self::Undeliverable,
+        Self::CustomerCancel,
+        Self::AnswerTooLate,
+    ];
+
+    /// The word for it in dialect files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::FormatError => "format-error",
+            Self::InvalidTransaction => "invalid-transaction",
+            Self::UnknownMerchant => "unknown-merchant",
+            Self::UnknownTerminal => "unknown-terminal",
+            Self::NoRoute => "no-route",
+            Self::PinNotSupported => "pin-not-supported",
+            Self::BankDown => "bank-down",
+            Self::Timeout => "timeout",
+            Self::Duplicate => "duplicate",
+            Self::OriginalNotFound => "original-not-found",
+            Self::Reversed => "reversed",
+            Self::SystemError => "system-error",
+            Self::MacFailed => "mac-failed",
+            Self::InvalidAnswer => "invalid-answer",
+            Self::Undeliverable => "undeliverable",
+            Self::CustomerCancel => "customer-cancel",
+            Self::AnswerTooLate => "answer-too-late",
+        }
+    }
+
+    /// Whether a reversal of ours can give it as its reason.
+    pub const fn reverses(self) -> bool {
+        matches!(
+            self,
+            Self::Timeout
+                | Self::MacFailed
+                | Self::InvalidAnswer
+                | Self::Undeliverable
+                | Self::CustomerCancel
+                | Self::AnswerTooLate
+        )
+    }
 }

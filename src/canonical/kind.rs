@@ -71,6 +71,22 @@ impl TransactionType {
         !matches!(self, Self::Balance)
     }
 
+    /// The word for it in dialect and configuration files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Purchase => "purchase",
+            Self::PreAuthorization => "pre-authorization",
+            Self::PreAuthorizationVoid => "pre-authorization-void",
+            Self::Completion => "completion",
+            Self::CompletionVoid => "completion-void",
+            Self::Void => "void",
+            Self::Refund => "refund",
+            Self::Balance => "balance",
+            Self::TopUp => "top-up",
+            Self::Unstated => "unstated",
+        }
+    }
+
     /// Every type a request can have.
     pub const ALL: [Self; 9] = [
         Self::Purchase,
@@ -102,6 +118,25 @@ pub enum NetworkFunction {
     CutoverEnd,
     /// An answer that does not say. The request knows.
     Unstated,
+}
+
+impl NetworkFunction {
+    /// Every function a request can have.
+    pub const ALL: [Self; 6] =
+        [Self::SignOn, Self::SignOff, Self::Echo, Self::KeyChange, Self::Cutover, Self::CutoverEnd];
+
+    /// The word for it in dialect files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::SignOn => "sign-on",
+            Self::SignOff => "sign-off",
+            Self::Echo => "echo",
+            Self::KeyChange => "key-change",
+            Self::Cutover => "cutover",
+            Self::CutoverEnd => "cutover-end",
+            Self::Unstated => "unstated",
+        }
+    }
 }
 
 /// Which leg of the conversation (third digit of the MTI).

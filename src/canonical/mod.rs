@@ -6,11 +6,18 @@
 //! Deliberately absent: maps, dialect knowledge, anything a peer sent that no rule named.
 
 mod codes;
+mod error;
 mod kind;
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
 
 pub use codes::{Answer, Reason, ResponseClass};
+pub use error::{ReadError, WriteError};
 pub use kind::{Flow, Kind, NetworkFunction, TransactionType};
 
+use crate::iso8583::{Dialect, Message};
 use crate::money::Amount;
 use crate::sensitive::{Pan, PinBlock, Track};
 use crate::text::Text;
@@ -180,6 +187,40 @@ impl Canonical {
     }
 }
 
+/// Reads a message into meaning. Everything `into` held is forgotten; its memory is kept.
+/// The MAC is the session's to check: set [`Canonical::mac`] afterwards.
+///
+/// # Errors
+/// [`ReadError`]; what `into` holds then means nothing.
+pub fn read(dialect: &Dialect, message: &Message, into: &mut Canonical) -> Result<(), ReadError> {
+    read::read(dialect.rules(), message, into)
+}
+
+/// Reads what suffices to answer a message that cannot be read, or not wholly be unpacked, with
+/// a format error: kind, flow, STAN, terminal, times. `false` where that is not there, or where
+/// the message is an answer itself.
+pub fn read_partial(dialect: &Dialect, message: &Message, into: &mut Canonical) -> bool {
+    read::read_partial(dialect.rules(), message, into)
+}
+
+/// Writes a meaning as a message. Everything `message` held is forgotten; its memory is kept.
+/// An answer gets the header of its request turned around ([`Canonical::header`]); the header of
+/// a request is the line's to set. An answer with [`Canonical::mti`] set to a request's MTI
+/// answers that MTI; otherwise the MTI follows from kind and flow. A place is left for the MAC.
+///
+/// # Errors
+/// [`WriteError`]; the message is then not to be sent.
+pub fn write(dialect: &Dialect, from: &Canonical, message: &mut Message) -> Result<(), WriteError> {
+    write::write(dialect.rules(), from, message)?;
+    let asked = from.header.as_bytes();
+    if let Some(header) = dialect.header().filter(|_| from.flow.is_answer() && !asked.is_empty()) {
+        let mut turned = from.header;
+        turned.turn(header.tpdu_len(asked));
+        message.set_header(Some(turned.as_bytes()));
+    }
+    Ok(())
+}
+
 /// Opaque header bytes of the peer, at most 64, to be given back with the reply.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Header {
@@ -202,6 +243,13 @@ impl Header {
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
+    }
+
+    /// Swaps destination and source of the TPDU at the front, where there is one of 5 bytes.
+    fn turn(&mut self, tpdu: usize) {
+        if let (5, [_, d1, d2, s1, s2, ..]) = (tpdu, &mut self.bytes) {
+            (*d1, *d2, *s1, *s2) = (*s1, *s2, *d1, *d2);
+        }
     }
 }
 

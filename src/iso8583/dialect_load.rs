@@ -14,14 +14,10 @@ use super::field::{FieldTable, Secret};
 use super::header::{self, Header, Tpdu};
 use super::inside_load;
 use super::plan::{LengthCoding, Side, Sign, Unit};
-use super::rules::Rules;
+use super::rules::{self, Rules};
 use crate::limits::DE_MAX;
 use std::cell::RefCell;
 use toml::{Table, Value};
-
-/// Sections that belong to the message rules.
-const RULE_SECTIONS: [&str; 8] =
-    ["messages", "responses", "reasons", "mac", "match", "reversal", "canonical", "presence"];
 
 const ASCII: Defaults = Defaults {
     numeric: Encoding::Ascii,
@@ -73,7 +69,7 @@ impl Dialect {
 
 fn read(name: &str, sources: &Sources, errors: &RefCell<Vec<DialectError>>) -> Dialect {
     let mut keys = Keys::new(&sources.merged, "", errors);
-    keys.leave(&RULE_SECTIONS);
+    keys.leave(&rules::SECTIONS);
     let _ = keys.text("extends");
     let _ = keys.text("name");
     let title = keys.text("title").unwrap_or_default().to_owned();

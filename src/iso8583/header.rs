@@ -102,6 +102,12 @@ impl Header {
         room.get(at..at + len)
     }
 
+    /// How many bytes of a header of this dialect are its TPDU: 5, or 0 where there is none.
+    pub(crate) fn tpdu_len(&self, header: &[u8]) -> usize {
+        let has = self.tpdu != Tpdu::Never && self.header_bytes(header) != Some(header.len());
+        if has && header.len() >= TPDU_BYTES { TPDU_BYTES } else { 0 }
+    }
+
     /// The named parts of a header (a TPDU before it is `tpdu`), in order: name and value in
     /// normal form. Empty where the bytes are no header of this dialect.
     pub fn parts(&self, header: &[u8]) -> Vec<(String, Vec<u8>)> {

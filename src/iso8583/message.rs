@@ -198,7 +198,7 @@ impl Message {
     }
 
     /// The presence bits, DE 1 the highest bit of the first word; DE 1 itself is never set.
-    pub(super) fn present(&self) -> [u64; 3] {
+    pub(crate) fn present(&self) -> [u64; 3] {
         self.present
     }
 

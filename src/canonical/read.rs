@@ -1,0 +1,377 @@
+//! Wire to meaning: a [`Message`] and its dialect's rules give a [`Canonical`].
+//!
+//! Contract: allocates nothing once `into` has carried a few messages; every field a rule names
+//! is typed or carried, all others are left behind. The card number comes from `F2`, or else from
+//! track 2. An unknown code is an unknown class, never an approval. Deliberately absent: MACs
+//! (checked by the session, [`crate::iso8583::mac`]) and anything about other messages.
+
+use super::{
+    Answer, Canonical, Flow, Header, Kind, NetworkFunction, OriginalData, ReadError,
+    TransactionType,
+};
+use crate::iso8583::rules::{
+    Atom, Breach, FieldSet, Link, NoMessage, Part, Rules, StanRule, What, Width,
+};
+use crate::iso8583::{Message, Mti};
+use crate::limits::STAN_MAX;
+use crate::money::{Amount, Currency};
+use crate::sensitive::{Pan, PinBlock, Track};
+use crate::text::Text;
+
+/// What fields say before it is known what the message is.
+#[derive(Default)]
+struct Pending {
+    minor: Option<u64>,
+    replacement: Option<u64>,
+    currency: Option<Currency>,
+    exponent: Option<u32>,
+    code: Option<Text<4>>,
+    reason: Option<Text<4>>,
+    original: OriginalData,
+}
+
+/// What was expected instead.
+type Unfit = &'static str;
+
+pub(super) fn read(
+    rules: &Rules,
+    message: &Message,
+    into: &mut Canonical,
+) -> Result<(), ReadError> {
+    if !rules.translates() {
+        return Err(ReadError::Untranslatable);
+    }
+    reset(into, message);
+    let mut pending = Pending::default();
+    for link in rules.fields().links() {
+        if let Some(value) = message.get(link.de).filter(|v| !v.is_empty()) {
+            take_link(link, value, into, &mut pending)?;
+        }
+    }
+    identify(rules, message, pending.original.mti, into)?;
+    settle_amounts(rules, &pending, into)?;
+    settle_codes(rules, &pending, into);
+    settle_original(rules, pending.original, into);
+    settle_card(into);
+    into.accepts_partial |= rules.fields().accepts_partial() && !into.flow.is_answer();
+    for de in rules.fields().carry(into.flow.is_answer()).iter() {
+        if let Some(value) = message.get(de) {
+            into.carried.push(de, value);
+        }
+    }
+    Ok(())
+}
+
+/// What can still be said of a message that could not be unpacked or read: enough to answer that
+/// its format is wrong. `false` where not even that is possible.
+pub(super) fn read_partial(rules: &Rules, message: &Message, into: &mut Canonical) -> bool {
+    reset(into, message);
+    let mti = message.mti();
+    if !rules.messages().has(mti) || mti.is_response() {
+        return false;
+    }
+    let mut pending = Pending::default();
+    for link in rules.fields().links() {
+        let useful = |part: &Part| {
+            let What::Atom(atom) = part.what else { return false };
+            matches!(
+                atom,
+                Atom::Stan
+                    | Atom::Terminal
+                    | Atom::Merchant
+                    | Atom::Transmission
+                    | Atom::LocalTime
+                    | Atom::LocalDate
+                    | Atom::ProcessingCode
+                    | Atom::Batch
+            )
+        };
+        if link.parts.iter().any(useful)
+            && let Some(value) = message.get(link.de).filter(|v| !v.is_empty())
+        {
+            // Best effort: what is no value is absent.
+            let _ = take_link(link, value, into, &mut pending);
+        }
+    }
+    match rules.messages().find(message, None) {
+        Ok(found) => (into.kind, into.flow) = (found.kind, found.flow),
+        Err(_) => {
+            let Some((kind, flow)) = kind_of_class(mti) else { return false };
+            (into.kind, into.flow) = (kind, flow);
+        }
+    }
+    into.stan.is_some() && into.flow.answer().is_some()
+}
+
+fn kind_of_class(mti: Mti) -> Option<(Kind, Flow)> {
+    let kind = match mti.class() {
+        1 | 2 => Kind::Transaction(TransactionType::Unstated),
+        3 => Kind::BatchUpload,
+        4 => Kind::Reversal(TransactionType::Unstated),
+        5 => Kind::Reconciliation,
+        8 => Kind::NetworkManagement(NetworkFunction::Unstated),
+        _ => return None,
+    };
+    let flow = match mti.function() {
+        0 => Flow::Request,
+        2 => Flow::Advice,
+        _ => return None,
+    };
+    Some((kind, flow))
+}
+
+fn reset(into: &mut Canonical, message: &Message) {
+    let mut carried = std::mem::take(&mut into.carried);
+    carried.clear();
+    let unknown = Kind::Transaction(TransactionType::Unstated);
+    *into = Canonical { carried, ..Canonical::new(unknown, Flow::Request) };
+    into.mti = Text::new(message.mti().as_bytes()).ok();
+    into.repeat = message.mti().is_repeat();
+    into.header = message.header().and_then(Header::new).unwrap_or(Header::EMPTY);
+}
+
+fn identify(
+    rules: &Rules,
+    message: &Message,
+    original_mti: Option<Text<4>>,
+    into: &mut Canonical,
+) -> Result<(), ReadError> {
+    let mti = into.mti.unwrap_or_default();
+    let found = rules.messages().find(message, original_mti).map_err(|why| match why {
+        NoMessage::Mti => ReadError::UnknownMti { mti },
+        NoMessage::Values => ReadError::UnknownMessage {
+            mti,
+            processing_code: into.processing_code.unwrap_or_default(),
+        },
+    })?;
+    (into.kind, into.flow) = (found.kind, found.flow);
+    let answer = found.flow.is_answer();
+    let need = match found.entry {
+        Some(entry) => rules.presence().of(entry, answer),
+        None => rules.presence().of_kind(found.kind, answer),
+    };
+    need.check(FieldSet::from_words(message.present())).map_err(|breach| match breach {
+        Breach::Missing(de) => ReadError::Missing { mti, de },
+        Breach::Forbidden(de) => ReadError::Forbidden { mti, de },
+    })
+}
+
+/// Gives every part of a data element to its canonical field.
+fn take_link(
+    link: &Link,
+    value: &[u8],
+    into: &mut Canonical,
+    pending: &mut Pending,
+) -> Result<(), ReadError> {
+    let unfit = |part: &Part, expected| ReadError::Value {
+        de: link.de,
+        name: name_of(part),
+        expected,
+        got: value.len(),
+    };
+    let mut rest = value;
+    for part in &link.parts {
+        if part.optional && rest.is_empty() {
+            break;
+        }
+        let (own, after) = cut(part.width, rest).ok_or_else(|| unfit(part, "more characters"))?;
+        rest = after;
+        if let What::Atom(atom) = part.what {
+            take(atom, own, into, pending).map_err(|expected| unfit(part, expected))?;
+        }
+    }
+    match (rest, link.parts.last()) {
+        ([], _) | (_, None) => Ok(()),
+        (_, Some(last)) => Err(unfit(last, "the end")),
+    }
+}
+
+pub(super) fn name_of(part: &Part) -> &'static str {
+    match part.what {
+        What::Atom(atom) => atom.word(),
+        What::Mark => "a part of [messages]",
+        What::Fill(_) => "filling",
+    }
+}
+
+fn cut(width: Width, value: &[u8]) -> Option<(&[u8], &[u8])> {
+    match width {
+        Width::Whole => Some((value, &[])),
+        Width::Fixed(n) => value.split_at_checked(n),
+        Width::Rest(most) => (value.len() <= most).then_some((value, &[])),
+        Width::Counted(digits, most) => {
+            let (count, rest) = value.split_at_checked(digits)?;
+            let count = usize::try_from(number(count)?).ok().filter(|n| *n <= most)?;
+            rest.split_at_checked(count)
+        }
+    }
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(digits.iter().fold(0, |n, d| n * 10 + u64::from(d - b'0')))
+}
+
+fn text<const N: usize>(value: &[u8]) -> Result<Option<Text<N>>, Unfit> {
+    Text::new(value).map(Some).map_err(|_| "fewer, printable characters")
+}
+
+/// A text that is absent when it is nothing but zeros (parts of `F90`).
+fn filled<const N: usize>(value: &[u8]) -> Result<Option<Text<N>>, Unfit> {
+    if value.iter().all(|c| *c == b'0') { Ok(None) } else { text(value) }
+}
+
+/// The same, without the zeros it is filled up with in front.
+fn right_justified<const N: usize>(value: &[u8]) -> Result<Option<Text<N>>, Unfit> {
+    let zeros = value.iter().take_while(|c| **c == b'0').count();
+    filled(value.get(zeros..).unwrap_or_default())
+}
+
+/// A number 1–999999; 0 is absent.
+fn counted(value: &[u8]) -> Result<Option<u32>, Unfit> {
+    let number = number(value).and_then(|n| u32::try_from(n).ok());
+    let number = number.filter(|n| *n <= STAN_MAX).ok_or("a number up to 999999")?;
+    Ok((number > 0).then_some(number))
+}
+
+fn trimmed<const N: usize>(value: &[u8]) -> Result<Option<Text<N>>, Unfit> {
+    let text = Text::new(value.trim_ascii_end()).map_err(|_| "fewer, printable characters")?;
+    Ok((!text.is_empty()).then_some(text))
+}
+
+fn take(
+    atom: Atom,
+    value: &[u8],
+    into: &mut Canonical,
+    pending: &mut Pending,
+) -> Result<(), Unfit> {
+    match atom {
+        Atom::Pan => into.pan = Some(Pan::new(value).map_err(|e| e.why)?),
+        Atom::ProcessingCode => into.processing_code = text(value)?,
+        Atom::Transmission => into.transmission = text(value)?,
+        Atom::Stan => into.stan = Some(counted(value)?.ok_or("a number from 1")?),
+        Atom::LocalTime => into.local_time = text(value)?,
+        Atom::LocalDate => into.local_date = text(value)?,
+        Atom::LocalYear => into.local_year = Some(year(value)?),
+        Atom::Expiry => into.expiry = text(value)?,
+        Atom::SettlementDate => into.settlement_date = text(value)?,
+        Atom::MerchantType => into.merchant_type = text(value)?,
+        Atom::PosEntryMode => into.pos_entry_mode = text(value)?,
+        Atom::CardSequence => into.card_sequence = text(value)?,
+        Atom::NetworkId => into.network_id = text(value)?,
+        Atom::PosCondition => into.pos_condition = text(value)?,
+        Atom::PinCapture => into.pin_capture = text(value)?,
+        Atom::Acquirer => into.acquirer = text(value)?,
+        Atom::Forwarder => into.forwarder = text(value)?,
+        Atom::Track2 => into.track2 = Some(Track::new(value).map_err(|e| e.why)?),
+        Atom::Rrn => into.rrn = text(value)?,
+        Atom::AuthId => into.auth_id = text(value)?,
+        Atom::Terminal => into.terminal = trimmed(value)?,
+        Atom::Merchant => into.merchant = trimmed(value)?,
+        Atom::PinBlock => into.pin_block = Some(PinBlock::new(value).map_err(|e| e.why)?),
+        Atom::Batch => into.batch = counted(value)?,
+        Atom::AcceptsPartial => into.accepts_partial = value == b"1",
+        _ => return take_pending(atom, value, pending),
+    }
+    Ok(())
+}
+
+fn take_pending(atom: Atom, value: &[u8], pending: &mut Pending) -> Result<(), Unfit> {
+    match atom {
+        Atom::Amount => pending.minor = Some(number(value).ok_or("digits")?),
+        Atom::ReplacementAmount => {
+            pending.replacement = number(value).ok_or("digits").map(|n| (n > 0).then_some(n))?;
+        }
+        Atom::Currency => {
+            let code = number(value).and_then(|n| u16::try_from(n).ok()).and_then(Currency::new);
+            pending.currency = Some(code.ok_or("a numeric currency code")?);
+        }
+        Atom::Exponent => {
+            let exponent = number(value).and_then(|n| u32::try_from(n).ok());
+            pending.exponent = Some(exponent.ok_or("one digit")?);
+        }
+        Atom::Answer => pending.code = text(value)?,
+        Atom::Reason => pending.reason = text(value)?,
+        _ => return take_original(atom, value, &mut pending.original),
+    }
+    Ok(())
+}
+
+fn take_original(atom: Atom, value: &[u8], original: &mut OriginalData) -> Result<(), Unfit> {
+    match atom {
+        Atom::OriginalMti => original.mti = filled(value)?,
+        Atom::OriginalStan => original.stan = counted(value)?,
+        Atom::OriginalTransmission => original.transmission = filled(value)?,
+        Atom::OriginalAcquirer => original.acquirer = right_justified(value)?,
+        Atom::OriginalForwarder => original.forwarder = right_justified(value)?,
+        Atom::OriginalBatch => original.batch = counted(value)?,
+        Atom::OriginalDate => original.date = filled(value)?,
+        // Every other word is matched by the callers.
+        _ => {}
+    }
+    Ok(())
+}
+
+fn year(value: &[u8]) -> Result<u8, Unfit> {
+    let year = number(value).and_then(|n| u8::try_from(n).ok()).filter(|y| *y <= 99);
+    year.ok_or("a two-digit year")
+}
+
+fn settle_amounts(rules: &Rules, pending: &Pending, into: &mut Canonical) -> Result<(), ReadError> {
+    if pending.minor.is_none() && pending.replacement.is_none() {
+        return Ok(());
+    }
+    let de = rules.fields().element_of(Atom::Amount).unwrap_or(4);
+    let currency = pending.currency.or(rules.fields().currency());
+    let currency = currency.ok_or(ReadError::NoCurrency { de })?;
+    if pending.exponent.is_some_and(|e| e != currency.exponent()) {
+        let expected = "the minor digits of its currency";
+        return Err(ReadError::Value { de, name: "exponent", expected, got: 1 });
+    }
+    into.amount = pending.minor.map(|minor| Amount::new(minor, currency));
+    into.replacement_amount = pending.replacement.map(|minor| Amount::new(minor, currency));
+    Ok(())
+}
+
+/// `F39` is an answer, or in a reversal perhaps the reason.
+fn settle_codes(rules: &Rules, pending: &Pending, into: &mut Canonical) {
+    let asks = !into.flow.is_answer();
+    let mut reason = pending.reason;
+    let in_answer = rules.reversal().is_some_and(|r| r.reason_in_answer());
+    if asks && matches!(into.kind, Kind::Reversal(_)) && in_answer {
+        reason = reason.or(pending.code);
+    } else if into.flow != Flow::Request {
+        into.answer = pending.code.map(|code| {
+            let class = rules.responses().class_of(code.as_bytes());
+            Answer::Given { class, code }
+        });
+    }
+    into.reason = reason.and_then(|code| rules.reasons().reversal_of(code.as_bytes()));
+}
+
+/// A reversal with the STAN of its original refers to it by that; what stands in the original
+/// data is what the reversed message itself referred to.
+fn settle_original(rules: &Rules, original: OriginalData, into: &mut Canonical) {
+    let stated = (original != OriginalData::default()).then_some(original);
+    let same_stan = rules.reversal().is_some_and(|r| r.stan == StanRule::Same);
+    let reverses = matches!(into.kind, Kind::Reversal(_)) && !into.flow.is_answer();
+    if same_stan && reverses {
+        into.referred = stated;
+        into.original =
+            Some(OriginalData { stan: into.stan, batch: into.batch, ..OriginalData::default() });
+    } else {
+        into.original = stated;
+    }
+}
+
+fn settle_card(into: &mut Canonical) {
+    let Some(track) = &into.track2 else { return };
+    if into.pan.is_none() {
+        into.pan = track.pan();
+    }
+    if into.expiry.is_none() {
+        into.expiry = track.expiry().and_then(|e| Text::new(&e).ok());
+    }
+}

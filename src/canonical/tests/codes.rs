@@ -1,0 +1,132 @@
+//! Response codes by class, reasons, and what is never turned into what.
+
+use super::*;
+
+#[test]
+fn exactly_these_codes_approve() {
+    let approving = |name: &str| {
+        let dialect = dialect(name);
+        let codes = dialect.rules().responses().iter().filter(|(_, class)| class.is_approval());
+        codes.map(|(code, _)| code.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(approving("unionpay-pos"), ["00", "10", "11", "16", "A2", "A4", "A5", "A6"]);
+    assert_eq!(approving("iso8583-1987-ascii"), ["00", "10", "11", "16"]);
+}
+
+/// domain.md section 4: every UnionPay code has a class.
+#[test]
+fn every_unionpay_code_is_classed() {
+    let unionpay = dialect("unionpay-pos");
+    let codes = "00 01 03 04 05 10 11 12 13 14 15 21 22 25 30 34 38 40 41 43 51 54 55 57 58 59 61 \
+                 62 64 65 68 75 77 90 91 92 94 96 97 98 99 A0 A1 A2 A3 A4 A5 A6 A7";
+    for code in codes.split_whitespace() {
+        let class = unionpay.rules().responses().class_of(code.as_bytes());
+        assert_ne!(class, ResponseClass::Unknown, "{code}");
+    }
+    assert_eq!(unionpay.rules().responses().class_of(b"ZZ"), ResponseClass::Unknown);
+}
+
+#[test]
+fn a_code_crosses_by_class_and_keeps_its_spelling_where_it_can() {
+    let (ascii, unionpay) = (dialect("iso8583-1987-ascii"), dialect("unionpay-pos"));
+    let across = |code: &str| {
+        let answer = message("0210", &[(11, "000042"), (39, code), (41, "T")]);
+        let msg = read_ok(&unionpay, &answer);
+        ascii.rules().spell(&msg.answer.unwrap()).map(|c| c.to_string()).unwrap_or_default()
+    };
+    let crossed = ["00", "A2", "10", "51", "A0", "77", "25", "98", "21", "34", "ZZ"].map(across);
+    assert_eq!(crossed, ["00", "00", "10", "51", "05", "05", "25", "98", "05", "34", "05"]);
+}
+
+#[test]
+fn an_approval_that_cannot_be_said_is_an_error() {
+    let mut strict = dialect_text("[responses]\npartial = []\n", "iso8583-1987-ascii").unwrap();
+    let code = "10".parse().unwrap();
+    let partial = Answer::Given { class: ResponseClass::Partial, code };
+    assert_eq!(strict.rules().spell(&partial), None);
+    let mut msg = transaction(TransactionType::Purchase, Flow::Response);
+    msg.answer = Some(partial);
+    let error = write(&strict, &msg, &mut Message::new());
+    assert_eq!(error, Err(WriteError::NoCode { de: 39, name: "answer" }));
+    strict = dialect("iso8583-1987-ascii");
+    assert_eq!(shown(&write_ok(&strict, &msg), 39), "10");
+}
+
+#[test]
+fn an_authorization_code_is_never_invented() {
+    let ascii = dialect("iso8583-1987-ascii");
+    let mut msg = transaction(TransactionType::Purchase, Flow::Response);
+    msg.answer = Some(Answer::Own(Reason::Accepted));
+    assert_eq!(shown(&write_ok(&ascii, &msg), 38), "-");
+}
+
+#[test]
+fn every_reason_has_a_code_and_only_acceptance_approves() {
+    for name in crate::iso8583::shipped_names() {
+        let dialect = dialect(name);
+        let rules = dialect.rules();
+        for reason in Reason::ALL {
+            let code = rules.spell(&Answer::Own(reason)).unwrap();
+            let approves = rules.responses().class_of(code.as_bytes()).is_approval();
+            assert_eq!(approves, reason == Reason::Accepted, "{name} {reason:?}");
+        }
+    }
+}
+
+#[test]
+fn defects_of_the_sections_are_all_named() {
+    let cases = [
+        ("[responses]\ndeclined = ['05', '00']", "responses: code 00 is approved and declined"),
+        ("[responses]\nmaybe = ['05']", "responses.maybe: unknown class"),
+        ("[responses]\ndeclined = ['005']", "responses: code 005 does not fit F39"),
+        ("[reasons]\nbank-down = '00'", "reasons.bank-down: only `accepted`"),
+        ("[reasons]\ntimeout = '68'", "reasons.timeout: expected { answer = .., reversal = .. }"),
+        ("[reasons]\nwhim = '68'", "reasons.whim: unknown reason"),
+        (
+            "[messages]\ncash = { mti = '0200', kind = 'purchase', 3 = '0000xx' }",
+            "messages.cash: messages.purchase is written already; add write = false",
+        ),
+        (
+            "[messages]\nodd = { mti = '0200', kind = 'top-up', 25 = '01', write = false }",
+            "messages.odd: a message could be this and messages.purchase",
+        ),
+        ("[messages]\nx = { mti = '0210', kind = 'purchase' }", "messages.x.mti: expected the MTI"),
+        ("[messages]\nx = { mti = '0200', kind = 'echo' }", "messages.x.kind: \"echo\" is no kind"),
+        ("[messages]\nx = { mti = '0620', kind = 'echo' }", "messages.x.kind"),
+        ("[messages]\npurchase = { 3 = '00' }", "messages.purchase.3: expected a value of 6"),
+        ("[canonical]\n48 = 'stan'", "canonical.48: stan has a field already"),
+        ("[canonical]\n41 = 'rrn'", "canonical.41: rrn has a field already"),
+        ("[canonical]\n90 = ['original-mti 4', 'original-stan 6']", "canonical.90: the parts make"),
+        ("[canonical]\n60 = ['typo 3']", "canonical.60: \"typo\" is no canonical field"),
+        ("[canonical]\ncarry = [35]", "canonical.carry: F35 is secret"),
+        ("[canonical]\ncurrency = 'EUR'", "canonical.currency: expected an ISO 4217 numeric code"),
+        ("[canonical]\nwhatever = 1", "canonical.whatever: unknown key"),
+        (
+            "[presence.transaction]\nrequest = { must = [57] }",
+            "F57 is mandatory, but nothing fills",
+        ),
+        (
+            "[presence.purchaze]\nrequest = { must = [4] }",
+            "presence.purchaze: no family and no entry",
+        ),
+        ("[presence.transaction]\nrequest = { must = [3], never = [3] }", "both must and never"),
+        ("[match]\nkey = [41]", "match.key: F11 must be part"),
+        ("[match]\nmust_equal = [2]", "match.must_equal: F2 cannot be compared"),
+        ("[reversal]\nmti = '0440'", "reversal.mti: no entry of [messages] of kind \"reversal\""),
+        ("[reversal]\ntypes = ['gift']", "reversal.types: \"gift\" is unknown"),
+        (
+            "[mac]\nstatement = { algorithm = 'x9.19' }\nfield = 63\nmessages = []",
+            "mac.field: expected 64",
+        ),
+        ("[mac]\nstatement = { algorithm = 'x9.19' }\nfield = 64\nmessages = ['02']", "is no MTI"),
+        (
+            "[network]\nsign_on = 'line'\n[messages]\nsign-on = false",
+            "network.sign_on: [messages] has no",
+        ),
+    ];
+    for (text, expected) in cases {
+        let errors = dialect_text(text, "iso8583-1987-ascii").unwrap_err();
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert!(errors.iter().any(|e| e.contains(expected)), "{text}\n{expected}\n{errors:#?}");
+    }
+}

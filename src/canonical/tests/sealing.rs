@@ -1,0 +1,149 @@
+//! MACs through a dialect's MAC statement.
+
+use super::*;
+use crate::crypto::MacKey;
+use crate::iso8583::rules::mac;
+use crate::iso8583::{Packed, unpack};
+
+/// domain.md section 5: a published UnionPay message with its key and MAC.
+const TAK: &str = "55036372B17543ECB173730768B8D6C4";
+const SAMPLE: &str = include_str!("../../../specs/vectors/unionpay_mac_sample.hex");
+const F64: &[u8] = b"5FE058DB";
+
+fn key(dialect: &Dialect) -> MacKey {
+    MacKey::from_hex(&dialect.rules().mac().unwrap().statement, TAK).unwrap()
+}
+
+fn sample() -> Vec<u8> {
+    let mut frame = crate::hex::parse(SAMPLE.trim()).unwrap();
+    frame.extend_from_slice(F64);
+    frame
+}
+
+fn unpacked(dialect: &Dialect, frame: &[u8]) -> Message {
+    let mut message = Message::new();
+    unpack(dialect, frame, &mut message).unwrap();
+    message
+}
+
+#[test]
+fn the_unionpay_sample_through_the_mac_statement() {
+    let unionpay = dialect("unionpay-pos");
+    let key = key(&unionpay);
+    let good = unpacked(&unionpay, &sample());
+    assert_eq!(mac::check(&unionpay, &key, &good), MacCheck::Good);
+
+    let mut changed = sample();
+    let at = changed.len() - 20;
+    changed[at] ^= 1;
+    let changed = unpacked(&unionpay, &changed);
+    assert_eq!(mac::check(&unionpay, &key, &changed), MacCheck::Bad);
+
+    let mut again = good.clone();
+    again.set(64, &[b'0'; 8]).unwrap();
+    let mut frame = Vec::new();
+    let packed = pack(&unionpay, &again, &mut frame).unwrap();
+    mac::seal(&unionpay, &key, &mut again, &packed, &mut frame).unwrap();
+    assert_eq!(frame, sample());
+}
+
+fn sealed(dialect: &Dialect, key: &MacKey, header: &[u8]) -> Vec<u8> {
+    let mut message = Message::new();
+    let purchase = transaction(TransactionType::Purchase, Flow::Request);
+    write(dialect, &purchase, &mut message).unwrap();
+    message.set_header(Some(header));
+    let mut frame = Vec::new();
+    let packed: Packed = pack(dialect, &message, &mut frame).unwrap();
+    mac::seal(dialect, key, &mut message, &packed, &mut frame).unwrap();
+    frame
+}
+
+#[test]
+fn the_header_is_not_covered_and_everything_else_is() {
+    let unionpay = dialect("unionpay-pos");
+    let key = key(&unionpay);
+    let header = [0x60, 0, 3, 0, 1, 0x60, 0x21, 0, 0x31, 0, 1];
+    let mut frame = sealed(&unionpay, &key, &header);
+    frame[2] ^= 1;
+    assert_eq!(mac::check(&unionpay, &key, &unpacked(&unionpay, &frame)), MacCheck::Good);
+    let mut missed = Vec::new();
+    for at in header.len()..frame.len() {
+        let mut changed = frame.clone();
+        changed[at] ^= 1;
+        let mut message = Message::new();
+        if unpack(&unionpay, &changed, &mut message).is_ok()
+            && mac::check(&unionpay, &key, &message) == MacCheck::Good
+        {
+            missed.push(at);
+        }
+    }
+    assert_eq!(missed, Vec::<usize>::new());
+}
+
+#[test]
+fn a_required_mac_that_is_not_there_is_missing() {
+    let unionpay = dialect("unionpay-pos");
+    let key = key(&unionpay);
+    let check =
+        |mti: &str, fields: &[(u8, &str)]| mac::check(&unionpay, &key, &message(mti, fields));
+    assert_eq!(check("0210", &[(11, "000001"), (39, "00")]), MacCheck::Missing);
+    assert_eq!(check("0810", &[(11, "000001"), (39, "00")]), MacCheck::NotRequired);
+    assert_eq!(check("0830", &[(11, "000001"), (39, "00")]), MacCheck::NotRequired);
+    assert_eq!(check("0210", &[(11, "000001"), (64, "12345678")]), MacCheck::Bad);
+}
+
+const RETAIL: &str = "[mac]\nstatement = { algorithm = 'x9.19' }\nmessages = ['02xx']\n";
+
+#[test]
+fn raw_macs_in_f128_and_in_hex_dialects() {
+    for base in ["iso8583-1987-ascii", "iso8583-1987-ascii-hex", "iso8583-1987-bcd"] {
+        for field in [64, 128] {
+            let dialect = dialect_text(&format!("{RETAIL}field = {field}\n"), base).unwrap();
+            let key = key(&dialect);
+            let mut message = Message::new();
+            write(&dialect, &transaction(TransactionType::Purchase, Flow::Request), &mut message)
+                .unwrap();
+            let mut frame = Vec::new();
+            let packed = pack(&dialect, &message, &mut frame).unwrap();
+            mac::seal(&dialect, &key, &mut message, &packed, &mut frame).unwrap();
+            assert_eq!(
+                key.verify(&frame[packed.before_last()], message.get(field).unwrap()),
+                Ok(())
+            );
+            let read = unpacked(&dialect, &frame);
+            assert_eq!(mac::check(&dialect, &key, &read), MacCheck::Good, "{base} {field}");
+        }
+    }
+}
+
+#[test]
+fn a_field_behind_the_mac_is_refused() {
+    let dialect = dialect_text(&format!("{RETAIL}field = 64\n"), "iso8583-1987-ascii").unwrap();
+    let key = key(&dialect);
+    let mut message = message("0200", &[(11, "000001"), (64, "00000000"), (90, &"0".repeat(42))]);
+    let mut frame = Vec::new();
+    let packed = pack(&dialect, &message, &mut frame).unwrap();
+    assert!(mac::seal(&dialect, &key, &mut message, &packed, &mut frame).is_err());
+    assert_eq!(mac::check(&dialect, &key, &unpacked(&dialect, &frame)), MacCheck::Bad);
+}
+
+#[test]
+fn a_mac_over_some_fields_with_a_separator() {
+    let text = format!("{RETAIL}field = 128\nfields = [2, 4, 11, 49]\nseparator = ' '\n");
+    let dialect = dialect_text(&text, "iso8583-1987-ascii").unwrap();
+    let key = key(&dialect);
+    let frame = sealed_bare(&dialect, &key);
+    let read = unpacked(&dialect, &frame);
+    assert_eq!(mac::check(&dialect, &key, &read), MacCheck::Good);
+    let data = b"6250946000000016 000000012345 000042 156";
+    assert_eq!(read.get(128), Some(key.mac(data).as_bytes()));
+}
+
+fn sealed_bare(dialect: &Dialect, key: &MacKey) -> Vec<u8> {
+    let mut message = Message::new();
+    write(dialect, &transaction(TransactionType::Purchase, Flow::Request), &mut message).unwrap();
+    let mut frame = Vec::new();
+    let packed = pack(dialect, &message, &mut frame).unwrap();
+    mac::seal(dialect, key, &mut message, &packed, &mut frame).unwrap();
+    frame
+}

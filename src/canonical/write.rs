@@ -1,0 +1,487 @@
+//! Meaning to wire: a [`Canonical`] and a dialect's rules give a [`Message`].
+//!
+//! Contract: only fields that the rules name or allow are written; a value that does not fit is
+//! an error with the field, never cut (fields the dialect declares lossy are left out whole); an
+//! authorization code is never invented; a code the receiver does not know under the same class
+//! becomes the default of that class. Allocates nothing once `message` has held a few messages.
+//! Deliberately absent: MAC arithmetic – a place for the MAC is left, [`crate::iso8583::mac`]
+//! fills it – and the header of a request, which is the line's.
+
+use super::read::name_of;
+use super::{Canonical, Flow, Kind, OriginalData, WriteError};
+use crate::iso8583::Class;
+use crate::iso8583::rules::{
+    Atom, Breach, Entry, FieldSet, Link, Need, Part, Rules, Shape, StanRule, What, Width,
+};
+use crate::iso8583::{Message, Mti};
+use crate::text::Text;
+
+/// The longest composite, and the longest fixed value that has to be filled up.
+const ROOM: usize = 256;
+/// Zeros, for numbers, filling and the place of the MAC.
+const ZEROS: [u8; ROOM] = [b'0'; ROOM];
+
+pub(super) fn write(
+    rules: &Rules,
+    from: &Canonical,
+    message: &mut Message,
+) -> Result<(), WriteError> {
+    let writer = Writer::new(rules, from)?;
+    message.clear();
+    message.set_mti(writer.mti);
+    for link in rules.fields().links() {
+        if writer.may_write(link.de) {
+            writer.put_link(link, message)?;
+        }
+    }
+    writer.put_literals(message)?;
+    writer.put_carried(message)?;
+    writer.put_defaults(message)?;
+    writer.put_mac(message)?;
+    writer.need.check(FieldSet::from_words(message.present())).map_err(|breach| match breach {
+        Breach::Missing(de) | Breach::Forbidden(de) => {
+            let part = rules.fields().link(de).and_then(|l| l.parts.first());
+            WriteError::Missing { de, name: part.map_or("carried", name_of) }
+        }
+    })
+}
+
+/// Everything known before the first field.
+struct Writer<'a> {
+    rules: &'a Rules,
+    from: &'a Canonical,
+    mti: Mti,
+    entry: Option<&'a Entry>,
+    need: &'a Need,
+    answer: bool,
+    /// The only fields of a reversal.
+    only: Option<FieldSet>,
+    /// What stands in the original data.
+    original: Option<&'a OriginalData>,
+}
+
+/// A value before it has a width.
+enum Value<'a> {
+    Text(&'a [u8]),
+    Code(Text<4>),
+    Number(u64),
+}
+
+impl Value<'_> {
+    /// As characters; a number gets exactly `width` digits, `None` where it has more.
+    fn characters<'s>(&'s self, width: usize, scratch: &'s mut [u8; 20]) -> Option<&'s [u8]> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Code(code) => Some(code.as_bytes()),
+            Self::Number(number) => digits(*number, width.min(20), scratch),
+        }
+    }
+}
+
+/// A composite under construction.
+struct Room {
+    bytes: [u8; ROOM],
+    len: usize,
+}
+
+impl Room {
+    const EMPTY: Self = Self { bytes: [0; ROOM], len: 0 };
+
+    fn push(&mut self, value: &[u8]) -> Option<()> {
+        let place = self.bytes.get_mut(self.len..self.len + value.len())?;
+        place.copy_from_slice(value);
+        self.len += value.len();
+        Some(())
+    }
+
+    fn get(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl<'a> Writer<'a> {
+    fn new(rules: &'a Rules, from: &'a Canonical) -> Result<Self, WriteError> {
+        let answer = from.flow.is_answer();
+        let (mti, index, entry) = choose(rules, from)?;
+        let reversal = rules.reversal().filter(|_| matches!(from.kind, Kind::Reversal(_)));
+        let need = match index {
+            Some(index) => rules.presence().of(index, answer),
+            None => rules.presence().of_kind(from.kind, answer),
+        };
+        let same_stan = reversal.filter(|r| r.stan == StanRule::Same && !answer);
+        let original = if same_stan.is_some() { &from.referred } else { &from.original };
+        let writer = Self {
+            rules,
+            from,
+            mti,
+            entry,
+            need,
+            answer,
+            only: reversal.filter(|_| !answer).map(|r| r.fields),
+            original: original.as_ref(),
+        };
+        if let Some(stan) = from.original.as_ref().and_then(|o| o.stan)
+            && same_stan.is_some()
+            && from.stan != Some(stan)
+        {
+            return Err(WriteError::OtherStan { de: writer.de_of(Atom::Stan) });
+        }
+        Ok(writer)
+    }
+
+    fn de_of(&self, atom: Atom) -> u8 {
+        self.rules.fields().element_of(atom).unwrap_or_default()
+    }
+
+    fn may_write(&self, de: u8) -> bool {
+        self.only.is_none_or(|only| only.contains(de)) && !self.need.never.contains(de)
+    }
+
+    fn put_link(&self, link: &Link, message: &mut Message) -> Result<(), WriteError> {
+        let [Part { what: What::Atom(atom), width: Width::Whole, .. }] = &*link.parts else {
+            return self.put_parts(link, message);
+        };
+        let Some(value) = self.value(*atom, link.de)? else { return Ok(()) };
+        put_whole(link.de, atom.word(), link.shape, &value, message)
+    }
+
+    /// A composite is there when one of its typed fields, or what tells the message, is.
+    fn put_parts(&self, link: &Link, message: &mut Message) -> Result<(), WriteError> {
+        let mut room = Room::EMPTY;
+        let mut has_content = false;
+        let mut missing = None;
+        for (index, part) in (0_u8..).zip(&link.parts) {
+            let found = match &part.what {
+                What::Fill(fill) => Some(Value::Text(fill)),
+                What::Mark => self.mark(link.de, index).map(Value::Text),
+                What::Atom(atom) => self.value(*atom, link.de)?,
+            };
+            let from_default =
+                matches!(part.what, What::Mark) && self.literal(link.de, index).is_none();
+            has_content |= found.is_some() && !matches!(part.what, What::Fill(_)) && !from_default;
+            let Some(value) = found.or_else(|| self.filling(part)) else {
+                if part.optional {
+                    break;
+                }
+                missing.get_or_insert(name_of(part));
+                continue;
+            };
+            push_part(link.de, part, &value, &mut room)?;
+        }
+        match missing {
+            _ if !has_content => Ok(()),
+            Some(name) => Err(WriteError::Missing { de: link.de, name }),
+            None => set(message, link.de, room.get()),
+        }
+    }
+
+    /// Parts of original data that are filled with zeros when nobody knows them (`F90`).
+    fn filling(&self, part: &Part) -> Option<Value<'static>> {
+        let What::Atom(atom) = part.what else { return None };
+        let filled = matches!(
+            atom,
+            Atom::OriginalMti
+                | Atom::OriginalTransmission
+                | Atom::OriginalAcquirer
+                | Atom::OriginalForwarder
+        );
+        (filled && !part.optional && self.original.is_some()).then_some(Value::Number(0))
+    }
+
+    fn literal(&self, de: u8, part: u8) -> Option<&'a [u8]> {
+        let mut literals = self.entry?.literals();
+        literals.find(|l| l.de == de && l.part == Some(part)).map(|l| &*l.mask)
+    }
+
+    fn mark(&self, de: u8, part: u8) -> Option<&'a [u8]> {
+        self.literal(de, part).or_else(|| self.rules.fields().default_of(de, Some(part)))
+    }
+
+    fn value(&self, atom: Atom, de: u8) -> Result<Option<Value<'a>>, WriteError> {
+        let from = self.from;
+        fn text<const N: usize>(text: &Option<Text<N>>) -> Option<Value<'_>> {
+            text.as_ref().map(|t| Value::Text(t.as_bytes()))
+        }
+        let value = match atom {
+            Atom::Pan => from.pan.as_ref().map(|p| Value::Text(p.expose())),
+            Atom::Track2 => from.track2.as_ref().map(|t| Value::Text(t.expose())),
+            Atom::PinBlock => from.pin_block.as_ref().map(|p| Value::Text(p.expose())),
+            Atom::ProcessingCode => text(&from.processing_code),
+            Atom::Transmission => text(&from.transmission),
+            Atom::LocalTime => text(&from.local_time),
+            Atom::LocalDate => text(&from.local_date),
+            Atom::LocalYear => from.local_year.map(|y| Value::Number(y.into())),
+            Atom::Expiry => text(&from.expiry),
+            Atom::SettlementDate => text(&from.settlement_date),
+            Atom::MerchantType => text(&from.merchant_type),
+            Atom::PosEntryMode => text(&from.pos_entry_mode),
+            Atom::CardSequence => text(&from.card_sequence),
+            Atom::NetworkId => text(&from.network_id),
+            Atom::PosCondition => text(&from.pos_condition),
+            Atom::PinCapture => text(&from.pin_capture),
+            Atom::Acquirer => text(&from.acquirer),
+            Atom::Forwarder => text(&from.forwarder),
+            Atom::Rrn => text(&from.rrn),
+            Atom::AuthId => text(&from.auth_id),
+            Atom::Terminal => text(&from.terminal),
+            Atom::Merchant => text(&from.merchant),
+            Atom::AcceptsPartial => Some(Value::Number(from.accepts_partial.into())),
+            Atom::Stan => from.stan.map(|n| Value::Number(n.into())),
+            Atom::Batch => self.batch().map(|n| Value::Number(n.into())),
+            Atom::Answer | Atom::Reason => return self.code(atom, de),
+            Atom::Amount | Atom::ReplacementAmount | Atom::Currency | Atom::Exponent => {
+                return self.money(atom);
+            }
+            _ => self.original_value(atom),
+        };
+        Ok(value)
+    }
+
+    /// A reversal states the batch of its original.
+    fn batch(&self) -> Option<u32> {
+        let original = self.from.original.as_ref().and_then(|o| o.batch);
+        let reverses = matches!(self.from.kind, Kind::Reversal(_)) && !self.answer;
+        original.filter(|_| reverses).or(self.from.batch)
+    }
+
+    fn original_value(&self, atom: Atom) -> Option<Value<'a>> {
+        let original = self.original?;
+        fn text<const N: usize>(text: &Option<Text<N>>) -> Option<Value<'_>> {
+            text.as_ref().map(|t| Value::Text(t.as_bytes()))
+        }
+        match atom {
+            Atom::OriginalMti => match self.entry {
+                Some(entry) => entry.original_mti(original.mti).map(|m| Value::Text(m)),
+                None => text(&original.mti),
+            },
+            Atom::OriginalStan => original.stan.map(|n| Value::Number(n.into())),
+            Atom::OriginalTransmission => text(&original.transmission),
+            Atom::OriginalAcquirer => {
+                text(&original.acquirer).or_else(|| text(&self.from.acquirer))
+            }
+            Atom::OriginalForwarder => text(&original.forwarder),
+            Atom::OriginalBatch => original.batch.map(|n| Value::Number(n.into())),
+            Atom::OriginalDate => text(&original.date),
+            _ => None,
+        }
+    }
+
+    fn money(&self, atom: Atom) -> Result<Option<Value<'a>>, WriteError> {
+        let (amount, replacement) = (self.from.amount, self.from.replacement_amount);
+        let Some(currency) = amount.or(replacement).map(|a| a.currency) else { return Ok(None) };
+        let fields = self.rules.fields();
+        let says_currency = fields.has(Atom::Currency);
+        if !says_currency && fields.currency() != Some(currency) {
+            return Err(WriteError::Currency { currency, only: fields.currency() });
+        }
+        Ok(match atom {
+            Atom::Amount => amount.map(|a| Value::Number(a.minor)),
+            Atom::ReplacementAmount => replacement.map(|a| Value::Number(a.minor)),
+            Atom::Currency => Some(Value::Number(currency.code().into())),
+            _ => Some(Value::Number(currency.exponent().into())),
+        })
+    }
+
+    /// The response code, or in a reversal the reason.
+    fn code(&self, atom: Atom, de: u8) -> Result<Option<Value<'a>>, WriteError> {
+        let reverses = matches!(self.from.kind, Kind::Reversal(_)) && !self.answer;
+        let rule = self.rules.reversal().filter(|_| reverses);
+        let in_answer = rule.is_some_and(|r| r.reason_in_answer());
+        if atom == Atom::Reason || in_answer {
+            let Some(reason) = self.from.reason.filter(|_| rule.is_some()) else {
+                return Ok(None);
+            };
+            let code = self.rules.reasons().reversal(reason);
+            return code
+                .map(|c| Some(Value::Code(c)))
+                .ok_or(WriteError::NoCode { de, name: "reason" });
+        }
+        let Some(answer) = self.from.answer.filter(|_| self.from.flow != Flow::Request) else {
+            return Ok(None);
+        };
+        let code = self.rules.spell(&answer);
+        code.map(|c| Some(Value::Code(c))).ok_or(WriteError::NoCode { de, name: "answer" })
+    }
+
+    /// Sets what tells this message from others: whole fields, over what stands there.
+    fn put_literals(&self, message: &mut Message) -> Result<(), WriteError> {
+        let literals = self.entry.into_iter().flat_map(Entry::literals);
+        for literal in literals.filter(|l| l.part.is_none() && self.may_write(l.de)) {
+            let mut room = Room::EMPTY;
+            let present = message.get(literal.de).filter(|v| v.len() == literal.mask.len());
+            let present = present.unwrap_or(&ZEROS);
+            for (mask, old) in literal.mask.iter().zip(present) {
+                let _ = room.push(&[if *mask == b'x' { *old } else { *mask }]);
+            }
+            set(message, literal.de, room.get())?;
+        }
+        Ok(())
+    }
+
+    fn put_carried(&self, message: &mut Message) -> Result<(), WriteError> {
+        let fields = self.rules.fields();
+        let allowed = fields.carry(self.answer);
+        for (de, value) in self.from.carried.iter() {
+            if !allowed.contains(de) || !self.may_write(de) {
+                continue;
+            }
+            match check_carried(de, value, fields.carried_shape(de)) {
+                Ok(()) => set(message, de, value)?,
+                Err(_) if fields.lossy().contains(de) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn put_defaults(&self, message: &mut Message) -> Result<(), WriteError> {
+        let present = FieldSet::from_words(message.present());
+        for de in self.need.must.without(present).iter() {
+            if let Some(value) = self.rules.fields().default_of(de, None) {
+                set(message, de, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn put_mac(&self, message: &mut Message) -> Result<(), WriteError> {
+        match self.rules.mac().filter(|mac| mac.requires(self.mti)) {
+            Some(mac) => set(message, mac.field, ZEROS.get(..mac.width).unwrap_or_default()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The MTI and entry of what is to be said. An answer to an MTI the dialect knows is that MTI's.
+fn choose<'a>(
+    rules: &'a Rules,
+    from: &Canonical,
+) -> Result<(Mti, Option<usize>, Option<&'a Entry>), WriteError> {
+    let messages = rules.messages();
+    let none = WriteError::NoMessage { kind: from.kind, flow: from.flow };
+    if from.flow.is_answer() {
+        let asked = from.mti.and_then(|m| Mti::new(m.as_bytes()).ok());
+        if let Some(asked) = asked.filter(|m| !m.is_response() && messages.has(*m)) {
+            let entry = messages.answering(from.kind, asked);
+            return Ok((asked.response(), entry.map(|(i, _)| i), entry.map(|(_, e)| e)));
+        }
+        let (index, entry) = messages.written(from.kind, from.flow).ok_or(none)?;
+        return Ok((entry.mti.response(), Some(index), Some(entry)));
+    }
+    let (index, entry) = messages.written(from.kind, from.flow).ok_or(none)?;
+    let repeats = from.repeat && entry.repeats;
+    Ok((if repeats { entry.mti.as_repeat() } else { entry.mti }, Some(index), Some(entry)))
+}
+
+fn set(message: &mut Message, de: u8, value: &[u8]) -> Result<(), WriteError> {
+    message.set(de, value).map_err(|_| WriteError::Full { de })
+}
+
+/// A number as digits, right-justified; `None` where it has more than `width`.
+fn digits(mut number: u64, width: usize, into: &mut [u8; 20]) -> Option<&[u8]> {
+    let mut at = into.len();
+    let first = into.len().checked_sub(width)?;
+    while at > first {
+        at -= 1;
+        into[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    (number == 0).then(|| &into[first..])
+}
+
+fn put_whole(
+    de: u8,
+    name: &'static str,
+    shape: Shape,
+    value: &Value<'_>,
+    message: &mut Message,
+) -> Result<(), WriteError> {
+    let (most, mut scratch) = (shape.max, [0; 20]);
+    let too_long = WriteError::TooLong { de, name, most, got: most + 1 };
+    let text = value.characters(most, &mut scratch).ok_or(too_long)?;
+    let got = text.len();
+    if got > most {
+        return Err(WriteError::TooLong { de, name, most, got });
+    }
+    if !shape.fixed || got == most {
+        return set(message, de, text);
+    }
+    let mut room = Room::EMPTY;
+    fill(de, name, text, most, shape.class == Class::N, &mut room)?;
+    set(message, de, room.get())
+}
+
+/// Text is filled up behind with spaces. Digits are never filled up: 12 is not 012.
+fn fill(
+    de: u8,
+    name: &'static str,
+    text: &[u8],
+    width: usize,
+    numeric: bool,
+    room: &mut Room,
+) -> Result<(), WriteError> {
+    let length = WriteError::Length { de, name, want: width, got: text.len() };
+    if numeric || text.len() > width {
+        return Err(length);
+    }
+    room.push(text).ok_or(length)?;
+    for _ in text.len()..width {
+        room.push(b" ").ok_or(length)?;
+    }
+    Ok(())
+}
+
+fn push_part(de: u8, part: &Part, value: &Value<'_>, room: &mut Room) -> Result<(), WriteError> {
+    let name = name_of(part);
+    let (Width::Fixed(most) | Width::Rest(most) | Width::Counted(_, most)) = part.width else {
+        return Ok(());
+    };
+    let mut scratch = [0; 20];
+    let too_long = |got| WriteError::TooLong { de, name, most, got };
+    let text = value.characters(most, &mut scratch).ok_or(too_long(most + 1))?;
+    if text.len() > most {
+        return Err(too_long(text.len()));
+    }
+    match part.width {
+        Width::Counted(size, _) => {
+            let mut scratch = [0; 20];
+            let count =
+                digits(text.len() as u64, size, &mut scratch).ok_or(too_long(text.len()))?;
+            room.push(count).ok_or(too_long(text.len()))?;
+            room.push(text).ok_or(too_long(text.len()))
+        }
+        // Institution ids are right-justified and zero filled in original data (domain.md 2).
+        Width::Fixed(width)
+            if matches!(
+                part.what,
+                What::Atom(Atom::OriginalAcquirer | Atom::OriginalForwarder)
+            ) =>
+        {
+            room.push(&ZEROS[..(width - text.len()).min(ROOM)]).ok_or(too_long(text.len()))?;
+            room.push(text).ok_or(too_long(text.len()))
+        }
+        Width::Fixed(width) if text.len() != width => {
+            fill(de, name, text, width, is_digits(part), room)
+        }
+        Width::Fixed(_) | Width::Rest(_) | Width::Whole => {
+            room.push(text).ok_or(too_long(text.len()))
+        }
+    }
+}
+
+/// Terminals and merchants are text; every other part of a composite is digits.
+fn is_digits(part: &Part) -> bool {
+    !matches!(part.what, What::Atom(Atom::Terminal | Atom::Merchant | Atom::Rrn | Atom::AuthId))
+}
+
+fn check_carried(de: u8, value: &[u8], shape: Option<Shape>) -> Result<(), WriteError> {
+    let name = "carried";
+    let shape = shape.ok_or(WriteError::Missing { de, name })?;
+    if value.len() > shape.max {
+        return Err(WriteError::TooLong { de, name, most: shape.max, got: value.len() });
+    }
+    if shape.fixed && shape.class == Class::N && value.len() != shape.max {
+        return Err(WriteError::Length { de, name, want: shape.max, got: value.len() });
+    }
+    Ok(())
+}

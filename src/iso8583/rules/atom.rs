@@ -1,0 +1,139 @@
+//! The words `[canonical]` uses for the typed fields of the canonical message.
+
+macro_rules! atoms {
+    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
+        /// One typed field of the canonical message, or a part of one.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Atom {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Atom {
+            /// Every one.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The word for it in dialect files and errors.
+            pub const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)*
+                }
+            }
+        }
+    };
+}
+
+atoms! {
+    /// Card number.
+    Pan = "pan",
+    /// Processing code, six digits.
+    ProcessingCode = "processing-code",
+    /// Minor units of the transaction amount.
+    Amount = "amount",
+    /// Currency of the transaction amount, three digits.
+    Currency = "currency",
+    /// How many minor digits the amount has (2003); must agree with ISO 4217.
+    Exponent = "exponent",
+    /// Transmission date and time, MMDDhhmmss.
+    Transmission = "transmission",
+    /// STAN; takes as many digits as its field has.
+    Stan = "stan",
+    /// Local time, hhmmss.
+    LocalTime = "local-time",
+    /// Local date, MMDD.
+    LocalDate = "local-date",
+    /// Two-digit year of the local date.
+    LocalYear = "local-year",
+    /// Expiry, YYMM.
+    Expiry = "expiry",
+    /// Settlement date, MMDD.
+    SettlementDate = "settlement-date",
+    /// Merchant category code.
+    MerchantType = "merchant-type",
+    /// How card data were entered.
+    PosEntryMode = "pos-entry-mode",
+    /// Card sequence number.
+    CardSequence = "card-sequence",
+    /// Network international identifier.
+    NetworkId = "network-id",
+    /// POS condition, two digits.
+    PosCondition = "pos-condition",
+    /// PIN capture code.
+    PinCapture = "pin-capture",
+    /// Acquirer.
+    Acquirer = "acquirer",
+    /// Forwarder.
+    Forwarder = "forwarder",
+    /// Track 2.
+    Track2 = "track2",
+    /// Retrieval reference number.
+    Rrn = "rrn",
+    /// Authorization code.
+    AuthId = "auth-id",
+    /// Response code; in a reversal the reason, where `[reversal]` says so.
+    Answer = "answer",
+    /// Reason of a reversal, in a field of its own.
+    Reason = "reason",
+    /// Terminal.
+    Terminal = "terminal",
+    /// Merchant.
+    Merchant = "merchant",
+    /// Encrypted PIN block.
+    PinBlock = "pin-block",
+    /// Batch number.
+    Batch = "batch",
+    /// `1` where approvals for less are taken.
+    AcceptsPartial = "accepts-partial",
+    /// MTI of the original.
+    OriginalMti = "original-mti",
+    /// STAN of the original.
+    OriginalStan = "original-stan",
+    /// Transmission date and time of the original.
+    OriginalTransmission = "original-transmission",
+    /// Acquirer of the original.
+    OriginalAcquirer = "original-acquirer",
+    /// Forwarder of the original.
+    OriginalForwarder = "original-forwarder",
+    /// Batch number of the original.
+    OriginalBatch = "original-batch",
+    /// Local date of the original, MMDD.
+    OriginalDate = "original-date",
+    /// Minor units of the replacement amount, in the transaction currency.
+    ReplacementAmount = "replacement-amount",
+}
+
+impl Atom {
+    pub(super) fn named(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|atom| atom.word() == word)
+    }
+
+    /// The most characters the canonical message can hold of it. The card number, tracks and
+    /// PIN block check themselves.
+    pub(super) const fn room(self) -> usize {
+        match self {
+            Self::Exponent | Self::AcceptsPartial => 1,
+            Self::LocalYear | Self::PosCondition | Self::PinCapture => 2,
+            Self::Currency | Self::CardSequence | Self::NetworkId => 3,
+            Self::LocalDate
+            | Self::Expiry
+            | Self::SettlementDate
+            | Self::MerchantType
+            | Self::Answer
+            | Self::Reason
+            | Self::OriginalMti
+            | Self::OriginalDate => 4,
+            Self::ProcessingCode | Self::LocalTime | Self::AuthId => 6,
+            Self::Transmission | Self::OriginalTransmission => 10,
+            Self::Acquirer | Self::Forwarder | Self::OriginalAcquirer | Self::OriginalForwarder => {
+                11
+            }
+            Self::Stan | Self::OriginalStan | Self::Batch | Self::OriginalBatch => 12,
+            Self::Rrn | Self::PosEntryMode => 12,
+            Self::Terminal => 16,
+            Self::Amount | Self::ReplacementAmount => 18,
+            Self::Pan => 19,
+            Self::PinBlock => 16,
+            Self::Merchant => 35,
+            Self::Track2 => 107,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! A set of data elements, 1–192, as three words laid out like the bitmaps on the wire.
+
+use crate::limits::DE_MAX;
+
+/// A set of data elements.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct FieldSet([u64; 3]);
+
+impl FieldSet {
+    /// From presence words, DE 1 the highest bit of the first.
+    pub const fn from_words(words: [u64; 3]) -> Self {
+        Self(words)
+    }
+
+    /// Nothing.
+    pub const EMPTY: Self = Self([0; 3]);
+
+    /// Whether `de` is in it.
+    #[inline]
+    pub fn contains(self, de: u8) -> bool {
+        let at = usize::from(de.wrapping_sub(1));
+        self.0.get(at / 64).is_some_and(|word| word << (at % 64) >> 63 == 1)
+    }
+
+    /// Adds `de`; what lies outside 1–192 is not added.
+    pub fn insert(&mut self, de: u8) {
+        let at = usize::from(de.wrapping_sub(1));
+        if let Some(word) = self.0.get_mut(at / 64) {
+            *word |= 1 << 63 >> (at % 64);
+        }
+    }
+
+    /// Everything that is in either.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] | other.0[i]))
+    }
+
+    /// Everything that is in this one and not in `other`.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] & !other.0[i]))
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(self) -> bool {
+        self.0 == [0; 3]
+    }
+
+    /// The members, ascending.
+    pub fn iter(self) -> impl Iterator<Item = u8> {
+        let mut words = self.0;
+        std::iter::from_fn(move || {
+            let (index, word) = words.iter_mut().enumerate().find(|(_, w)| **w != 0)?;
+            let bit = word.leading_zeros();
+            *word &= !(1 << 63 >> bit);
+            u8::try_from(index as u32 * 64 + bit + 1).ok()
+        })
+    }
+}
+
+impl FromIterator<u8> for FieldSet {
+    fn from_iter<I: IntoIterator<Item = u8>>(des: I) -> Self {
+        let mut set = Self::EMPTY;
+        des.into_iter().for_each(|de| set.insert(de));
+        set
+    }
+}
+
+impl std::fmt::Debug for FieldSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// A data element written as a key or list item: 2–192 (1 is the bitmap's own).
+pub(super) fn data_element(text: &str) -> Option<u8> {
+    text.parse().ok().filter(|de| (2..=DE_MAX).contains(de))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holds_what_was_put_in_and_lists_it_in_order() {
+        let set: FieldSet = [128, 2, 192, 64, 65].into_iter().collect();
+        assert_eq!(set.iter().collect::<Vec<_>>(), [2, 64, 65, 128, 192]);
+        assert!(set.contains(64) && !set.contains(63) && !set.contains(0) && !set.contains(193));
+        let odd: FieldSet = [0, 193, 255].into_iter().collect();
+        assert!(odd.is_empty());
+        assert_eq!(set.without([64].into_iter().collect()).iter().count(), 4);
+    }
+}

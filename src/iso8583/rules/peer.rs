@@ -1,0 +1,319 @@
+//! `[match]`, `[reversal]` and `[network]`: what the core has to know of a peer's dialect.
+//!
+//! Contract: plain values, cheap to clone, readable without the dialect. Deliberately absent:
+//! timers, retries, policy – they are configuration.
+
+use super::{Atom, Faults, FieldMap, FieldSet, Messages, Shape};
+use crate::canonical::{Flow, Kind, NetworkFunction, ResponseClass, TransactionType};
+use crate::iso8583::Mti;
+use serde::Deserialize;
+use toml::{Table, Value};
+
+/// A part of the match key, or of what an answer must equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MatchField {
+    /// `F4` with its currency.
+    Amount,
+    /// `F7`
+    Transmission,
+    /// `F11`
+    Stan,
+    /// `F32`
+    Acquirer,
+    /// `F37`
+    Rrn,
+    /// `F41`
+    Terminal,
+    /// `F42`
+    Merchant,
+}
+
+impl MatchField {
+    const NUMBERS: [(u8, Self); 7] = [
+        (4, Self::Amount),
+        (7, Self::Transmission),
+        (11, Self::Stan),
+        (32, Self::Acquirer),
+        (37, Self::Rrn),
+        (41, Self::Terminal),
+        (42, Self::Merchant),
+    ];
+
+    /// The data element in the 1987 numbering, as dialect files name it.
+    pub fn number(self) -> u8 {
+        Self::NUMBERS.iter().find(|(_, f)| *f == self).map_or(0, |(de, _)| *de)
+    }
+}
+
+/// Among which requests an answer is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MatchScope {
+    /// Those of the line it came in on.
+    #[default]
+    Line,
+    /// Those of every line of the bank.
+    Bank,
+}
+
+/// How an answer finds its request. The family of the MTI is always part of the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatchRule {
+    /// The key, besides the family; ascending.
+    pub key: Vec<MatchField>,
+    /// Where to look.
+    pub scope: MatchScope,
+    /// What must equal the request, each only if the answer has it.
+    pub must_equal: Vec<MatchField>,
+}
+
+impl Default for MatchRule {
+    fn default() -> Self {
+        use MatchField::{Amount, Merchant, Stan, Terminal};
+        Self {
+            key: vec![Stan, Terminal],
+            scope: MatchScope::Line,
+            must_equal: vec![Amount, Stan, Terminal, Merchant],
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MatchText {
+    #[serde(default)]
+    key: Option<Vec<u8>>,
+    #[serde(default)]
+    scope: MatchScope,
+    #[serde(default)]
+    must_equal: Option<Vec<u8>>,
+}
+
+impl MatchRule {
+    pub(super) fn compile(section: &Table, faults: &mut Faults) -> Self {
+        let mut rule = Self::default();
+        let text: Option<MatchText> = faults.typed("match", Value::Table(section.clone()));
+        let Some(text) = text else { return rule };
+        rule.scope = text.scope;
+        if let Some(des) = text.key {
+            rule.key = match_fields("match.key", &des, faults);
+        }
+        if let Some(des) = text.must_equal {
+            rule.must_equal = match_fields("match.must_equal", &des, faults);
+        }
+        if !rule.key.contains(&MatchField::Stan) {
+            faults.add("match.key", "F11 must be part of the match key");
+        }
+        rule
+    }
+}
+
+fn match_fields(key: &str, des: &[u8], faults: &mut Faults) -> Vec<MatchField> {
+    let mut fields = Vec::new();
+    for de in des {
+        match MatchField::NUMBERS.iter().find(|(n, _)| n == de) {
+            Some((_, field)) => fields.push(*field),
+            None => faults.add(key, &format!("F{de} cannot be compared: 4, 7, 11, 32, 37, 41, 42")),
+        }
+    }
+    fields.sort_unstable();
+    fields.dedup();
+    fields
+}
+
+/// Which STAN a reversal has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StanRule {
+    /// A new one; the original's stands in the original data (`F90`, `F56`).
+    #[default]
+    New,
+    /// The original's.
+    Same,
+}
+
+/// Which transmission time a reversal has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TransmissionRule {
+    /// Its own; the original's stands in the original data.
+    #[default]
+    Own,
+    /// The original's.
+    Same,
+}
+
+/// How this dialect reverses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReversalRule {
+    /// The MTI of a first reversal, e.g. 0420.
+    pub mti: Mti,
+    /// Whether it is a request or an advice.
+    pub flow: Flow,
+    /// Whether a repeated one carries the repeat MTI (0421); otherwise the same again.
+    pub repeat: bool,
+    /// Which STAN it has.
+    pub stan: StanRule,
+    /// Which transmission time it has.
+    pub transmission: TransmissionRule,
+    /// The only fields it may carry; the writer leaves out all others.
+    pub fields: FieldSet,
+    /// Whether it says why, spelled by `[reasons]`.
+    pub has_reason: bool,
+    /// Whether it states the batch of its original (UnionPay), instead of the present one.
+    pub original_batch: bool,
+    reason_in_answer: bool,
+    types: Vec<TransactionType>,
+    closes: Vec<ResponseClass>,
+    retries: Vec<ResponseClass>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReversalText {
+    mti: String,
+    #[serde(default)]
+    repeat: bool,
+    #[serde(default)]
+    stan: StanRule,
+    #[serde(default)]
+    transmission: TransmissionRule,
+    fields: Vec<u8>,
+    reason: Option<u8>,
+    types: Option<Vec<String>>,
+    closes: Vec<String>,
+    retries: Vec<String>,
+}
+
+impl ReversalRule {
+    /// `None` where the section is absent: then nothing is ever reversed there.
+    pub(super) fn compile(
+        section: &Table,
+        map: &mut FieldMap,
+        shape: &impl Fn(u8) -> Option<Shape>,
+        faults: &mut Faults,
+    ) -> Option<Self> {
+        if section.is_empty() {
+            return None;
+        }
+        let text: ReversalText = faults.typed("reversal", Value::Table(section.clone()))?;
+        let Ok(mti) = text.mti.parse::<Mti>() else {
+            faults.add("reversal.mti", "expected four digits");
+            return None;
+        };
+        let fields = faults.known_set("reversal.fields", &text.fields, shape);
+        let reason_in_answer = text.reason.is_some() && text.reason == map.element_of(Atom::Answer);
+        if let Some(de) = text.reason.filter(|_| !reason_in_answer)
+            && let Some(shape) = faults.known("reversal.reason", de, shape)
+        {
+            map.put_reason(de, shape);
+        }
+        if let Some(de) = text.reason.filter(|de| !fields.contains(*de)) {
+            faults.add("reversal.fields", &format!("F{de} carries the reason and is missing"));
+        }
+        let types = text.types.map_or(TransactionType::ALL.to_vec(), |words| {
+            named("reversal.types", &words, &TransactionType::ALL, |t| t.word(), faults)
+        });
+        let mut classes =
+            |key, words: &[String]| named(key, words, &ResponseClass::ALL, |c| c.word(), faults);
+        Some(Self {
+            mti,
+            flow: if mti.function() == 0 { Flow::Request } else { Flow::Advice },
+            repeat: text.repeat,
+            stan: text.stan,
+            transmission: text.transmission,
+            fields,
+            has_reason: text.reason.is_some(),
+            original_batch: map.has(Atom::Batch),
+            reason_in_answer,
+            closes: classes("reversal.closes", &text.closes),
+            retries: classes("reversal.retries", &text.retries),
+            types,
+        })
+    }
+
+    /// Whether the reason stands where answers have their response code (`F39`).
+    pub fn reason_in_answer(&self) -> bool {
+        self.reason_in_answer
+    }
+
+    /// The transaction types that can be reversed.
+    pub fn types(&self) -> &[TransactionType] {
+        &self.types
+    }
+
+    /// Whether transactions of this type can be reversed. What cannot goes to the desk.
+    pub fn covers(&self, of: TransactionType) -> bool {
+        self.types.contains(&of)
+    }
+
+    /// Whether this answer ends the chain. `NotFound` is never listed: it ends it only once the
+    /// original's lifetime has passed, which the core decides.
+    pub fn closes(&self, class: ResponseClass) -> bool {
+        self.closes.contains(&class)
+    }
+
+    /// Whether the reversal is sent again after this answer. What neither closes nor is retried
+    /// goes to the desk.
+    pub fn retries(&self, class: ResponseClass) -> bool {
+        self.retries.contains(&class)
+    }
+}
+
+fn named<T: Copy>(
+    key: &str,
+    words: &[String],
+    all: &[T],
+    word_of: impl Fn(T) -> &'static str,
+    faults: &mut Faults,
+) -> Vec<T> {
+    let mut found = Vec::new();
+    for word in words {
+        match all.iter().find(|t| word_of(**t) == word) {
+            Some(t) => found.push(*t),
+            None => faults.add(key, &format!("{word:?} is unknown")),
+        }
+    }
+    found
+}
+
+/// Who signs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SignOnScope {
+    /// Nobody.
+    #[default]
+    None,
+    /// The line.
+    Line,
+    /// Each terminal (UnionPay).
+    Terminal,
+}
+
+/// `[network]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NetworkRule {
+    /// Who signs on before traffic.
+    pub sign_on: SignOnScope,
+    /// Whether an echo can be sent.
+    pub echo: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NetworkText {
+    #[serde(default)]
+    sign_on: SignOnScope,
+}
+
+impl NetworkRule {
+    pub(super) fn compile(section: &Table, messages: &Messages, faults: &mut Faults) -> Self {
+        let text: Option<NetworkText> = faults.typed("network", Value::Table(section.clone()));
+        let sign_on = text.map(|t| t.sign_on).unwrap_or_default();
+        let can = |f| messages.can_write(Kind::NetworkManagement(f), Flow::Request);
+        if sign_on != SignOnScope::None && !can(NetworkFunction::SignOn) {
+            faults.add("network.sign_on", "[messages] has no request of kind \"sign-on\"");
+        }
+        Self { sign_on, echo: can(NetworkFunction::Echo) }
+    }
+}
