@@ -6,6 +6,7 @@
 // -- words: import nothing of ours, touch nothing outside.
 pub mod hex;
 pub mod limits;
+pub mod meaning;
 pub mod money;
 pub mod sensitive;
 pub mod text;

@@ -5,37 +5,22 @@
 //! else. Contract: typed fields, secrets in secret types, allow-listed leftovers in one arena.
 //! Deliberately absent: maps, dialect knowledge, anything a peer sent that no rule named.
 
-mod codes;
 mod error;
-mod kind;
 mod read;
 #[cfg(test)]
 mod tests;
 mod write;
 
-pub use codes::{Answer, Reason, ResponseClass};
+pub use crate::meaning::{
+    Answer, Flow, Kind, MacCheck, NetworkFunction, Reason, ResponseClass, TransactionType,
+};
 pub use error::{ReadError, WriteError};
-pub use kind::{Flow, Kind, NetworkFunction, TransactionType};
 
 use crate::iso8583::{Dialect, Message};
 use crate::money::Amount;
 use crate::sensitive::{Pan, PinBlock, Track};
 use crate::text::Text;
 use zeroize::Zeroize;
-
-/// Whether the message's MAC was checked, by the session that received it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum MacCheck {
-    /// The dialect or line asks for none on this message.
-    #[default]
-    NotRequired,
-    /// Present and right.
-    Good,
-    /// Present and wrong.
-    Bad,
-    /// Required, but not there.
-    Missing,
-}
 
 /// What identifies an original inside its reversal, void, completion or refund
 /// (`F90`; UnionPay `F61`; `F56` from 1993 on).

@@ -1,4 +1,5 @@
-//! Reading and writing through the shipped dialects.
+//! Reading and writing through the shipped dialects, and what everyone here needs for it.
+//! Deliberately absent: bytes on the wire, but for the MAC's sake ([`sealing`]).
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 mod bank_flows;

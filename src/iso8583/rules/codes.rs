@@ -5,7 +5,7 @@
 //! first code of a class is its default. Deliberately absent: what follows from a class.
 
 use super::{Faults, Shape};
-use crate::canonical::{Reason, ResponseClass};
+use crate::meaning::{Reason, ResponseClass};
 use crate::text::Text;
 use serde::Deserialize;
 use toml::{Table, Value};

@@ -6,9 +6,9 @@
 //! makes it wrong. Deliberately absent: arithmetic ([`crate::crypto`]), where keys come from.
 
 use super::{Faults, FieldSet, Shape};
-use crate::canonical::MacCheck;
 use crate::crypto::{MacKey, MacStatement};
 use crate::iso8583::{Dialect, Message, Mti, PackError, Packed, pack_field};
+use crate::meaning::MacCheck;
 use serde::Deserialize;
 use toml::{Table, Value};
 

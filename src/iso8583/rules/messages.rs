@@ -9,8 +9,8 @@
 
 use super::field_map::{FieldMap, Place, What};
 use super::{Faults, ReversalRule};
-use crate::canonical::{Flow, Kind, NetworkFunction, TransactionType};
 use crate::iso8583::{Message, Mti};
+use crate::meaning::{Flow, Kind, NetworkFunction, TransactionType};
 use crate::text::Text;
 use toml::{Table, Value};
 

@@ -29,8 +29,8 @@ pub use peer::{
 pub use presence::{Breach, Need, Presence};
 
 use super::{Class, DialectError, FieldTable};
-use crate::canonical::Answer;
 use crate::limits::DE_MAX;
+use crate::meaning::Answer;
 use crate::text::Text;
 use toml::{Table, Value};
 

@@ -4,8 +4,8 @@
 //! timers, retries, policy – they are configuration.
 
 use super::{Atom, Faults, FieldMap, FieldSet, Messages, Shape};
-use crate::canonical::{Flow, Kind, NetworkFunction, ResponseClass, TransactionType};
 use crate::iso8583::Mti;
+use crate::meaning::{Flow, Kind, NetworkFunction, ResponseClass, TransactionType};
 use serde::Deserialize;
 use toml::{Table, Value};
 

@@ -6,7 +6,7 @@
 //! Deliberately absent: values.
 
 use super::{Faults, FieldSet, Messages, Shape};
-use crate::canonical::Kind;
+use crate::meaning::Kind;
 use serde::Deserialize;
 use toml::{Table, Value};
 

@@ -1,0 +1,25 @@
+//! The words for what messages mean: kind, leg, response class, reason, outcome of a MAC check.
+//!
+//! Contract: plain enums without data of a message; dialects map bytes to them, the switch decides
+//! by them. Everyone but dialects names them through [`crate::canonical`]. Deliberately absent:
+//! messages themselves, and how any dialect spells these words.
+
+mod codes;
+mod kind;
+
+pub use codes::{Answer, Reason, ResponseClass};
+pub use kind::{Flow, Kind, NetworkFunction, TransactionType};
+
+/// Whether the message's MAC was checked, by the session that received it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MacCheck {
+    /// The dialect or line asks for none on this message.
+    #[default]
+    NotRequired,
+    /// Present and right.
+    Good,
+    /// Present and wrong.
+    Bad,
+    /// Required, but not there.
+    Missing,
+}
