@@ -161,7 +161,7 @@ fn gives_back(dialect: &Dialect, frame: &[u8]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn what_is_packed_unpacks_to_the_same(seed in any::<u64>(), which in 0..100_usize) {
@@ -193,7 +193,9 @@ proptest! {
     }
 
     #[test]
-    fn noise_never_panics(which in 0..100_usize, noise in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn noise_never_panics(
+        which in 0..100_usize, noise in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
         let dialect = &DIALECTS[which % DIALECTS.len()];
         gives_back(dialect, &noise)?;
         let mut msg = Message::new();

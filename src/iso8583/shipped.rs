@@ -11,7 +11,18 @@ macro_rules! shipped {
     };
 }
 
-shipped!["iso8583-1987-ascii", "iso8583-1987-ascii-hex", "iso8583-1987-bcd", "unionpay-pos",];
+shipped! {
+    "iso8583-1987-ascii",
+    "iso8583-1987-ascii-hex",
+    "iso8583-1987-bcd",
+    "iso8583-1987-ebcdic",
+    "iso8583-1987-base1",
+    "iso8583-1993-ascii",
+    "iso8583-1993-binary",
+    "iso8583-2003-binary",
+    "unionpay-pos",
+    "unionpay-interbank",
+}
 
 /// The text of a shipped dialect file.
 pub fn shipped(name: &str) -> Option<&'static str> {
