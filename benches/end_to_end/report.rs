@@ -109,10 +109,12 @@ fn validity(medians: &BTreeMap<Who, Row>) {
     let framing = speed(Who::Framing) / speed(Who::Direct);
     let durable = speed(Who::Durable) / speed(Who::Framing);
     let verdict = if framing >= 0.8 && durable >= 0.6 { "valid" } else { "INVALID" };
-    println!(
-        "{}",
-        serde_json::json!({"run": verdict, "framing_to_direct": framing, "durable_to_framing": durable})
-    );
+    let row = serde_json::json!({
+        "run": verdict,
+        "framing_to_direct": framing,
+        "durable_to_framing": durable,
+    });
+    println!("{row}");
 }
 
 /// The round whose throughput is the median; latency figures are medians of their own.

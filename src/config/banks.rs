@@ -6,6 +6,8 @@ use super::settings::{Endpoint, LineMac, LineSettings};
 use super::top::{Builder, secret};
 use crate::hex;
 use crate::iso8583::Dialect;
+use crate::iso8583::rules::{SignOnScope, StanRule};
+use crate::meaning::Flow;
 use crate::switch::ids::{BankId, LineId, Name};
 use crate::switch::policy::{
     Bank, Identities, Identity, Line, MatchScope, Network, Owner, Reversal, Saf, SignOn,
@@ -44,7 +46,7 @@ fn bank(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
         reversal: dialect.as_deref().map_or_else(no_reversal, reversal),
         original_lifetime: section.millis("original_lifetime_ms", 120_000, 0..=86_400_000),
         saf,
-        network: network(section),
+        network: network(section, dialect.as_deref()),
         identities: identities(section),
         acquirer: section.parsed("acquirer"),
         forwarder: section.parsed("forwarder"),
@@ -56,21 +58,24 @@ fn bank(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
 /// Room in the outbound queue for sign-on, echo and their answers.
 const NETWORK_SLOTS: usize = 16;
 
-/// What the dialect says about reversals, as the core needs it.
-fn reversal(_dialect: &Dialect) -> Reversal {
+/// What the dialect says about reversals, as the core needs it; a dialect without the section
+/// reverses nothing, and what stays unknown goes to the desk.
+fn reversal(dialect: &Dialect) -> Reversal {
+    let rule = dialect.rules().reversal();
     Reversal {
-        types: crate::canonical::TransactionType::ALL.to_vec(),
-        flow: crate::canonical::Flow::Advice,
-        repeat_mti: true,
-        same_stan: false,
-        original_batch: false,
+        types: rule.map_or_else(Vec::new, |rule| rule.types().to_vec()),
+        flow: rule.map_or(Flow::Advice, |rule| rule.flow),
+        repeat_mti: rule.is_some_and(|rule| rule.repeat),
+        same_stan: rule.is_some_and(|rule| rule.stan == StanRule::Same),
+        original_batch: rule.is_some_and(|rule| rule.original_batch),
     }
 }
 
+/// What stands in for a dialect that did not compile; such settings are never handed out.
 fn no_reversal() -> Reversal {
     Reversal {
         types: Vec::new(),
-        flow: crate::canonical::Flow::Advice,
+        flow: Flow::Advice,
         repeat_mti: false,
         same_stan: false,
         original_batch: false,
@@ -178,24 +183,28 @@ fn saf(section: &Section<'_, '_>) -> Saf {
     saf
 }
 
-fn network(section: &Section<'_, '_>) -> Network {
+fn network(section: &Section<'_, '_>, dialect: Option<&Dialect>) -> Network {
     Network {
-        sign_on: sign_on(section),
+        sign_on: sign_on(section, dialect),
         sign_on_retry: section.millis("sign_on_retry_ms", 5_000, 10..=600_000),
         response_timeout: section.millis("network_timeout_ms", 10_000, 50..=600_000),
         echo: echo(section),
     }
 }
 
-fn sign_on(section: &Section<'_, '_>) -> SignOn {
-    #[derive(Clone, Copy, PartialEq)]
-    enum Who {
-        Nobody,
-        Line,
-        Terminals,
+/// Who signs on: as configured, or as the dialect says where nothing is configured.
+fn sign_on(section: &Section<'_, '_>, dialect: Option<&Dialect>) -> SignOn {
+    let words = [
+        ("no", SignOnScope::None),
+        ("line", SignOnScope::Line),
+        ("terminals", SignOnScope::Terminal),
+    ];
+    let usual = dialect.map_or(SignOnScope::None, |d| d.rules().network().sign_on);
+    let who = section.word("sign_on", &words).unwrap_or(usual);
+    if who != usual && who != SignOnScope::None && usual != SignOnScope::None {
+        let usual = words.iter().find(|(_, scope)| *scope == usual).map_or("", |(word, _)| word);
+        section.wrong("sign_on", format!("this dialect signs on per \"{usual}\""));
     }
-    let words = [("no", Who::Nobody), ("line", Who::Line), ("terminals", Who::Terminals)];
-    let who = section.word("sign_on", &words).unwrap_or(Who::Nobody);
     let terminals: Vec<_> = section
         .tables("terminal")
         .iter()
@@ -206,17 +215,17 @@ fn sign_on(section: &Section<'_, '_>) -> SignOn {
         })
         .collect();
     match who {
-        Who::Terminals if terminals.is_empty() => {
+        SignOnScope::Terminal if terminals.is_empty() => {
             section.wrong("terminal", "is missing: sign_on = \"terminals\" needs at least one");
             SignOn::No
         }
-        Who::Terminals => SignOn::Terminals(terminals),
+        SignOnScope::Terminal => SignOn::Terminals(terminals),
         _ if !terminals.is_empty() => {
             section.wrong("terminal", "means nothing without sign_on = \"terminals\"");
             SignOn::No
         }
-        Who::Line => SignOn::Line,
-        Who::Nobody => SignOn::No,
+        SignOnScope::Line => SignOn::Line,
+        SignOnScope::None => SignOn::No,
     }
 }
 

@@ -34,6 +34,7 @@ fn the_example_loads_and_means_what_it_says() -> Result<(), Vec<String>> {
     assert_eq!(policy.routes[0].name.as_str(), "unionpay-cards");
     assert_eq!(policy.banks[usize::from(policy.routes[0].bank.0)].name.as_str(), "mountain");
     assert!(matches!(&policy.banks[1].network.sign_on, SignOn::Terminals(t) if t.len() == 2));
+    assert!(policy.banks[1].reversal.same_stan && !policy.banks[0].reversal.same_stan);
     assert_eq!(settings.lines[2].tpdu, Some([0x60, 0, 3, 0, 4]));
     Ok(())
 }
