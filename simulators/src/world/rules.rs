@@ -1,0 +1,231 @@
+//! The invariants, one function each, over threads.
+
+use super::threads::{Thread, Threads, bank_key};
+use super::{Invariant, Violation, World};
+use crate::bank::business::Business;
+use crate::bank::ledger::{Entry, Key, Seen};
+use crate::platform::ledger::Request;
+use pointsman::switch::record::{Debt, Ending, Intent, Leg, Outcome, Record};
+use std::collections::{HashMap, HashSet};
+
+/// Every violation but those of money as such.
+pub(super) fn judge(world: &World<'_>, threads: &Threads<'_>) -> Vec<Violation> {
+    let mut found = Found(Vec::new());
+    for thread in threads.all() {
+        one_outcome(thread, &mut found);
+        approvals_are_written(thread, &mut found);
+        settled_both_ways(thread, &mut found);
+        sent_once(thread, &mut found);
+    }
+    known_before_sent(threads, &mut found);
+    answers_find_their_way(world, &mut found);
+    keys_are_unique(world, &mut found);
+    found.0
+}
+
+struct Found(Vec<Violation>);
+
+impl Found {
+    fn add(&mut self, invariant: Invariant, transaction: String, what: impl Into<String>) {
+        self.0.push(Violation { invariant, transaction, what: what.into() });
+    }
+}
+
+/// I1: one outcome each, and one end of each obligation.
+fn one_outcome(thread: &Thread<'_>, found: &mut Found) {
+    let mut add = |what: String| found.add(Invariant::I1, thread.name(), what);
+    let outcomes = thread.outcomes.len();
+    if thread.intent.is_some() && outcomes != 1 {
+        add(format!("{outcomes} outcomes, expected one"));
+    }
+    for chain in &thread.chains {
+        match chain.closed.len() {
+            0 if thread.on_desk => {}
+            1 => {}
+            0 => add(format!("obligation {} has no end", chain.no)),
+            ends => add(format!("obligation {} ended {ends} times", chain.no)),
+        }
+    }
+}
+
+/// I2: what the platform was granted is in the journal, to the last digit.
+fn approvals_are_written(thread: &Thread<'_>, found: &mut Found) {
+    let Some(request) = thread.request.filter(|request| request.is_approved()) else { return };
+    let what = match thread.outcomes.first() {
+        None if thread.intent.is_some() => return, // I1 says so
+        None => Some("the platform was granted what the journal does not know".to_owned()),
+        Some(outcome) => differs(request, thread.intent, outcome),
+    };
+    if let Some(what) = what {
+        found.add(Invariant::I2, thread.name(), what);
+    }
+}
+
+fn differs(request: &Request, intent: Option<&Intent>, outcome: &Outcome) -> Option<String> {
+    if !matches!(outcome.leg, Leg::Approved | Leg::PartiallyApproved | Leg::StoodIn) {
+        return Some(format!("granted to the platform, {:?} in the journal", outcome.leg));
+    }
+    let written = outcome.amount.or(intent.and_then(|i| i.amount)).map(|a| a.minor);
+    let told = request.answered_amount.unwrap_or(request.amount);
+    if written.is_some_and(|written| written != told) {
+        return Some(format!("{told} minor units told, {written:?} written"));
+    }
+    let written = outcome.auth_id.map(|a| a.trimmed().to_string());
+    let told = request.auth_id.as_deref();
+    (told.is_some() && written.as_deref() != told)
+        .then(|| "another authorization code told than written".to_owned())
+}
+
+/// I3: nothing reaches a bank that was not written down before.
+fn known_before_sent(threads: &Threads<'_>, found: &mut Found) {
+    let owed: HashSet<(String, Key)> = threads
+        .orphans
+        .iter()
+        .map(|chain| (chain.queued.bank.to_string(), bank_key(&chain.queued.original)))
+        .collect();
+    for entry in &threads.strange {
+        let reversal = entry.business == Business::Reversal;
+        let of_unknown = owed.contains(&(entry.bank.clone(), entry.key.clone()));
+        if !(reversal && of_unknown) {
+            let what = format!("{} without an intent", entry.mti);
+            found.add(Invariant::I3, entry_name(entry), what);
+        }
+    }
+    for thread in threads.all().iter().filter(|thread| thread.chains.is_empty()) {
+        if thread.entries.iter().any(|entry| entry.business == Business::Reversal) {
+            let what = "reversed at the bank without an obligation in the journal";
+            found.add(Invariant::I3, thread.name(), what);
+        }
+    }
+}
+
+fn entry_name(entry: &Entry) -> String {
+    format!("entry {} of {} (STAN {})", entry.no, entry.bank, entry.stan)
+}
+
+/// I4 and I5: what the bank holds the platform has, and the other way round.
+fn settled_both_ways(thread: &Thread<'_>, found: &mut Found) {
+    let (at_bank, at_platform) = (thread.at_bank(), thread.at_platform());
+    let Some(outcome) = thread.outcomes.first() else { return };
+    let owes = thread.intent.is_some_and(|intent| intent.owes == Debt::Reversal);
+    let unknown = outcome.leg == Leg::SentUnknown || outcome.leg == Leg::InvalidAnswer;
+    if unknown && owes && thread.chains.is_empty() && !thread.on_desk {
+        found.add(Invariant::I4, thread.name(), "unknown at the bank, and no reversal owed");
+    } else if at_bank != 0 && at_platform == 0 && !thread.is_open() {
+        let gone = thread.chains.iter().flat_map(|c| &c.closed);
+        let gone = gone.filter(|c| c.ending != Ending::Acknowledged).count();
+        let what = format!("approved at the bank, not at the platform; {gone} obligations dropped");
+        found.add(Invariant::I4, thread.name(), what);
+    }
+    if at_platform != 0 && at_bank == 0 && thread.was_reversed() {
+        let what = "granted to the platform, which did not take it back, and reversed at the bank";
+        found.add(Invariant::I5, thread.name(), what);
+    }
+}
+
+/// I6: one original, and repeats that say what they are.
+fn sent_once(thread: &Thread<'_>, found: &mut Found) {
+    let is_request = |entry: &&&Entry| entry.mti.as_bytes().get(2) == Some(&b'0');
+    let originals = thread.entries.iter().filter(|e| e.business != Business::Reversal);
+    let again = originals.filter(is_request).skip(1).count();
+    if again > 0 {
+        found.add(
+            Invariant::I6,
+            thread.name(),
+            format!("the original was sent {} times", again + 1),
+        );
+    }
+    let mut tries: HashMap<&str, u32> = HashMap::new();
+    for entry in thread.entries.iter().filter(|e| e.business == Business::Reversal) {
+        let before = tries.entry(&entry.stan).or_insert(0);
+        *before += 1;
+        // UnionPay repeats 0400 as it is; 0420 has a repeat MTI.
+        if *before > 1 && entry.mti == "0420" && entry.seen != Seen::First {
+            found.add(Invariant::I6, thread.name(), "a repeated reversal does not say so");
+        }
+    }
+}
+
+/// I7: no answer without request, none that is another's.
+fn answers_find_their_way(world: &World<'_>, found: &mut Found) {
+    for stray in world.strays {
+        let what = format!("{} {} answers nothing the platform asked", stray.mti, stray.code);
+        found.add(Invariant::I7, format!("STAN {}", stray.stan), what);
+    }
+    for request in world.requests {
+        if let Some(what) = &request.contradiction {
+            let name = format!("request {} (STAN {})", request.no, request.stan);
+            found.add(Invariant::I7, name, what.clone());
+        }
+    }
+}
+
+/// I8: an original's key is taken until it has ended, and its reversal with it.
+fn keys_are_unique(world: &World<'_>, found: &mut Found) {
+    let mut living = Living::default();
+    for (no, record) in world.journal {
+        match record {
+            Record::Intent(intent) => {
+                let key = (intent.bank.to_string(), bank_key(&intent.keys));
+                if let Some(other) = living.begin(*no, key) {
+                    let what = format!("same key at {} as living transaction {other}", intent.bank);
+                    found.add(Invariant::I8, format!("transaction {no}"), what);
+                }
+            }
+            Record::Outcome(outcome) => living.decided(outcome.txn.0),
+            Record::Queued(queued) => {
+                if let Some(txn) = queued.txn {
+                    living.owed(*no, txn.0);
+                }
+            }
+            Record::Closed(closed) => living.ended(closed.entry.0),
+            _ => {}
+        }
+    }
+}
+
+/// Which transaction holds which key.
+#[derive(Default)]
+struct Living {
+    holder: HashMap<(String, Key), u64>,
+    key_of: HashMap<u64, (String, Key)>,
+    decided: HashSet<u64>,
+    /// Open obligations, by entry, and how many of each transaction.
+    chains: HashMap<u64, u64>,
+}
+
+impl Living {
+    fn begin(&mut self, no: u64, key: (String, Key)) -> Option<u64> {
+        self.key_of.insert(no, key.clone());
+        self.holder.insert(key, no)
+    }
+
+    fn decided(&mut self, txn: u64) {
+        self.decided.insert(txn);
+        self.let_go(txn);
+    }
+
+    fn owed(&mut self, entry: u64, txn: u64) {
+        self.chains.insert(entry, txn);
+        if let Some(key) = self.key_of.get(&txn) {
+            self.holder.entry(key.clone()).or_insert(txn);
+        }
+    }
+
+    fn ended(&mut self, entry: u64) {
+        if let Some(txn) = self.chains.remove(&entry) {
+            self.let_go(txn);
+        }
+    }
+
+    fn let_go(&mut self, txn: u64) {
+        let owed = self.chains.values().any(|other| *other == txn);
+        if owed || !self.decided.contains(&txn) {
+            return;
+        }
+        let Some(key) = self.key_of.get(&txn) else { return };
+        if self.holder.get(key) == Some(&txn) {
+            self.holder.remove(key);
+        }
+    }
+}
