@@ -105,12 +105,32 @@ pub fn newest_checkpoint(
     for (upto, len) in listed(backend)?.into_iter().rev() {
         let file = FileName::Checkpoint(upto);
         let bytes = read_all(backend, file, len).at("read", file)?;
-        match open(key, upto, bytes)? {
+        match open(Some(key), upto, bytes)? {
             Ok(checkpoint) => return Ok((Some(checkpoint), findings)),
             Err(row) => findings.push(Finding { file, offset: 0, record: upto, row }),
         }
     }
     Ok((None, findings))
+}
+
+/// Every checkpoint in the folder, oldest first: the last record it covers, its length in bytes
+/// and what is wrong with it. Without a key the seals are taken for good.
+///
+/// # Errors
+/// A newer format, another data key, the disk.
+pub fn inspect_checkpoints(
+    backend: &dyn Backend,
+    key: Option<&DataKey>,
+) -> Result<Vec<(u64, u64, Option<Finding>)>, RecoveryError> {
+    let mut inspected = Vec::new();
+    for (upto, len) in listed(backend)? {
+        let file = FileName::Checkpoint(upto);
+        let bytes = read_all(backend, file, len).at("read", file)?;
+        let row = open(key, upto, bytes)?.err();
+        let finding = row.map(|row| Finding { file, offset: 0, record: upto, row });
+        inspected.push((upto, len, finding));
+    }
+    Ok(inspected)
 }
 
 /// Checkpoints in the folder: last record covered and length in bytes, oldest first.
@@ -129,7 +149,7 @@ fn listed(backend: &dyn Backend) -> Result<Vec<(u64, u64)>, JournalError> {
 
 type Opened = Result<Checkpoint, &'static super::verdicts::Row>;
 
-fn open(key: &DataKey, upto: u64, mut bytes: Vec<u8>) -> Result<Opened, RecoveryError> {
+fn open(key: Option<&DataKey>, upto: u64, mut bytes: Vec<u8>) -> Result<Opened, RecoveryError> {
     let file = FileName::Checkpoint(upto);
     let whole = bytes.len() >= HEADER_LEN;
     let crc = whole && u32_at(&bytes, 12) == crc(&bytes);
@@ -137,8 +157,8 @@ fn open(key: &DataKey, upto: u64, mut bytes: Vec<u8>) -> Result<Opened, Recovery
     let named = crc
         && u64_at(&bytes, 16) == upto
         && u64_at(&bytes, 24) == (bytes.len() - HEADER_LEN) as u64;
-    let ours = crc && bytes[32..40] == key.id();
-    let opened = crc && ours && open_body(key, &mut bytes);
+    let ours = crc && key.is_none_or(|key| bytes[32..40] == key.id());
+    let opened = crc && ours && key.is_none_or(|key| open_body(key, &mut bytes));
     let checks = [bytes.starts_with(MAGIC), crc, version <= VERSION, ours, opened, named];
     let row = decide(CHECKPOINT_ROWS, &checks).unwrap_or(&super::verdicts::MISCOUNTED);
     match row.verdict {

@@ -111,6 +111,18 @@ fn expand(key: &[u8; 32], salt: &[u8], purpose: &[u8], into: &mut [u8]) {
     debug_assert!(expanded.is_ok(), "HKDF gives up to 8,160 bytes");
 }
 
+/// Opens the journal's data key; never makes one. For reading a journal beside its writer.
+///
+/// # Errors
+/// A wrong key-encryption key, a damaged or missing key file, the disk.
+pub fn read_keys(backend: &dyn Backend, wrap: &KeyEncryptionKey) -> Result<DataKey, JournalError> {
+    let mut file = [0; KEY_FILE_LEN];
+    match backend.read_at(FileName::Keys, 0, &mut file).at("read", FileName::Keys)? {
+        KEY_FILE_LEN => unwrap_key(&file, wrap),
+        _ => Err(refuse("shorter than 96 bytes; restore it from a copy")),
+    }
+}
+
 /// Opens the journal's data key, or makes one if the folder holds neither a key file nor records.
 ///
 /// # Errors
@@ -120,12 +132,11 @@ pub fn open_keys(
     wrap: &KeyEncryptionKey,
     entropy: &mut Entropy,
 ) -> Result<DataKey, JournalError> {
-    let mut file = [0; KEY_FILE_LEN];
-    match backend.read_at(FileName::Keys, 0, &mut file) {
-        Ok(KEY_FILE_LEN) => unwrap_key(&file, wrap),
-        Ok(_) => Err(refuse("shorter than 96 bytes; restore it from a copy")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => create(backend, wrap, entropy),
-        Err(error) => Err(error).at("read", FileName::Keys),
+    match read_keys(backend, wrap) {
+        Err(JournalError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            create(backend, wrap, entropy)
+        }
+        other => other,
     }
 }
 

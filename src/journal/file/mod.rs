@@ -3,18 +3,20 @@
 //! Bottom up: [`backend`] (the disk), [`keys`] and [`seal`] (encryption), [`entry`] (a batch),
 //! [`segment`] (a file of batches), [`batch`] and [`writer`] (writing), [`shelf`] (files made
 //! ahead), [`map`] and [`reader`] (finding), [`verdicts`], [`scan`], `walk` and [`recovery`]
-//! (starting), [`checkpoint`]. [`sim_disk`] is a disk that breaks on demand.
+//! (starting), [`checkpoint`], [`retention`], [`index`]. [`sim_disk`] is a disk that breaks on demand.
 
 pub mod backend;
 pub mod batch;
 pub mod checkpoint;
 pub mod entry;
 pub mod error;
+pub mod index;
 pub mod keys;
 pub mod map;
 pub mod options;
 pub mod reader;
 pub mod recovery;
+pub mod retention;
 pub mod scan;
 pub mod seal;
 pub mod segment;

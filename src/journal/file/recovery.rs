@@ -46,6 +46,9 @@ pub enum Replayed<'a> {
 /// Takes what is replayed; an error (with the reason) ends recovery.
 pub type OnReplayed<'a> = dyn FnMut(Replayed<'_>) -> Result<(), String> + 'a;
 
+/// The same, with the segment and the byte where the record's batch stands.
+pub type OnFound<'a> = dyn FnMut(FileName, u64, Replayed<'_>) -> Result<(), String> + 'a;
+
 /// Something recovery met that was not plainly intact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finding {
@@ -108,7 +111,8 @@ pub fn recover(
             why,
         })?;
     }
-    let mut walk = Walk::new(backend, Some(key), options, upto.unwrap_or(0), on);
+    let mut on = |_: FileName, _: u64, replayed: Replayed<'_>| on(replayed);
+    let mut walk = Walk::new(backend, Some(key), options, upto.unwrap_or(0), &mut on);
     walk.note(passed_over);
     walk.run()?;
     Ok(walk.finish(upto))
@@ -122,7 +126,7 @@ pub fn recover(
 pub fn walk_all(
     backend: &dyn Backend,
     key: Option<&DataKey>,
-    on: &mut OnReplayed<'_>,
+    on: &mut OnFound<'_>,
 ) -> Result<Recovered, RecoveryError> {
     let options = Options { accept_loss: true, ..Options::default() };
     let mut walk = Walk::new(backend, key, &options, 0, on);

@@ -9,7 +9,7 @@ use super::error::{AtFile, RecoveryError};
 use super::keys::DataKey;
 use super::map::{Anchor, SegmentMap};
 use super::options::Options;
-use super::recovery::{Finding, OnReplayed, Recovered, Replayed};
+use super::recovery::{Finding, OnFound, Recovered, Replayed};
 use super::scan::{Scan, Step};
 use super::seal::Cipher;
 use super::segment::{Before, FORMAT_VERSION, SEGMENT_HEADER_LEN, SegmentHeader};
@@ -51,7 +51,7 @@ pub(super) struct Walk<'a, 'f> {
     key: Option<&'a DataKey>,
     key_id: Option<[u8; 8]>,
     options: Options,
-    on: &'a mut OnReplayed<'f>,
+    on: &'a mut OnFound<'f>,
     /// Records up to this number are covered by the checkpoint.
     covered: u64,
     /// Take the oldest segment for the beginning, whatever its first number.
@@ -75,7 +75,7 @@ impl<'a, 'f> Walk<'a, 'f> {
         key: Option<&'a DataKey>,
         options: &Options,
         covered: u64,
-        on: &'a mut OnReplayed<'f>,
+        on: &'a mut OnFound<'f>,
     ) -> Self {
         Self {
             backend,
@@ -312,7 +312,7 @@ impl<'a, 'f> Walk<'a, 'f> {
         let mut no = header.first;
         for bytes in records.by_ref() {
             if no > self.covered {
-                let handed = (self.on)(Replayed::Record { no, bytes });
+                let handed = (self.on)(file, offset, Replayed::Record { no, bytes });
                 let what = || format!("record {no}");
                 handed.map_err(|why| RecoveryError::Refused { what: what(), why })?;
                 self.records += 1;
@@ -347,7 +347,8 @@ impl<'a, 'f> Walk<'a, 'f> {
             return Ok(());
         }
         let from = from.max(self.covered + 1);
-        (self.on)(Replayed::Lost { from, upto })
+        let file = FileName::Segment(self.highest);
+        (self.on)(file, 0, Replayed::Lost { from, upto })
             .map_err(|why| RecoveryError::Refused { what: format!("the loss of {from}"), why })
     }
 

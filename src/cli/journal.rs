@@ -1,0 +1,442 @@
+//! `pointsman journal verify | dump | stat`: looking at a journal, beside a running switch or
+//! after it, without changing a byte.
+//!
+//! Contract: `verify` names segment, offset and cause of everything that is not intact and exits
+//! 1 if anything durable is damaged; without a key it checks checksums and order, with the key
+//! the seals and the chain as well. `dump` prints one record per line, masked as `describe` masks
+//! it. `stat` reads headers only. Deliberately absent: repairing; the journal heals by a start of
+//! the switch, or by an operator's `--accept-loss`.
+
+use crate::journal::file::backend::{Backend, FileName, read_all};
+use crate::journal::file::checkpoint::inspect_checkpoints;
+use crate::journal::file::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
+use crate::journal::file::verdicts::Verdict;
+use crate::journal::{
+    DataKey, DiskBackend, Finding, KeyEncryptionKey, Recovered, Replayed, read_keys, walk_all,
+};
+use crate::time::Wall;
+use anyhow::Context;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use zeroize::Zeroizing;
+
+/// Turns a record into what may be shown of it.
+pub type Describe = fn(&[u8]) -> Value;
+
+/// Reads the secret a `file:` or `env:` reference stands for.
+pub type Resolve = fn(&str) -> anyhow::Result<Zeroizing<String>>;
+
+/// Arguments of `journal`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Check that every durable record is there and unaltered.
+    Verify(VerifyArgs),
+    /// Print records, masked, one per line.
+    Dump(Box<DumpArgs>),
+    /// Say what is there: segments, records, checkpoints, sizes.
+    Stat(StatArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct VerifyArgs {
+    /// The journal's folder.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// The key-encryption key, 64 hex digits in a file or variable. Without it seals and chain
+    /// are not checked.
+    #[arg(long, value_name = "file:PATH|env:NAME")]
+    key: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct DumpArgs {
+    /// The journal's folder.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// The key-encryption key, 64 hex digits in a file or variable.
+    #[arg(long, value_name = "file:PATH|env:NAME")]
+    key: String,
+    /// One JSON object per line, with segment, offset and number.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    filter: Filter,
+}
+
+/// Which records; all that are given must hold.
+#[derive(Debug, Default, clap::Args)]
+struct Filter {
+    /// From this record number on.
+    #[arg(long, value_name = "NUMBER")]
+    from: Option<u64>,
+    /// Up to this record number.
+    #[arg(long, value_name = "NUMBER")]
+    upto: Option<u64>,
+    /// Stamped at or after this time (UTC, as printed; a date alone will do).
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Stamped before this time.
+    #[arg(long, value_name = "TIME")]
+    before: Option<String>,
+    /// With this STAN on either side.
+    #[arg(long)]
+    stan: Option<String>,
+    /// With this RRN.
+    #[arg(long)]
+    rrn: Option<String>,
+    /// Of this bank.
+    #[arg(long)]
+    bank: Option<String>,
+    /// Of the card with this token.
+    #[arg(long, value_name = "TOKEN")]
+    card: Option<String>,
+    /// With any value under any other name, as printed.
+    #[arg(long = "where", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    others: Vec<(String, String)>,
+}
+
+#[derive(Debug, clap::Args)]
+struct StatArgs {
+    /// The journal's folder.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Runs `journal`.
+///
+/// # Errors
+/// A folder that is no journal, a wrong key, a newer format, what the disk says. Damage is no
+/// error here: `verify` tells it and exits 1.
+pub fn run(args: Args, describe: Describe, resolve: Resolve) -> anyhow::Result<ExitCode> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let code = match args.command {
+        Command::Verify(args) => verify(&args, resolve, &mut out)?,
+        Command::Dump(args) => dump(&args, describe, resolve, &mut out)?,
+        Command::Stat(args) => stat(&args, &mut out)?,
+    };
+    out.flush()?;
+    Ok(code)
+}
+
+fn open(folder: &Path) -> anyhow::Result<DiskBackend> {
+    let backend = DiskBackend::open_read_only(folder);
+    let backend = backend.with_context(|| format!("cannot open {}", folder.display()))?;
+    let files = backend.list().with_context(|| format!("cannot list {}", folder.display()))?;
+    anyhow::ensure!(!files.is_empty(), "{} holds no journal", folder.display());
+    Ok(backend)
+}
+
+fn open_key(backend: &dyn Backend, reference: &str, resolve: Resolve) -> anyhow::Result<DataKey> {
+    let hex = resolve(reference).context("--key")?;
+    Ok(read_keys(backend, &KeyEncryptionKey::from_hex(&hex)?)?)
+}
+
+fn verify(args: &VerifyArgs, resolve: Resolve, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let backend = open(&args.folder)?;
+    let key = args.key.as_deref().map(|key| open_key(&backend, key, resolve));
+    let key = key.transpose()?;
+    let found = walk_all(&backend, key.as_ref(), &mut |_, _, _| Ok(()))?;
+    print_segments(&found, out)?;
+    let mut findings = found.findings;
+    for (upto, len, finding) in inspect_checkpoints(&backend, key.as_ref())? {
+        writeln!(out, "{}  covers records to {upto}  {len} bytes", FileName::Checkpoint(upto))?;
+        findings.extend(finding);
+    }
+    for finding in &findings {
+        let what = if damaged(finding) { "DAMAGED" } else { "torn tail" };
+        writeln!(out, "{what}: {finding}")?;
+    }
+    let extent = if key.is_some() { "chain and seals" } else { "checksums only, no key given" };
+    let damage = findings.iter().filter(|finding| damaged(finding)).count();
+    writeln!(out, "{} records, {damage} places damaged ({extent})", found.next.saturating_sub(1))?;
+    Ok(ExitCode::from(u8::from(damage > 0)))
+}
+
+fn damaged(finding: &Finding) -> bool {
+    finding.row.verdict != Verdict::Torn
+}
+
+fn print_segments(found: &Recovered, out: &mut impl Write) -> io::Result<()> {
+    let segments = found.map.all();
+    for (at, segment) in segments.iter().enumerate() {
+        let next = segments.get(at + 1).map_or(found.next, |next| next.header.first);
+        let (name, first) = (FileName::Segment(segment.header.id), segment.header.first);
+        writeln!(out, "{name}  {}", numbers(first, next))?;
+    }
+    Ok(())
+}
+
+fn numbers(first: u64, next: u64) -> String {
+    if next <= first { "no records".to_owned() } else { format!("records {first} to {}", next - 1) }
+}
+
+fn dump(
+    args: &DumpArgs,
+    describe: Describe,
+    resolve: Resolve,
+    out: &mut impl Write,
+) -> anyhow::Result<ExitCode> {
+    let backend = open(&args.folder)?;
+    let key = open_key(&backend, &args.key, resolve)?;
+    let mut printed = Ok(());
+    let walked = walk_all(&backend, Some(&key), &mut |file, offset, replayed| {
+        let Replayed::Record { no, bytes } = replayed else { return Ok(()) };
+        if !args.filter.takes_number(no) {
+            return Ok(());
+        }
+        let record = describe(bytes);
+        if args.filter.takes(&record) {
+            printed = print_record(args.json, file, offset, no, &record, out);
+        }
+        // A closed pipe ends the walk.
+        printed.as_ref().map_err(ToString::to_string).copied()
+    });
+    if let Err(error) = printed {
+        let closed = error.kind() == io::ErrorKind::BrokenPipe;
+        return if closed { Ok(ExitCode::SUCCESS) } else { Err(error.into()) };
+    }
+    let findings = walked?.findings;
+    for finding in &findings {
+        eprintln!("pointsman: {finding}");
+    }
+    Ok(ExitCode::from(u8::from(findings.iter().any(damaged))))
+}
+
+fn print_record(
+    as_json: bool,
+    file: FileName,
+    offset: u64,
+    no: u64,
+    record: &Value,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    if as_json {
+        let segment = file.to_string();
+        let line = json!({ "no": no, "segment": segment, "offset": offset, "record": record });
+        return writeln!(out, "{line}");
+    }
+    write!(out, "{no:>10}")?;
+    match record {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) => write!(out, "  {name}={text}")?,
+                    other => write!(out, "  {name}={other}")?,
+                }
+            }
+            writeln!(out)
+        }
+        other => writeln!(out, "  {other}"),
+    }
+}
+
+/// Names under which records are stamped.
+const STAMP_NAMES: [&str; 2] = ["at", "wall"];
+
+impl Filter {
+    fn takes_number(&self, no: u64) -> bool {
+        self.from.is_none_or(|from| no >= from) && self.upto.is_none_or(|upto| no <= upto)
+    }
+
+    fn takes(&self, record: &Value) -> bool {
+        let named = [("stan", &self.stan), ("rrn", &self.rrn), ("bank", &self.bank)];
+        let card = ("card_token", &self.card);
+        let given = named.into_iter().chain([card]);
+        let given = given.filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        let others = self.others.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        given.chain(others).all(|(name, value)| holds(record, name, value)) && self.in_time(record)
+    }
+
+    fn in_time(&self, record: &Value) -> bool {
+        if self.since.is_none() && self.before.is_none() {
+            return true;
+        }
+        // Stamps of one form compare as text.
+        let stamp = STAMP_NAMES.iter().find_map(|name| record.get(name)?.as_str());
+        stamp.is_some_and(|stamp| {
+            self.since.as_deref().is_none_or(|since| stamp >= since)
+                && self.before.as_deref().is_none_or(|before| stamp < before)
+        })
+    }
+}
+
+/// Whether `value` stands under `name`, or under a name that ends in `_name`, at any depth.
+/// Numbers match without their leading zeros.
+fn holds(record: &Value, name: &str, value: &str) -> bool {
+    match record {
+        Value::Object(fields) => fields.iter().any(|(field, held)| {
+            let named = field.strip_suffix(name).is_some_and(|p| p.is_empty() || p.ends_with('_'));
+            named && same(held, value) || holds(held, name, value)
+        }),
+        Value::Array(items) => items.iter().any(|item| holds(item, name, value)),
+        _ => false,
+    }
+}
+
+fn same(held: &Value, value: &str) -> bool {
+    match held {
+        Value::String(text) => text == value,
+        Value::Number(number) => {
+            let digits = value.trim_start_matches('0');
+            number.to_string() == if digits.is_empty() { "0" } else { digits }
+        }
+        Value::Bool(held) => value.parse() == Ok(*held),
+        Value::Null | Value::Array(_) | Value::Object(_) => false,
+    }
+}
+
+fn stat(args: &StatArgs, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let backend = open(&args.folder)?;
+    let (mut bytes, mut segments, mut spares, mut checkpoints) = (0, Vec::new(), 0, Vec::new());
+    for (name, len) in backend.list()? {
+        bytes += len;
+        match name {
+            FileName::Segment(_) => {
+                let head = read_all(&backend, name, SEGMENT_HEADER_LEN as u64)?;
+                segments.push((name, SegmentHeader::parse(&head)));
+            }
+            FileName::Spare(_) => spares += 1,
+            FileName::Checkpoint(upto) => checkpoints.push(upto),
+            FileName::Unfinished(_) | FileName::Keys | FileName::DayIndex(_) => {}
+        }
+    }
+    for (name, header) in &segments {
+        match header {
+            Some(header) => {
+                let opened = Wall::from_millis(header.created_ms);
+                let (first, len) = (header.first, header.file_len);
+                writeln!(out, "{name}  from record {first}  opened {opened}  {len} bytes")?;
+            }
+            None => writeln!(out, "{name}  no readable header (see: journal verify)")?,
+        }
+    }
+    let covered = checkpoints.last().map_or_else(String::new, |upto| format!(" (to {upto})"));
+    writeln!(
+        out,
+        "segments: {}, spares: {spares}, checkpoints: {}{covered}, bytes in all: {bytes}",
+        segments.len(),
+        checkpoints.len()
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{
+        Batch, Class, Options, Writer, open_keys, os_entropy, recover, write_checkpoint,
+    };
+    use std::sync::Arc;
+
+    const WRAP: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+    fn wrap(_: &str) -> anyhow::Result<Zeroizing<String>> {
+        Ok(Zeroizing::new(WRAP.to_owned()))
+    }
+
+    fn describe(record: &[u8]) -> Value {
+        json!({ "text": String::from_utf8_lossy(record), "stan": record.len() })
+    }
+
+    /// A journal of 300 records and a checkpoint on the real disk.
+    fn journal(folder: &Path) -> anyhow::Result<()> {
+        let backend: Arc<dyn Backend> = Arc::new(DiskBackend::open(folder)?);
+        let wrap = KeyEncryptionKey::from_hex(WRAP)?;
+        let key = open_keys(backend.as_ref(), &wrap, &mut os_entropy())?;
+        let options = Options { segment_bytes: 8192, ..Options::default() };
+        let recovered = recover(backend.as_ref(), &key, &options, &mut |_| Ok(()))?;
+        let (held, now) = (Arc::clone(&backend), Wall::from_millis(0));
+        let mut writer = Writer::start(held, key.clone(), options, &recovered, os_entropy(), now)?;
+        let mut batch = Batch::new(writer.next());
+        for _ in 0..30 {
+            for _ in 0..10 {
+                batch.push(format!("record {}", batch.next()).as_bytes());
+            }
+            writer.append(&mut batch, Class::Ordinary, now)?;
+        }
+        let upto = writer.sync()?;
+        let map = writer.map();
+        write_checkpoint(backend.as_ref(), &key, &map, &mut os_entropy(), upto, b"state")?;
+        Ok(writer.idle(now)?)
+    }
+
+    fn verified(folder: &Path, key: Option<&str>) -> anyhow::Result<(ExitCode, String)> {
+        let args = VerifyArgs { folder: folder.to_owned(), key: key.map(str::to_owned) };
+        let mut out = Vec::new();
+        let code = verify(&args, wrap, &mut out)?;
+        Ok((code, String::from_utf8(out)?))
+    }
+
+    #[test]
+    fn verify_finds_what_rotted_with_and_without_the_key() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        journal(folder.path())?;
+        let name = FileName::Segment(1).to_string();
+        for key in [None, Some("file:key")] {
+            let (code, said) = verified(folder.path(), key)?;
+            assert_eq!(code, ExitCode::SUCCESS, "{said}");
+            assert!(said.contains("300 records, 0 places damaged"), "{said}");
+        }
+        let path = folder.path().join(&name);
+        let mut bytes = std::fs::read(&path)?;
+        bytes[400] ^= 4;
+        std::fs::write(&path, bytes)?;
+        for key in [None, Some("file:key")] {
+            let (code, said) = verified(folder.path(), key)?;
+            assert_eq!(code, ExitCode::from(1), "{said}");
+            assert!(said.contains(&format!("DAMAGED: {name} byte 256, record 1: ")), "{said}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn dump_says_where_each_record_stands_and_stat_what_there_is() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        journal(folder.path())?;
+        let filter = Filter { from: Some(99), upto: Some(102), ..Filter::default() };
+        let filter = Filter { stan: Some("010".to_owned()), ..filter };
+        let held = folder.path().to_owned();
+        let args = DumpArgs { folder: held.clone(), key: "env:KEY".to_owned(), json: true, filter };
+        let mut out = Vec::new();
+        assert_eq!(dump(&args, describe, wrap, &mut out)?, ExitCode::SUCCESS);
+        let said = String::from_utf8(out)?;
+        let lines: Vec<Value> = said.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+        let numbers: Vec<_> = lines.iter().map(|line| line["no"].as_u64()).collect();
+        assert_eq!(numbers, [Some(100), Some(101), Some(102)]);
+        assert_eq!(lines[0]["record"]["text"], "record 100");
+        assert!(lines[0]["offset"].is_u64() && lines[0]["segment"].is_string());
+
+        let mut out = Vec::new();
+        stat(&StatArgs { folder: held }, &mut out)?;
+        let said = String::from_utf8(out)?;
+        assert!(said.contains("checkpoints: 1 (to 300)"), "{said}");
+        Ok(())
+    }
+
+    #[test]
+    fn filters_look_at_every_depth_and_at_both_sides() {
+        let record = json!({ "at": "2026-11-22T10:00:00Z", "origin": { "stan": 7 },
+            "bank_stan": "000123", "route": [{ "bank": "north" }] });
+        let filter = |f: Filter| f.takes(&record);
+        assert!(filter(Filter { stan: Some("000123".into()), ..Filter::default() }));
+        assert!(filter(Filter { stan: Some("000007".into()), ..Filter::default() }));
+        assert!(!filter(Filter { stan: Some("8".into()), ..Filter::default() }));
+        assert!(filter(Filter { bank: Some("north".into()), ..Filter::default() }));
+        assert!(!filter(Filter { rrn: Some("north".into()), ..Filter::default() }));
+        assert!(filter(Filter { since: Some("2026-11-22".into()), ..Filter::default() }));
+        assert!(!filter(Filter { before: Some("2026-11-22".into()), ..Filter::default() }));
+    }
+}

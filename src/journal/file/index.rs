@@ -1,0 +1,330 @@
+//! The business day index: from a key's fingerprint to the numbers of the records that carry it,
+//! one file per business day.
+//!
+//! Contract: derived and never trusted: a hit is a hint, the caller reads the record and compares.
+//! Fingerprints must be keyed hashes (they stand here in clear). [`DayIndex::flush`] comes before
+//! every checkpoint with the same number; after a restart the replayed records are added again
+//! and what is on disk already is passed over. Whatever is missing or damaged is noticed by
+//! [`DayIndex::is_whole`] and made anew from the segments by [`DayIndex::rebuild`]. One owner.
+//!
+//! ```text
+//! day file:  blocks of  "PMIX" | header crc u32 | entries u32 | zero u32 | upto u64 | zero 8
+//!            and entries of  fingerprint u64 | number u64, sorted by fingerprint
+//! day 0:     two such headers without entries, written in turn: all days are complete to `upto`;
+//!            `entries` counts the day files there were
+//! ```
+
+use super::backend::{Backend, Change, FileName, Sync};
+use super::entry::{u32_at, u64_at};
+use super::error::{AtFile, JournalError, RecoveryError};
+use super::keys::DataKey;
+use super::recovery::{Replayed, walk_all};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const MAGIC: [u8; 4] = *b"PMIX";
+const HEADER_LEN: usize = 32;
+const ENTRY_LEN: usize = 16;
+/// The file that says how far all days are complete.
+const MARKS: u32 = 0;
+/// Entries read around the place where a fingerprint is expected: four standard deviations for
+/// a block of 65,536.
+const WINDOW: u64 = 512;
+/// Entries held in memory while rebuilding, before they are written.
+const REBUILD_ENTRIES: usize = 1 << 20;
+
+/// The index of all business days on disk.
+pub struct DayIndex {
+    backend: Arc<dyn Backend>,
+    days: BTreeMap<u32, Day>,
+    upto: u64,
+    marks: u64,
+    whole: bool,
+    pending: usize,
+}
+
+/// Tells a record's business day (YYYYMMDD) and fingerprint from its number and bytes; `None` for
+/// records that are not looked up.
+pub type KeyOf<'a> = dyn FnMut(u64, &[u8]) -> Option<(u32, u64)> + 'a;
+
+#[derive(Debug, Default)]
+struct Day {
+    blocks: Vec<Block>,
+    end: u64,
+    upto: u64,
+    pending: Vec<(u64, u64)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    /// Where its entries start.
+    at: u64,
+    entries: u64,
+}
+
+impl std::fmt::Debug for DayIndex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = f.debug_struct("DayIndex");
+        out.field("days", &self.days.len()).field("upto", &self.upto).finish_non_exhaustive()
+    }
+}
+
+impl DayIndex {
+    /// Opens what is on disk, reading block headers only.
+    ///
+    /// # Errors
+    /// What the disk says. Damage is no error: see [`DayIndex::is_whole`].
+    pub fn open(backend: Arc<dyn Backend>) -> Result<Self, JournalError> {
+        let days = BTreeMap::new();
+        let mut index = Self { backend, days, upto: 0, marks: 0, whole: true, pending: 0 };
+        let mut counted = 0;
+        // In the order of names: the marks come first.
+        for (name, len) in index.backend.list().at("list", "the journal folder")? {
+            match name {
+                FileName::DayIndex(MARKS) => counted = index.read_marks()?,
+                FileName::DayIndex(day) => index.open_day(day, len)?,
+                _ => {}
+            }
+        }
+        index.whole &= index.days.len() as u64 >= counted;
+        Ok(index)
+    }
+
+    /// Whether it holds every key up to record `covered` (the checkpoint recovery started from).
+    pub fn is_whole(&self, covered: u64) -> bool {
+        self.whole && self.upto >= covered
+    }
+
+    /// Adds a key; passed over if it is on disk already. `day` is YYYYMMDD.
+    pub fn add(&mut self, day: u32, fingerprint: u64, no: u64) {
+        let held = self.days.entry(day.max(1)).or_default();
+        if no > held.upto {
+            held.pending.push((fingerprint, no));
+            self.pending += 1;
+        }
+    }
+
+    /// Keys added and not yet on disk: 16 bytes each.
+    pub fn pending(&self) -> usize {
+        self.pending
+    }
+
+    /// Writes what was added; all records up to `upto` must have been. Before a checkpoint.
+    ///
+    /// # Errors
+    /// What the disk says; a full disk costs a rebuild at the next start and nothing else.
+    pub fn flush(&mut self, upto: u64) -> Result<(), JournalError> {
+        let mut new_file = false;
+        for (day, held) in self.days.iter_mut().filter(|(_, held)| !held.pending.is_empty()) {
+            let file = FileName::DayIndex(*day);
+            new_file |= held.end == 0;
+            held.pending.sort_unstable();
+            let bytes = encode(&held.pending, upto);
+            self.backend.write_at(file, held.end, &bytes).at("write", file)?;
+            self.backend.sync(Sync::File(file)).at("sync", file)?;
+            let entries = held.pending.len() as u64;
+            held.blocks.push(Block { at: held.end + HEADER_LEN as u64, entries });
+            held.end += bytes.len() as u64;
+            held.upto = upto;
+            held.pending.clear();
+        }
+        self.pending = 0;
+        if new_file {
+            self.backend.sync(Sync::Folder).at("sync", "the journal folder")?;
+        }
+        self.write_mark(upto)?;
+        self.upto = upto;
+        Ok(())
+    }
+
+    /// Numbers of records with this fingerprint in the newest `days` days, newest first. Verify
+    /// each: other keys may share a fingerprint.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn find(&self, fingerprint: u64, days: u16) -> Result<Vec<u64>, JournalError> {
+        let mut found = Vec::new();
+        for (day, held) in self.days.iter().rev().take(usize::from(days)) {
+            let pending = held.pending.iter().filter(|(held, _)| *held == fingerprint);
+            found.extend(pending.map(|(_, no)| *no));
+            for block in held.blocks.iter().rev() {
+                self.find_in(FileName::DayIndex(*day), *block, fingerprint, &mut found)?;
+            }
+        }
+        found.sort_unstable_by(|a, b| b.cmp(a));
+        found.dedup();
+        Ok(found)
+    }
+
+    /// Removes the files of days before `day`.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn retire(&mut self, day: u32) -> Result<(), JournalError> {
+        let kept = self.days.split_off(&day);
+        let old = std::mem::replace(&mut self.days, kept);
+        // First the count, then the files: a crash between leaves more files than counted.
+        self.write_mark(self.upto)?;
+        for (day, _) in old.iter().filter(|(_, held)| held.end > 0) {
+            let file = FileName::DayIndex(*day);
+            self.backend.change(Change::Remove(file)).at("remove", file)?;
+        }
+        self.backend.sync(Sync::Folder).at("sync", "the journal folder")
+    }
+
+    /// Makes the index anew from the segments; `key_of` tells a record's business day and
+    /// fingerprint. Runs once over the whole journal.
+    ///
+    /// # Errors
+    /// What the disk says; what [`walk_all`] refuses.
+    pub fn rebuild(
+        backend: &Arc<dyn Backend>,
+        key: &DataKey,
+        key_of: &mut KeyOf<'_>,
+    ) -> Result<Self, RecoveryError> {
+        for (name, _) in backend.list().at("list", "the journal folder")? {
+            if matches!(name, FileName::DayIndex(_)) {
+                backend.change(Change::Remove(name)).at("remove", name)?;
+            }
+        }
+        backend.sync(Sync::Folder).at("sync", "the journal folder")?;
+        let mut index = Self::open(Arc::clone(backend))?;
+        let walked = walk_all(backend.as_ref(), Some(key), &mut |_, _, replayed| {
+            let Replayed::Record { no, bytes } = replayed else { return Ok(()) };
+            if let Some((day, fingerprint)) = key_of(no, bytes) {
+                index.add(day, fingerprint, no);
+            }
+            let full = index.pending >= REBUILD_ENTRIES;
+            if full { index.flush(no).map_err(|error| error.to_string()) } else { Ok(()) }
+        })?;
+        index.flush(walked.next.saturating_sub(1))?;
+        Ok(index)
+    }
+
+    fn read_marks(&mut self) -> Result<u64, JournalError> {
+        let file = FileName::DayIndex(MARKS);
+        let mut bytes = [0; 2 * HEADER_LEN];
+        let got = self.backend.read_at(file, 0, &mut bytes).at("read", file)?;
+        let newest = bytes[..got].chunks(HEADER_LEN).filter_map(parse).max_by_key(|mark| mark.1);
+        let (counted, upto) = newest.unwrap_or_default();
+        self.upto = upto;
+        // Whichever slot holds the newest mark, the next one goes to the other.
+        let second = bytes[..got].get(HEADER_LEN..).and_then(parse).map(|mark| mark.1);
+        self.marks = 1 + u64::from(second == Some(upto));
+        Ok(counted)
+    }
+
+    fn write_mark(&mut self, upto: u64) -> Result<(), JournalError> {
+        let file = FileName::DayIndex(MARKS);
+        let days = self.days.values().filter(|held| held.end > 0).count() as u64;
+        let at = self.marks % 2 * HEADER_LEN as u64;
+        self.backend.write_at(file, at, &header(days, upto)).at("write", file)?;
+        self.backend.sync(Sync::File(file)).at("sync", file)?;
+        if self.marks == 0 {
+            self.backend.sync(Sync::Folder).at("sync", "the journal folder")?;
+        }
+        self.marks += 1;
+        Ok(())
+    }
+
+    fn open_day(&mut self, day: u32, len: u64) -> Result<(), JournalError> {
+        let file = FileName::DayIndex(day);
+        let mut held = Day::default();
+        while let Some((entries, upto)) = self.header_at(file, held.end)? {
+            let at = held.end + HEADER_LEN as u64;
+            let end = at + entries * ENTRY_LEN as u64;
+            if end > len || upto > self.upto {
+                break;
+            }
+            held.blocks.push(Block { at, entries });
+            (held.end, held.upto) = (end, upto);
+        }
+        // What no mark covers may be torn and is written over; a covered block behind a gap
+        // means damage.
+        let mut at = held.end + ENTRY_LEN as u64;
+        while at + (HEADER_LEN as u64) <= len && self.whole {
+            self.whole = self.header_at(file, at)?.is_none_or(|(_, upto)| upto > self.upto);
+            at += ENTRY_LEN as u64;
+        }
+        self.days.insert(day, held);
+        Ok(())
+    }
+
+    fn header_at(&self, file: FileName, at: u64) -> Result<Option<(u64, u64)>, JournalError> {
+        let mut bytes = [0; HEADER_LEN];
+        let got = self.backend.read_at(file, at, &mut bytes).at("read", file)?;
+        Ok(Some(bytes).filter(|_| got == HEADER_LEN).and_then(|bytes| parse(&bytes)))
+    }
+
+    fn find_in(
+        &self,
+        file: FileName,
+        block: Block,
+        fingerprint: u64,
+        found: &mut Vec<u64>,
+    ) -> Result<(), JournalError> {
+        // Hashes are even: the place is known but for a few hundred entries.
+        let expected = (u128::from(fingerprint) * u128::from(block.entries)) >> 64;
+        let expected = u64::try_from(expected).unwrap_or(0);
+        let mut low = expected.saturating_sub(WINDOW);
+        let mut high = (expected + WINDOW).min(block.entries);
+        loop {
+            let entries = self.entries(file, block, low, high)?;
+            let more_below = low > 0 && entries.first().is_none_or(|e| e.0 >= fingerprint);
+            let more_above =
+                high < block.entries && entries.last().is_none_or(|e| e.0 <= fingerprint);
+            if !more_below && !more_above {
+                let hits = entries.iter().filter(|entry| entry.0 == fingerprint);
+                found.extend(hits.map(|entry| entry.1));
+                return Ok(());
+            }
+            if more_below {
+                low = low.saturating_sub(4 * WINDOW);
+            }
+            if more_above {
+                high = (high + 4 * WINDOW).min(block.entries);
+            }
+        }
+    }
+
+    fn entries(
+        &self,
+        file: FileName,
+        block: Block,
+        low: u64,
+        high: u64,
+    ) -> Result<Vec<(u64, u64)>, JournalError> {
+        let len = usize::try_from(high.saturating_sub(low)).unwrap_or(0) * ENTRY_LEN;
+        let mut bytes = vec![0; len];
+        let at = block.at + low * ENTRY_LEN as u64;
+        let got = self.backend.read_at(file, at, &mut bytes).at("read", file)?;
+        let entries = bytes[..got].chunks_exact(ENTRY_LEN);
+        Ok(entries.map(|entry| (u64_at(entry, 0), u64_at(entry, 8))).collect())
+    }
+}
+
+/// Entries and `upto` of a block header.
+fn parse(bytes: &[u8]) -> Option<(u64, u64)> {
+    let whole = bytes.len() == HEADER_LEN && bytes[..4] == MAGIC;
+    let good = whole && u32_at(bytes, 4) == crc32fast::hash(&bytes[8..]);
+    good.then(|| (u64::from(u32_at(bytes, 8)), u64_at(bytes, 16)))
+}
+
+fn header(entries: u64, upto: u64) -> [u8; HEADER_LEN] {
+    let mut bytes = [0; HEADER_LEN];
+    bytes[..4].copy_from_slice(&MAGIC);
+    bytes[8..12].copy_from_slice(&u32::try_from(entries).unwrap_or(u32::MAX).to_le_bytes());
+    bytes[16..24].copy_from_slice(&upto.to_le_bytes());
+    let crc = crc32fast::hash(&bytes[8..]);
+    bytes[4..8].copy_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+fn encode(entries: &[(u64, u64)], upto: u64) -> Vec<u8> {
+    let mut bytes = header(entries.len() as u64, upto).to_vec();
+    for (fingerprint, no) in entries {
+        bytes.extend_from_slice(&fingerprint.to_le_bytes());
+        bytes.extend_from_slice(&no.to_le_bytes());
+    }
+    bytes
+}

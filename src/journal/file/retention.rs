@@ -1,0 +1,102 @@
+//! Letting go of old segments: archived if asked, then recycled.
+//!
+//! Contract: oldest first; never the newest, never one with records a kept checkpoint does not
+//! cover, never one younger than the retention asks. What is archived is copied, synced and read
+//! back before the original goes. Slow: not on the writer's thread. Nothing else deletes records.
+
+use super::backend::{Backend, FileName, Sync, read_all};
+use super::error::{AtFile, JournalError};
+use super::map::{Mapped, SegmentMap};
+use super::shelf::Shelf;
+use crate::time::Wall;
+use std::sync::Arc;
+
+/// How long records are kept, and where they go then.
+#[derive(Clone)]
+pub struct Retention {
+    /// Milliseconds a segment is kept after its last record.
+    pub keep_ms: i64,
+    /// Another folder that gets a copy of every segment before it goes (with the key file, which
+    /// opens it); `None` to let go for good.
+    pub archive: Option<Arc<dyn Backend>>,
+}
+
+impl std::fmt::Debug for Retention {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let archive = self.archive.is_some();
+        f.debug_struct("Retention")
+            .field("keep_ms", &self.keep_ms)
+            .field("archive", &archive)
+            .finish()
+    }
+}
+
+/// Retires what may go; `covered` is what [`super::checkpoint::prune_checkpoints`] returned. The
+/// ids of the segments that went.
+///
+/// # Errors
+/// What either disk says; the segment in question then stays.
+pub fn retire(
+    backend: &dyn Backend,
+    map: &SegmentMap,
+    shelf: &Shelf,
+    retention: &Retention,
+    covered: u64,
+    now: Wall,
+) -> Result<Vec<u64>, JournalError> {
+    let mut gone = Vec::new();
+    for pair in map.all().windows(2) {
+        let [segment, next] = pair else { continue };
+        if !may_go(next, retention, covered, now) {
+            break;
+        }
+        let id = segment.header.id;
+        if let Some(archive) = &retention.archive {
+            copy(backend, archive.as_ref(), FileName::Segment(id), segment.header.file_len)?;
+        }
+        map.remove(id);
+        shelf.recycle(id, segment.header.file_len)?;
+        gone.push(id);
+    }
+    Ok(gone)
+}
+
+/// Whether the segment before `next` may go: `next` opened when its last record was written.
+fn may_go(next: &Mapped, retention: &Retention, covered: u64, now: Wall) -> bool {
+    let kept_until = next.header.created_ms.saturating_add(retention.keep_ms);
+    next.header.first <= covered.saturating_add(1) && kept_until <= now.millis()
+}
+
+fn copy(
+    from: &dyn Backend,
+    to: &dyn Backend,
+    name: FileName,
+    len: u64,
+) -> Result<(), JournalError> {
+    copy_one(from, to, FileName::Keys, u64::from(u16::MAX))?;
+    copy_one(from, to, name, len)?;
+    to.sync(Sync::Folder).at("sync", "the archive folder")
+}
+
+fn copy_one(
+    from: &dyn Backend,
+    to: &dyn Backend,
+    name: FileName,
+    len: u64,
+) -> Result<(), JournalError> {
+    let bytes = match read_all(from, name, len) {
+        // A journal whose key the caller holds has no key file.
+        Err(e) if name == FileName::Keys && e.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(());
+        }
+        other => other.at("read", name)?,
+    };
+    to.write_at(name, 0, &bytes).at("archive", name)?;
+    to.sync(Sync::File(name)).at("archive", name)?;
+    let copied = read_all(to, name, len).at("read back from the archive", name)?;
+    if copied == bytes {
+        return Ok(());
+    }
+    let cause = "the archive does not read back what was written to it";
+    Err(JournalError::Damaged { file: name.to_string(), offset: 0, cause })
+}
