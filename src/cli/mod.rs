@@ -8,6 +8,7 @@
 pub mod decode;
 pub mod dialect;
 pub mod encode;
+pub mod journal;
 
 use clap::Parser;
 use std::ffi::OsString;
