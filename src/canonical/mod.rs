@@ -20,6 +20,7 @@ use crate::iso8583::{Dialect, Message};
 use crate::money::Amount;
 use crate::sensitive::{Pan, PinBlock, Track};
 use crate::text::Text;
+use crate::time::Wall;
 use zeroize::Zeroize;
 
 /// What identifies an original inside its reversal, void, completion or refund
@@ -40,6 +41,8 @@ pub struct OriginalData {
     pub batch: Option<u32>,
     /// Local date of the original (MMDD), if stated.
     pub date: Option<Text<4>>,
+    /// Local time of the original (hhmmss), if stated (`F56`).
+    pub time: Option<Text<6>>,
 }
 
 /// One message, in meaning. Unset fields were absent, or must not be sent.
@@ -169,6 +172,24 @@ impl Canonical {
             accepts_partial: false,
             carried: Carried::default(),
         }
+    }
+
+    /// Gives the local date the year nearest to `now`, where it has none: dialects from 1993 on
+    /// state one, the older ones do not (domain.md section 6).
+    pub fn complete_year(&mut self, now: Wall) {
+        if self.local_year.is_some() {
+            return;
+        }
+        let Some(digits) = self.local_date.as_ref().map(Text::as_bytes) else { return };
+        let number = |range| std::str::from_utf8(digits.get::<std::ops::Range<usize>>(range)?).ok();
+        let month = number(0..2).and_then(|n| n.parse::<i8>().ok()).unwrap_or_default();
+        let day = number(2..4).and_then(|n| n.parse::<i8>().ok()).unwrap_or_default();
+        let today = now.utc().date();
+        let dates = [0, -1, 1].into_iter().filter_map(|years| {
+            jiff::civil::Date::new(today.year().checked_add(years)?, month, day).ok()
+        });
+        let nearest = dates.min_by_key(|date| date.duration_since(today).unsigned_abs());
+        self.local_year = nearest.and_then(|d| u8::try_from(d.year().rem_euclid(100)).ok());
     }
 }
 

@@ -308,6 +308,7 @@ fn take_original(atom: Atom, value: &[u8], original: &mut OriginalData) -> Resul
         Atom::OriginalForwarder => original.forwarder = right_justified(value)?,
         Atom::OriginalBatch => original.batch = counted(value)?,
         Atom::OriginalDate => original.date = filled(value)?,
+        Atom::OriginalTime => original.time = text(value)?,
         // Every other word is matched by the callers.
         _ => {}
     }

@@ -31,7 +31,8 @@ pub(super) fn write(
     message.set_mti(writer.mti);
     for link in rules.fields().links() {
         if writer.may_write(link.de) {
-            writer.put_link(link, message)?;
+            let put = writer.put_link(link, message);
+            writer.forgive(link.de, put)?;
         }
     }
     writer.put_literals(message)?;
@@ -135,6 +136,12 @@ impl<'a> Writer<'a> {
 
     fn may_write(&self, de: u8) -> bool {
         self.only.is_none_or(|only| only.contains(de)) && !self.need.never.contains(de)
+    }
+
+    /// What is declared lossy is left out whole where it does not fit.
+    fn forgive(&self, de: u8, put: Result<(), WriteError>) -> Result<(), WriteError> {
+        let unfit = matches!(put, Err(WriteError::TooLong { .. } | WriteError::Length { .. }));
+        if unfit && self.rules.fields().lossy().contains(de) { Ok(()) } else { put }
     }
 
     fn put_link(&self, link: &Link, message: &mut Message) -> Result<(), WriteError> {
@@ -262,8 +269,17 @@ impl<'a> Writer<'a> {
             Atom::OriginalForwarder => text(&original.forwarder),
             Atom::OriginalBatch => original.batch.map(|n| Value::Number(n.into())),
             Atom::OriginalDate => text(&original.date),
+            Atom::OriginalTime => text(&original.time),
+            Atom::OriginalYear => self.original_year(original).map(|y| Value::Number(y.into())),
             _ => None,
         }
+    }
+
+    /// A date later in the calendar than today's was last year.
+    fn original_year(&self, original: &OriginalData) -> Option<u8> {
+        let year = self.from.local_year?;
+        let before = original.date > self.from.local_date;
+        Some(if before { (year + 99) % 100 } else { year })
     }
 
     fn money(&self, atom: Atom) -> Result<Option<Value<'a>>, WriteError> {
@@ -299,7 +315,7 @@ impl<'a> Writer<'a> {
         let Some(answer) = self.from.answer.filter(|_| self.from.flow != Flow::Request) else {
             return Ok(None);
         };
-        let code = self.rules.spell(&answer);
+        let code = self.rules.spell(&answer, self.from.kind);
         code.map(|c| Some(Value::Code(c))).ok_or(WriteError::NoCode { de, name: "answer" })
     }
 
@@ -325,11 +341,8 @@ impl<'a> Writer<'a> {
             if !allowed.contains(de) || !self.may_write(de) {
                 continue;
             }
-            match check_carried(de, value, fields.carried_shape(de)) {
-                Ok(()) => set(message, de, value)?,
-                Err(_) if fields.lossy().contains(de) => {}
-                Err(error) => return Err(error),
-            }
+            let fits = check_carried(de, value, fields.carried_shape(de));
+            self.forgive(de, fits.and_then(|()| set(message, de, value)))?;
         }
         Ok(())
     }

@@ -32,7 +32,11 @@ fn a_code_crosses_by_class_and_keeps_its_spelling_where_it_can() {
     let across = |code: &str| {
         let answer = message("0210", &[(11, "000042"), (39, code), (41, "T")]);
         let msg = read_ok(&unionpay, &answer);
-        ascii.rules().spell(&msg.answer.unwrap()).map(|c| c.to_string()).unwrap_or_default()
+        ascii
+            .rules()
+            .spell(&msg.answer.unwrap(), msg.kind)
+            .map(|c| c.to_string())
+            .unwrap_or_default()
     };
     let crossed = ["00", "A2", "10", "51", "A0", "77", "25", "98", "21", "34", "ZZ"].map(across);
     assert_eq!(crossed, ["00", "00", "10", "51", "05", "05", "25", "98", "05", "34", "05"]);
@@ -43,7 +47,7 @@ fn an_approval_that_cannot_be_said_is_an_error() {
     let mut strict = dialect_text("[responses]\npartial = []\n", "iso8583-1987-ascii").unwrap();
     let code = "10".parse().unwrap();
     let partial = Answer::Given { class: ResponseClass::Partial, code };
-    assert_eq!(strict.rules().spell(&partial), None);
+    assert_eq!(strict.rules().spell(&partial, Kind::Reconciliation), None);
     let mut msg = transaction(TransactionType::Purchase, Flow::Response);
     msg.answer = Some(partial);
     let error = write(&strict, &msg, &mut Message::new());
@@ -66,7 +70,7 @@ fn every_reason_has_a_code_and_only_acceptance_approves() {
         let dialect = dialect(name);
         let rules = dialect.rules();
         for reason in Reason::ALL {
-            let code = rules.spell(&Answer::Own(reason)).unwrap();
+            let code = rules.spell(&Answer::Own(reason), Kind::Reconciliation).unwrap();
             let approves = rules.responses().class_of(code.as_bytes()).is_approval();
             assert_eq!(approves, reason == Reason::Accepted, "{name} {reason:?}");
         }

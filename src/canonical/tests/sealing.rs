@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::crypto::MacKey;
+use crate::iso8583::Packed;
 use crate::iso8583::rules::mac;
-use crate::iso8583::{Packed, unpack};
 
 /// domain.md section 5: a published UnionPay message with its key and MAC.
 const TAK: &str = "55036372B17543ECB173730768B8D6C4";

@@ -97,6 +97,10 @@ atoms! {
     OriginalBatch = "original-batch",
     /// Local date of the original, MMDD.
     OriginalDate = "original-date",
+    /// Local time of the original, hhmmss.
+    OriginalTime = "original-time",
+    /// Two-digit year of the original's local date: written, not kept on read.
+    OriginalYear = "original-year",
     /// Minor units of the replacement amount, in the transaction currency.
     ReplacementAmount = "replacement-amount",
 }
@@ -111,7 +115,7 @@ impl Atom {
     pub(super) const fn room(self) -> usize {
         match self {
             Self::Exponent | Self::AcceptsPartial => 1,
-            Self::LocalYear | Self::PosCondition | Self::PinCapture => 2,
+            Self::LocalYear | Self::OriginalYear | Self::PosCondition | Self::PinCapture => 2,
             Self::Currency | Self::CardSequence | Self::NetworkId => 3,
             Self::LocalDate
             | Self::Expiry
@@ -121,7 +125,7 @@ impl Atom {
             | Self::Reason
             | Self::OriginalMti
             | Self::OriginalDate => 4,
-            Self::ProcessingCode | Self::LocalTime | Self::AuthId => 6,
+            Self::ProcessingCode | Self::LocalTime | Self::OriginalTime | Self::AuthId => 6,
             Self::Transmission | Self::OriginalTransmission => 10,
             Self::Acquirer | Self::Forwarder | Self::OriginalAcquirer | Self::OriginalForwarder => {
                 11

@@ -5,7 +5,7 @@
 //! first code of a class is its default. Deliberately absent: what follows from a class.
 
 use super::{Faults, Shape};
-use crate::meaning::{Reason, ResponseClass};
+use crate::meaning::{Kind, Reason, ResponseClass};
 use crate::text::Text;
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -92,6 +92,8 @@ impl ResponseCodes {
 pub struct ReasonCodes {
     answers: [Option<Text<4>>; REASONS],
     reversals: [Option<Text<4>>; REASONS],
+    /// How network management is accepted, where not like transactions.
+    network: Option<Text<4>>,
 }
 
 #[derive(Deserialize)]
@@ -106,6 +108,7 @@ enum Spelling {
 struct Each {
     answer: Text<4>,
     reversal: Text<4>,
+    network: Option<Text<4>>,
 }
 
 impl ReasonCodes {
@@ -144,14 +147,21 @@ impl ReasonCodes {
             Some(Spelling::Each(each)) => {
                 self.answers[reason as usize] = Some(each.answer);
                 self.reversals[reason as usize] = Some(each.reversal);
+                self.network = self.network.or(each.network);
             }
             None => {}
         }
     }
 
-    /// The reason as a response code.
-    pub fn answer(&self, reason: Reason) -> Option<Text<4>> {
-        self.answers.get(reason as usize).copied().flatten()
+    /// The reason as the response code of an answer to this kind of message. Some dialects
+    /// accept reversals and network management by codes of their own.
+    pub fn answer(&self, reason: Reason, to: Kind) -> Option<Text<4>> {
+        let own = match (reason, to) {
+            (Reason::Accepted, Kind::Reversal(_)) => self.reversal(reason),
+            (Reason::Accepted, Kind::NetworkManagement(_)) => self.network,
+            _ => None,
+        };
+        own.or(self.answers.get(reason as usize).copied().flatten())
     }
 
     /// The reason in the reason field of a reversal.

@@ -246,15 +246,16 @@ impl Messages {
         if !matches!(best.kind, Kind::Reversal(_)) {
             return Ok(found((index, best)));
         }
-        let original = original.and_then(|m| Mti::new(m.as_bytes()).ok());
-        if let Some(original) = original.map(Mti::without_repeat)
-            && let Some(of_original) = fitting().find(|(_, e)| e.origins.contains(&original))
+        let original = original.and_then(|m| Mti::new(m.as_bytes()).ok()).map(Mti::without_repeat);
+        let of_original = |e: &Entry| original.is_some_and(|o| e.origins.contains(&o));
+        let best = fitting().find(|(_, e)| of_original(e)).map_or(best, |(_, e)| e);
+        let rival =
+            |e: &Entry| e.weight() == best.weight() && (!of_original(best) || of_original(e));
+        let mut rivals = fitting().filter(|(_, e)| rival(e));
+        if let Some(first) = rivals.next()
+            && rivals.all(|(_, e)| e.kind == first.1.kind)
         {
-            return Ok(found(of_original));
-        }
-        let rivals = fitting().filter(|(_, e)| e.weight() == best.weight());
-        if rivals.into_iter().all(|(_, e)| e.kind == best.kind) {
-            return Ok(found((index, best)));
+            return Ok(found(first));
         }
         self.open_reversal(mti).ok_or(NoMessage::Values)
     }
@@ -493,12 +494,9 @@ fn reversals_of(base: &Entry, stated: &[Entry], rule: Option<&ReversalRule>) -> 
     let mut derived: Vec<Entry> = Vec::new();
     for entry in stated {
         let Kind::Transaction(of) = entry.kind else { continue };
+        let (conditions, literals) = over(entry, base);
         let kind = Kind::Reversal(of);
-        let same = |d: &&mut Entry| {
-            d.kind == kind
-                && d.conditions.len() == entry.conditions.len() + base.conditions.len()
-                && d.conditions.starts_with(&entry.conditions)
-        };
+        let same = |d: &&mut Entry| d.kind == kind && d.conditions == conditions;
         if let Some(known) = derived.iter_mut().find(same) {
             known.origins.push(entry.mti);
             continue;
@@ -511,8 +509,8 @@ fn reversals_of(base: &Entry, stated: &[Entry], rule: Option<&ReversalRule>) -> 
         };
         derived.push(Entry {
             kind,
-            conditions: [&entry.conditions[..], &base.conditions[..]].concat(),
-            literals: [&entry.literals[..], &base.literals[..]].concat(),
+            conditions,
+            literals,
             origins: vec![entry.mti],
             writes,
             repeats: rule.is_some_and(|r| r.repeat),
@@ -521,6 +519,16 @@ fn reversals_of(base: &Entry, stated: &[Entry], rule: Option<&ReversalRule>) -> 
     }
     derived.push(open_reversal(base, &derived, is_sent));
     derived
+}
+
+/// What a reversal states over what the transaction states: its own wins at the same place.
+fn over(entry: &Entry, base: &Entry) -> (Vec<Condition>, Vec<Literal>) {
+    let stated = |de, part| base.literals.iter().any(|l| (l.de, l.part) == (de, part));
+    let kept = |c: &&Condition| !stated(c.place.de, c.place.part);
+    let conditions = entry.conditions.iter().filter(kept).chain(&base.conditions);
+    let kept = |l: &&Literal| !stated(l.de, l.part);
+    let literals = entry.literals.iter().filter(kept).chain(&base.literals);
+    (conditions.cloned().collect(), literals.cloned().collect())
 }
 
 /// Answers may leave open what was reversed. A request may where `F3` alone tells kinds apart.

@@ -30,7 +30,7 @@ pub use presence::{Breach, Need, Presence};
 
 use super::{Class, DialectError, FieldTable};
 use crate::limits::DE_MAX;
-use crate::meaning::Answer;
+use crate::meaning::{Answer, Kind};
 use crate::text::Text;
 use toml::{Table, Value};
 
@@ -102,6 +102,8 @@ impl Rules {
             SECTIONS.map(&mut section);
         let mut fields = FieldMap::compile(&canonical, &shape, &mut faults);
         let reversal = ReversalRule::compile(&reversal, &mut fields, &shape, &mut faults);
+        let version = file.get("version").and_then(Value::as_integer);
+        faults.check_version(&messages, version);
         let messages = Messages::compile(&messages, &fields, reversal.as_ref(), &mut faults);
         let reason_field = reversal.as_ref().is_some_and(|r| r.has_reason);
         let codes = ResponseCodes::compile(&responses, &shape, &mut faults);
@@ -120,11 +122,11 @@ impl Rules {
         if faults.found.is_empty() { Ok(rules) } else { Err(faults.found) }
     }
 
-    /// How this dialect says an answer; `None` where it cannot.
-    pub fn spell(&self, answer: &Answer) -> Option<Text<4>> {
+    /// How this dialect says an answer to this kind of message; `None` where it cannot.
+    pub fn spell(&self, answer: &Answer, to: Kind) -> Option<Text<4>> {
         match answer {
             Answer::Given { class, code } => self.responses.spell(*class, *code),
-            Answer::Own(reason) => self.reasons.answer(*reason),
+            Answer::Own(reason) => self.reasons.answer(*reason, to),
         }
     }
 
@@ -234,6 +236,17 @@ pub(super) struct Faults {
 impl Faults {
     fn add(&mut self, key: &str, why: &str) {
         self.found.push(DialectError::new(key, why));
+    }
+
+    /// Every MTI begins with the version that the dialect insists on.
+    fn check_version(&mut self, messages: &Table, version: Option<i64>) {
+        for (name, entry) in messages {
+            let mti = entry.get("mti").and_then(Value::as_str);
+            let first = mti.and_then(|m| m.get(..1)?.parse::<i64>().ok());
+            if first.is_some() && version.is_some() && first != version {
+                self.add(&format!("messages.{name}.mti"), "begins with another version's digit");
+            }
+        }
     }
 
     /// Takes a section or value whose keys are closed; unknown keys are a fault.
