@@ -1,13 +1,302 @@
 //! The switch: decides everything, touches nothing.
 //!
-//! One law: feed one [`input::Input`] with `handle`, then drain `poll` to `None`, then sleep
-//! until `deadline`. Time never goes back. `handle` is total: it never fails, never blocks and
-//! never logs a secret. Records are decided first and change state only through
-//! `apply(&mut State, &Record)`, live and at recovery alike. Deliberately absent: sockets,
-//! clocks, randomness, threads, async.
+//! One law: feed one [`input::Input`] with [`Switch::handle`], then drain [`Switch::poll`] to
+//! `None`, then sleep until [`Switch::deadline`]. Time never goes back. `handle` is total: it
+//! never fails, never blocks and never logs a secret. Records are decided first and change
+//! state only through `State::apply`, live and at recovery alike.
+//!
+//! Beginning: [`Switch::new`], then [`Switch::replay`] for every record of the journal in
+//! order, then [`Switch::start`] once; then inputs. Deliberately absent: sockets, clocks,
+//! randomness, threads, async.
 
+pub mod duplicates;
 pub mod ids;
 pub mod input;
 pub mod output;
 pub mod policy;
 pub mod record;
+pub mod txn;
+
+mod answer;
+mod hash;
+mod inflight;
+mod leg;
+mod lines;
+mod netmgmt;
+mod replay;
+mod reply;
+mod request;
+mod reversal;
+mod routing;
+mod saf;
+mod stans;
+mod state;
+mod timers;
+
+use crate::canonical::Canonical;
+use crate::time::{Instant, Now};
+use ids::{BankId, LineId, Name, RecordNo, SendId, SessionId, Ticket};
+use inflight::{InFlight, SendOwner};
+use input::{Command, Garbled, Input};
+use lines::Lines;
+use output::{Event, Output, Send};
+use policy::{Owner, Policy, SignOn};
+use record::{GarbledNote, Record};
+use state::State;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use timers::{Timer, Timers};
+
+/// What is under way with one bank.
+#[derive(Debug, Default)]
+struct BankLive {
+    /// Requests at the bank.
+    in_flight: usize,
+    /// Tickets of requests that wait for room, oldest first.
+    waiting: VecDeque<u64>,
+    /// Store and forward.
+    saf: saf::Forwarding,
+    /// An operator signed it off.
+    signed_off: bool,
+}
+
+/// The pure core. See the module for the order of calls.
+#[derive(Debug)]
+pub struct Switch {
+    policy: Arc<Policy>,
+    seed: u64,
+    now: Now,
+    /// Wall and monotonic time of the start: ages are counted from here on one clock.
+    started: Now,
+    state: State,
+    out: VecDeque<Output>,
+    timers: Timers,
+    lines: Lines,
+    air: InFlight,
+    banks: Vec<BankLive>,
+    /// Requests of each platform in flight or waiting.
+    platform_load: Vec<usize>,
+    recalls: BTreeMap<Ticket, request::Recalling>,
+    /// When which record was the last: how old a record is, on the monotonic clock.
+    marks: VecDeque<(Instant, RecordNo)>,
+    last_send: u64,
+    last_ticket: u64,
+    draining: bool,
+    /// Settling what the last run left.
+    recovering: bool,
+    stamp: reversal::GmtStamp,
+}
+
+impl Switch {
+    /// A switch that remembers nothing yet. `seed` feeds the jitter of pauses.
+    pub fn new(policy: Arc<Policy>, seed: u64) -> Self {
+        let mut switch = Self {
+            seed,
+            now: Now::default(),
+            started: Now::default(),
+            state: State::default(),
+            out: VecDeque::new(),
+            timers: Timers::default(),
+            lines: Lines::default(),
+            air: InFlight::default(),
+            banks: vec![],
+            platform_load: vec![],
+            recalls: BTreeMap::new(),
+            marks: VecDeque::new(),
+            last_send: 0,
+            last_ticket: 0,
+            draining: false,
+            recovering: false,
+            stamp: reversal::GmtStamp::default(),
+            policy,
+        };
+        switch.make_room();
+        switch
+    }
+
+    fn make_room(&mut self) {
+        self.banks.resize_with(self.policy.banks.len(), BankLive::default);
+        self.platform_load.resize(self.policy.platforms.len(), 0);
+        self.lines.resize(self.policy.lines.len());
+    }
+
+    /// Takes in one input. Drain [`Switch::poll`] afterwards.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        // Time never goes back, whatever the shell says.
+        self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
+        match input {
+            Input::Message { session, received, msg } => self.message(session, received, msg),
+            Input::Garbled { session, received, garbled } => {
+                self.garbled(session, received, *garbled);
+            }
+            Input::Released { id } => self.released(id),
+            Input::Unsent { id, why } => self.unsent(id, why),
+            Input::LineUp { line, session } => self.line_up(line, session),
+            Input::LineDown { line: _, session } => self.line_down(session),
+            // The gate holds what waits for the disk; nothing here depends on the mark.
+            Input::Durable { upto: _ } => {}
+            Input::Recalled { ticket, record } => self.recalled(ticket, record),
+            Input::Timer => {}
+            Input::Command(command) => self.command(command),
+        }
+        self.expire();
+    }
+
+    /// The next thing to do outside, until `None`.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// The earliest instant at which [`Input::Timer`] is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// How many requests of a platform are in flight or wait for a bank.
+    pub fn in_flight(&self, platform: ids::PlatformId) -> usize {
+        self.platform_load.get(usize::from(platform.0)).copied().unwrap_or_default()
+    }
+
+    /// How many messages are owed to a bank.
+    pub fn owed(&self, bank: BankId) -> usize {
+        let Some(bank) = self.policy.banks.get(usize::from(bank.0)) else { return 0 };
+        self.state.saf.values().filter(|entry| entry.queued.bank == bank.name).count()
+    }
+
+    fn expire(&mut self) {
+        while let Some(timer) = self.timers.expired(self.now.mono) {
+            match timer {
+                Timer::Flight(slot) => self.flight_deadline(slot),
+                Timer::Waiting(ticket) => self.waited_too_long(ticket),
+                Timer::Saf(entry) => self.saf_timer(entry),
+                Timer::SignOn(session) => self.sign_on_timer(session),
+                Timer::Echo(session) => self.echo_timer(session),
+                Timer::Lifetime(txn) => self.lifetime_over(txn),
+                Timer::Window => self.window_timer(),
+            }
+        }
+    }
+
+    /// Decides a record: applies it and hands it to the journal.
+    fn record(&mut self, record: Record) -> RecordNo {
+        let no = RecordNo(self.state.last.0 + 1);
+        self.state.apply(no, &record);
+        self.out.push_back(Output::Append(no, Box::new(record)));
+        no
+    }
+
+    fn event(&mut self, event: Event) {
+        self.out.push_back(Output::Event(event));
+    }
+
+    fn impossible(&mut self, what: &'static str) {
+        self.event(Event::Impossible { what });
+    }
+
+    fn send(
+        &mut self,
+        to: (LineId, SessionId),
+        msg: Box<Canonical>,
+        after: Option<RecordNo>,
+        not_after: Option<Instant>,
+        owner: SendOwner,
+    ) -> SendId {
+        self.last_send += 1;
+        let id = SendId(self.last_send);
+        let (line, session) = to;
+        self.air.sends.insert(id, (owner, line));
+        self.out.push_back(Output::Send(Send { id, session, line, msg, after, not_after }));
+        id
+    }
+
+    fn bank_name(&self, bank: BankId) -> Name {
+        self.policy.banks.get(usize::from(bank.0)).map(|b| b.name).unwrap_or_default()
+    }
+
+    fn line_name(&self, line: LineId) -> Name {
+        self.policy.lines.get(usize::from(line.0)).map(|l| l.name).unwrap_or_default()
+    }
+
+    fn bank_id(&self, name: &Name) -> Option<BankId> {
+        let at = self.policy.banks.iter().position(|b| b.name == *name)?;
+        Some(BankId(u16::try_from(at).ok()?))
+    }
+
+    fn message(&mut self, session: SessionId, received: Instant, msg: Box<Canonical>) {
+        let Some(from) = self.lines.sessions.get_mut(&session) else {
+            return self.impossible("a message from a session that is not up");
+        };
+        from.heard = received.max(from.heard);
+        from.echoes_missed = 0;
+        match from.owner {
+            _ if msg.kind.family() == 8 => self.network_message(session, msg),
+            Owner::Platform(platform) => {
+                let header = msg.header;
+                let requester = inflight::Requester { session, platform, header, received };
+                self.platform_message(requester, msg);
+            }
+            Owner::Bank(bank) => self.bank_message(session, bank, msg),
+        }
+    }
+
+    fn garbled(&mut self, session: SessionId, _received: Instant, garbled: Garbled) {
+        let Some(from) = self.lines.sessions.get(&session) else {
+            return self.impossible("garbage from a session that is not up");
+        };
+        let (line, owner) = (from.line, from.owner);
+        let name = self.line_name(line);
+        let at = format!("{} at byte {}", garbled.path, garbled.offset);
+        let at = crate::text::Text::new(at.as_bytes()).unwrap_or_default();
+        self.record(Record::Garbled(GarbledNote {
+            line: name,
+            at: self.now.wall,
+            path: garbled.path,
+            offset: garbled.offset,
+            len: garbled.len,
+            digest: garbled.digest,
+        }));
+        self.event(Event::Garbled { line: name, at });
+        if let (Owner::Platform(_), Some(readable)) = (owner, garbled.readable)
+            && readable.flow.answer().is_some()
+        {
+            let answer = reply::own_answer(readable, crate::canonical::Reason::FormatError);
+            self.send((line, session), answer, None, None, SendOwner::Plain);
+        }
+    }
+
+    fn line_up(&mut self, line: LineId, session: SessionId) {
+        let Some(owner) = self.policy.lines.get(usize::from(line.0)).map(|l| l.owner) else {
+            return self.impossible("a session of an unknown line");
+        };
+        let sign_on = match owner {
+            Owner::Bank(bank) => {
+                self.policy.banks.get(usize::from(bank.0)).map(|b| b.network.sign_on.clone())
+            }
+            Owner::Platform(_) => None,
+        };
+        let sign_on = sign_on.unwrap_or(SignOn::No);
+        self.lines.up(session, line, owner, &sign_on, self.now.mono);
+        self.begin_network(session);
+    }
+
+    fn line_down(&mut self, session: SessionId) {
+        let Some((gone, lost)) = self.lines.down(session) else {
+            return self.impossible("the end of a session that is not up");
+        };
+        self.timers.stop(Timer::SignOn(session));
+        self.timers.stop(Timer::Echo(session));
+        if lost {
+            let line = self.line_name(gone.line);
+            self.event(Event::LineLost { line });
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Reload(policy) => self.reload(policy),
+            Command::Drain => self.drain(),
+            Command::SignOff { bank, off } => self.sign_off(&bank, off),
+            Command::Desk(action) => self.desk_action(&action),
+        }
+    }
+}

@@ -140,6 +140,13 @@ pub enum Event {
         /// Whether it approved.
         approved: bool,
     },
+    /// An answer came a second time.
+    DuplicateAnswer {
+        /// The bank.
+        bank: Name,
+        /// The transaction.
+        txn: TxnNo,
+    },
     /// An answer fitted nothing we know.
     UnmatchedAnswer {
         /// The bank.
@@ -208,6 +215,16 @@ pub enum Event {
     StansExhausted {
         /// The bank.
         bank: Name,
+    },
+    /// A new policy was refused, and the old one runs on: a bank with open obligations would
+    /// vanish, or banks, platforms or lines would change their order.
+    ReloadRefused,
+    /// An operator's command makes no sense now.
+    DeskRefused {
+        /// What it was about.
+        item: RecordNo,
+        /// Why not.
+        why: &'static str,
     },
     /// An input that is impossible in the present state: our bug or the shell's. Alarmed.
     Impossible {

@@ -42,10 +42,13 @@ pub enum Record {
     LineState(LineState),
     /// A message that could not be understood: where, how long, a keyed hash.
     Garbled(GarbledNote),
-    /// Hint, not synced for its own sake: the bank request left.
+    /// Hint, not synced for its own sake: the bank request left. Nothing is decided on it.
     Released(TxnNo),
-    /// Hint, not synced for its own sake: the answer to the platform left.
+    /// Hint, not synced for its own sake: the approval to the platform left. An approval
+    /// without one goes to the desk at recovery.
     Answered(TxnNo),
+    /// Something that can have no consequence any more left the core's memory.
+    Forgotten(Forgotten),
 }
 
 /// The platform's names for one request: what its answer must give back, and what makes it a
@@ -72,6 +75,8 @@ pub struct Origin {
     pub terminal: Option<Text<16>>,
     /// `F42`.
     pub merchant: Option<Text<35>>,
+    /// Batch, where the platform's dialect has one.
+    pub batch: Option<u32>,
 }
 
 /// Our names for one request on the bank's side, as sent. A reversal is built from these.
@@ -235,9 +240,11 @@ pub struct Refused {
     pub origin: Origin,
     /// The card.
     pub pan: Option<Pan>,
+    /// `F3`.
+    pub processing_code: Option<Text<6>>,
     /// How much.
     pub amount: Option<Amount>,
-    /// What it was told.
+    /// What it was told; `Accepted` where it asked for what was so already.
     pub reason: Reason,
     /// The transaction it concerns, where there is one.
     pub concerns: Option<TxnNo>,
@@ -426,4 +433,22 @@ pub struct GarbledNote {
     pub len: u32,
     /// Keyed hash.
     pub digest: [u8; 16],
+}
+
+/// What left the core's memory. Ages are measured on the monotonic clock when this is decided,
+/// so that replay forgets exactly what was forgotten live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgotten {
+    /// Finished requests up to this record number left the duplicate window.
+    Window(RecordNo),
+    /// The lifetime of this unanswered original is over and no reversal of it is open: its
+    /// STAN is free, an answer to it would be unmatched.
+    Original(TxnNo),
+}
+
+impl Leg {
+    /// Whether the platform is told that it has money or goods.
+    pub const fn grants(self) -> bool {
+        matches!(self, Self::Approved | Self::PartiallyApproved | Self::StoodIn)
+    }
 }

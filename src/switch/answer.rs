@@ -1,0 +1,146 @@
+//! What banks send: answers find the one who waits, or are journaled as late or unmatched.
+//!
+//! Contract: an answer is looked up by {bank, MTI family, STAN} and must agree with its request
+//! in `F4`, `F41` and `F42`, each where it states them; what does not agree is never trusted
+//! and never handed to anybody else.
+
+use super::Switch;
+use super::ids::{BankId, LineId, SessionId, TxnNo};
+use super::inflight::{SendOwner, Target, match_key};
+use super::leg::Answered;
+use super::output::Event;
+use super::policy::MatchScope;
+use super::record::{Ending, Intent, Late, Leg, Record};
+use super::reply;
+use super::txn::{Happening, Verdict};
+use crate::canonical::{Answer, Canonical, MacCheck, Reason, ResponseClass};
+use crate::money::Amount;
+use crate::text::Text;
+use std::sync::Arc;
+
+impl Switch {
+    /// A message of a bank other than network management.
+    pub(super) fn bank_message(&mut self, from: SessionId, bank: BankId, msg: Box<Canonical>) {
+        let Some(line) = self.lines.sessions.get(&from).map(|s| s.line) else { return };
+        if !msg.flow.is_answer() {
+            // Banks may only ask for network management here.
+            let answer = reply::own_answer(msg, Reason::InvalidTransaction);
+            self.send((line, from), answer, None, None, SendOwner::Plain);
+            return;
+        }
+        let key = match_key(bank, msg.kind.family(), msg.stan.unwrap_or_default());
+        match self.air.matches.get(&key).copied() {
+            Some(Target::Flight(slot)) if self.in_scope(slot, bank, line) => {
+                self.answer_in_flight(slot, msg);
+            }
+            Some(Target::Decided(txn)) => self.answer_too_late(txn, bank, &msg),
+            Some(Target::Saf(entry)) => self.saf_answer(entry, &msg),
+            Some(Target::Flight(_)) => self.unmatched(bank, None, &msg),
+            None => {
+                let again = self.air.recently_answered(key);
+                self.unmatched(bank, again, &msg);
+            }
+        }
+    }
+
+    fn in_scope(&self, slot: usize, bank: BankId, line: LineId) -> bool {
+        let scope = self.policy.banks.get(usize::from(bank.0)).map(|b| b.match_scope);
+        scope != Some(MatchScope::Line)
+            || self.air.flights.get(slot).is_some_and(|f| f.line == line)
+    }
+
+    fn answer_in_flight(&mut self, slot: usize, msg: Box<Canonical>) {
+        let Some(flight) = self.air.flights.get(slot) else { return };
+        let (verdict, fault) = judge(&flight.intent, &msg);
+        self.happen(slot, Happening::Answered(verdict), Some(Answered { msg, fault }));
+    }
+
+    /// An answer to what was decided without it.
+    fn answer_too_late(&mut self, txn: TxnNo, bank: BankId, msg: &Canonical) {
+        let Some(intent) = self.state.unanswered.get(&txn).map(Arc::clone) else {
+            return self.unmatched(bank, None, msg);
+        };
+        let (verdict, _) = judge(&intent, msg);
+        let leg = verdict.late_leg();
+        if leg == Leg::LateApproved {
+            self.owe_for(txn, &intent, None, leg, Reason::AnswerTooLate, msg.auth_id);
+        }
+        self.note_late(Some(txn), intent.bank, leg, msg);
+        self.event(Event::LateAnswer {
+            bank: intent.bank,
+            txn,
+            approved: leg == Leg::LateApproved,
+        });
+        let unsent = self.state.chains.get(&txn).copied();
+        let unsent = unsent.filter(|e| self.state.saf.get(e).is_some_and(|e| e.tries == 0));
+        if let (Leg::LateDeclined, Some(entry)) = (leg, unsent) {
+            self.close_entry(entry, Ending::Needless);
+        }
+    }
+
+    /// An answer that fits nothing, or comes a second time.
+    pub(super) fn unmatched(&mut self, bank: BankId, again: Option<TxnNo>, msg: &Canonical) {
+        let name = self.bank_name(bank);
+        let leg = match msg.answer {
+            Some(Answer::Given { class, .. }) if class.is_approval() => Leg::LateApproved,
+            _ => Leg::LateDeclined,
+        };
+        self.note_late(again, name, leg, msg);
+        self.event(match again {
+            Some(txn) => Event::DuplicateAnswer { bank: name, txn },
+            None => Event::UnmatchedAnswer { bank: name },
+        });
+    }
+
+    fn note_late(&mut self, txn: Option<TxnNo>, bank: super::ids::Name, leg: Leg, msg: &Canonical) {
+        let bank_code = match msg.answer {
+            Some(Answer::Given { code, .. }) => Some(code),
+            Some(Answer::Own(_)) | None => None,
+        };
+        self.record(Record::Late(Late {
+            txn,
+            at: self.now.wall,
+            bank,
+            stan: msg.stan.unwrap_or_default(),
+            leg,
+            bank_code,
+            auth_id: msg.auth_id,
+            amount: msg.amount,
+        }));
+    }
+}
+
+/// What an answer amounts to, and what is wrong with it.
+fn judge(intent: &Intent, msg: &Canonical) -> (Verdict, Option<Reason>) {
+    if matches!(msg.mac, MacCheck::Bad | MacCheck::Missing) {
+        return (Verdict::Invalid, Some(Reason::MacFailed));
+    }
+    let invalid = (Verdict::Invalid, Some(Reason::InvalidAnswer));
+    let Some(Answer::Given { class, .. }) = msg.answer else { return invalid };
+    let named = agrees(msg.terminal.as_ref(), intent.keys.terminal.as_ref())
+        && agrees(msg.merchant.as_ref(), intent.keys.merchant.as_ref());
+    if !named {
+        return invalid;
+    }
+    match class {
+        ResponseClass::Partial if !is_part(msg.amount, intent.amount) => invalid,
+        ResponseClass::Partial if !intent.accepts_partial => invalid,
+        ResponseClass::Partial => (Verdict::Partial, None),
+        _ if msg.amount.is_some() && msg.amount != intent.amount => invalid,
+        ResponseClass::Approved => (Verdict::Approved, None),
+        class if class.is_refusal() => (Verdict::Refused, None),
+        _ => (Verdict::Declined, None),
+    }
+}
+
+/// Stated by the bank and different from what was sent is wrong; hosts pad as they like.
+fn agrees<const N: usize>(stated: Option<&Text<N>>, sent: Option<&Text<N>>) -> bool {
+    match (stated, sent) {
+        (Some(stated), Some(sent)) => stated.trimmed() == sent.trimmed(),
+        (None, _) | (_, None) => true,
+    }
+}
+
+fn is_part(part: Option<Amount>, whole: Option<Amount>) -> bool {
+    part.zip(whole).is_some_and(|(part, whole)| part.minor > 0 && whole.minus(part).is_some())
+}

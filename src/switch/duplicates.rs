@@ -1,0 +1,390 @@
+//! What makes a request the same as an earlier one, and the small memory that knows.
+//!
+//! Contract: a platform's request is named by {platform, MTI without the repeat digit, `F7` or
+//! `F12` + `F13`, batch where the dialect has one, `F11`, `F32`, `F41`}; what it asks for is
+//! `F2`, `F3`, `F4` (domain.md section 6). Padding and leading zeros do not count. The memory
+//! keeps 24 bytes and at most 11 of index per transaction, oldest first; bodies come by recall.
+//! It is bounded by records ([`super::record::Forgotten`]), never by itself, so that replay
+//! forgets what was forgotten live.
+
+use super::hash::Digest;
+use super::ids::{Name, RecordNo};
+use super::record::Origin;
+use crate::money::Amount;
+use crate::sensitive::Pan;
+use crate::text::Text;
+use std::collections::VecDeque;
+
+/// Fingerprint of the name a platform gives a request; the same in every run and build.
+pub fn fingerprint(platform: &Name, origin: &Origin) -> u64 {
+    let mut mti = [0; 4];
+    for (to, from) in mti.iter_mut().zip(origin.mti.as_bytes()) {
+        *to = *from;
+    }
+    mti[3] &= !1; // 0201 repeats 0200.
+    let digest = Digest::new(1).bytes(platform.as_bytes()).bytes(&mti);
+    let digest = match &origin.transmission {
+        Some(f7) => digest.bytes(f7.as_bytes()),
+        None => digest
+            .maybe(origin.local_time.as_ref().map(Text::as_bytes))
+            .maybe(origin.local_date.as_ref().map(Text::as_bytes)),
+    };
+    digest
+        .num(origin.batch.map_or(u64::MAX, u64::from))
+        .num(u64::from(origin.stan))
+        .bytes(without_leading_zeros(origin.acquirer.as_ref()))
+        .bytes(origin.terminal.map(|t| t.trimmed()).unwrap_or_default().as_bytes())
+        .finish()
+}
+
+/// `F90` fills institution ids with zeros on the left; `F32` has none.
+fn without_leading_zeros(id: Option<&Text<11>>) -> &[u8] {
+    let bytes = id.map_or(&[][..], Text::as_bytes);
+    let zeros = bytes.iter().take_while(|b| **b == b'0').count();
+    &bytes[zeros..]
+}
+
+/// Fingerprint of what a request asks for.
+pub(super) fn content(pan: Option<&Pan>, code: Option<&Text<6>>, amount: Option<Amount>) -> u32 {
+    let digest = Digest::new(2)
+        .maybe(pan.map(Pan::expose))
+        .maybe(code.map(Text::as_bytes))
+        .num(amount.map_or(u64::MAX, |a| a.minor))
+        .num(amount.map_or(u64::MAX, |a| u64::from(a.currency.code())));
+    digest.finish() as u32
+}
+
+/// Fingerprint of a card or, where there is none, of a terminal: what the SAF keeps in order.
+pub(super) fn order_key(pan: Option<&Pan>, terminal: Option<&Text<16>>) -> u64 {
+    let terminal = terminal.filter(|_| pan.is_none()).map(Text::as_bytes);
+    Digest::new(3).maybe(pan.map(Pan::expose)).maybe(terminal).finish()
+}
+
+/// What became of a remembered request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Past {
+    /// At the bank.
+    Open,
+    /// Granted, in full or in part; the outcome is known by number.
+    Granted,
+    /// Not granted; the outcome is known by number.
+    Denied,
+    /// A reversal is owed or done: a repeat gets the decline, never the old approval.
+    Reversed,
+    /// Answered without asking a bank; the number is that of the refusal.
+    Refused,
+    /// An advice or reversal, acknowledged; the number is that of the SAF entry.
+    Acknowledged,
+    /// Never seen, but reversed already: its late original is declined.
+    Tombstone,
+}
+
+const PASTS: [Past; 7] = [
+    Past::Open,
+    Past::Granted,
+    Past::Denied,
+    Past::Reversed,
+    Past::Refused,
+    Past::Acknowledged,
+    Past::Tombstone,
+];
+
+/// One remembered request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Remembered {
+    fingerprint: u64,
+    /// Number of its record, and what became of it in the highest byte.
+    no_and_past: u64,
+    content: u32,
+    /// How many records after it the outcome stands; 0: none.
+    outcome: u32,
+}
+
+impl Remembered {
+    /// Number of its record.
+    pub(super) const fn no(self) -> RecordNo {
+        RecordNo(self.no_and_past & (u64::MAX >> 8))
+    }
+
+    /// What became of it.
+    pub(super) fn past(self) -> Past {
+        PASTS.get((self.no_and_past >> 56) as usize).copied().unwrap_or(Past::Denied)
+    }
+
+    /// Whether it asked for the same.
+    pub(super) const fn same_content(self, content: u32) -> bool {
+        self.content == content
+    }
+
+    /// Number of its outcome record; `None` where it has none.
+    pub(super) fn outcome(self) -> Option<RecordNo> {
+        (self.outcome != 0).then(|| RecordNo(self.no().0 + u64::from(self.outcome)))
+    }
+
+    fn set(&mut self, past: Past, outcome: Option<RecordNo>) {
+        let no = self.no().0;
+        self.no_and_past = no | ((past as u64) << 56);
+        if let Some(outcome) = outcome {
+            self.outcome = u32::try_from(outcome.0.saturating_sub(no)).unwrap_or(0);
+        }
+    }
+}
+
+const CHUNK: usize = 4096;
+const EMPTY: u32 = u32::MAX;
+
+/// The requests of the duplicate window, oldest first, found by fingerprint.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Memory {
+    /// Position of the oldest entry, counted from the beginning of time.
+    first: u64,
+    /// How many.
+    len: usize,
+    /// Entries in chunks, so that growing never copies them; the first chunk holds positions
+    /// from `first` rounded down to a chunk.
+    chunks: VecDeque<Vec<Remembered>>,
+    /// Open addressing; low 32 bits of positions, filled to at most three quarters.
+    index: Vec<u32>,
+}
+
+impl PartialEq for Memory {
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && self.iter().eq(other.iter())
+    }
+}
+
+impl Memory {
+    /// How many are remembered.
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// All of them, oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Remembered> {
+        (self.first..self.first + self.len as u64).filter_map(|at| self.get(at).copied())
+    }
+
+    /// Number of the record that is `n` entries from the oldest.
+    pub(super) fn nth_no(&self, n: usize) -> Option<RecordNo> {
+        (n < self.len).then(|| self.get(self.first + n as u64))?.map(|r| r.no())
+    }
+
+    fn get(&self, at: u64) -> Option<&Remembered> {
+        let (chunk, slot) = self.place(at);
+        self.chunks.get(chunk)?.get(slot)
+    }
+
+    fn place(&self, at: u64) -> (usize, usize) {
+        let base = self.first - self.first % CHUNK as u64;
+        let offset = at.wrapping_sub(base) as usize;
+        (offset / CHUNK, offset % CHUNK)
+    }
+
+    /// Position of an index value: the only one within the window with these low bits.
+    const fn position(&self, low: u32) -> u64 {
+        self.first + low.wrapping_sub(self.first as u32) as u64
+    }
+
+    fn home(&self, fingerprint: u64) -> usize {
+        (fingerprint >> 20) as usize & (self.index.len() - 1)
+    }
+
+    /// The newest request with this fingerprint.
+    pub(super) fn find(&self, fingerprint: u64) -> Option<Remembered> {
+        self.find_at(fingerprint).and_then(|at| self.get(at).copied())
+    }
+
+    fn find_at(&self, fingerprint: u64) -> Option<u64> {
+        if self.index.is_empty() {
+            return None;
+        }
+        let mask = self.index.len() - 1;
+        let mut slot = self.home(fingerprint);
+        let mut newest = None;
+        while let Some(low) = self.index.get(slot).filter(|low| **low != EMPTY) {
+            let at = self.position(*low);
+            if self.get(at).is_some_and(|r| r.fingerprint == fingerprint) {
+                newest = newest.max(Some(at));
+            }
+            slot = (slot + 1) & mask;
+        }
+        newest
+    }
+
+    /// Remembers a request; returns its position.
+    pub(super) fn insert(
+        &mut self,
+        fingerprint: u64,
+        content: u32,
+        no: RecordNo,
+        past: Past,
+    ) -> u64 {
+        if (self.len + 1) * 4 > self.index.len() * 3 {
+            self.grow();
+        }
+        let at = self.first + self.len as u64;
+        let mut remembered = Remembered { fingerprint, no_and_past: no.0, content, outcome: 0 };
+        remembered.set(past, None);
+        let (chunk, _) = self.place(at);
+        if chunk == self.chunks.len() {
+            self.chunks.push_back(Vec::with_capacity(CHUNK));
+        }
+        if let Some(entries) = self.chunks.get_mut(chunk) {
+            entries.push(remembered);
+        }
+        self.len += 1;
+        self.enter(fingerprint, at);
+        at
+    }
+
+    fn enter(&mut self, fingerprint: u64, at: u64) {
+        let mask = self.index.len() - 1;
+        let mut slot = self.home(fingerprint);
+        while self.index.get(slot).is_some_and(|low| *low != EMPTY) {
+            slot = (slot + 1) & mask;
+        }
+        if let Some(low) = self.index.get_mut(slot) {
+            *low = at as u32;
+        }
+    }
+
+    fn grow(&mut self) {
+        self.index = vec![EMPTY; (self.index.len() * 2).max(64)];
+        for at in self.first..self.first + self.len as u64 {
+            if let Some(fingerprint) = self.get(at).map(|r| r.fingerprint) {
+                self.enter(fingerprint, at);
+            }
+        }
+    }
+
+    /// Changes what became of the request at a position.
+    pub(super) fn set(&mut self, at: u64, past: Past, outcome: Option<RecordNo>) {
+        if at < self.first {
+            return;
+        }
+        let (chunk, slot) = self.place(at);
+        if let Some(entry) = self.chunks.get_mut(chunk).and_then(|c| c.get_mut(slot)) {
+            entry.set(past, outcome);
+        }
+    }
+
+    /// Position of the request whose record has this number.
+    pub(super) fn position_of(&self, no: RecordNo) -> Option<u64> {
+        let (mut low, mut high) = (self.first, self.first + self.len as u64);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.get(middle)?.no() < no { low = middle + 1 } else { high = middle }
+        }
+        self.get(low).filter(|r| low < self.first + self.len as u64 && r.no() == no).map(|_| low)
+    }
+
+    /// Forgets everything up to this record number.
+    pub(super) fn forget(&mut self, upto: RecordNo) {
+        while self.len > 0 {
+            let Some(oldest) = self.get(self.first).copied() else { return };
+            if oldest.no() > upto {
+                return;
+            }
+            self.leave(oldest.fingerprint);
+            self.len -= 1;
+            let (_, slot) = self.place(self.first);
+            self.first += 1;
+            if slot == CHUNK - 1 {
+                self.chunks.pop_front();
+            }
+        }
+    }
+
+    /// Takes the oldest entry out of the index and closes the gap it leaves.
+    fn leave(&mut self, fingerprint: u64) {
+        let mask = self.index.len() - 1;
+        let mut gap = self.home(fingerprint);
+        let oldest = self.first as u32;
+        while self.index.get(gap).is_some_and(|low| *low != oldest && *low != EMPTY) {
+            gap = (gap + 1) & mask;
+        }
+        let mut slot = gap;
+        loop {
+            slot = (slot + 1) & mask;
+            let Some(low) = self.index.get(slot).copied().filter(|low| *low != EMPTY) else {
+                break;
+            };
+            let Some(entry) = self.get(self.position(low)) else { break };
+            let home = self.home(entry.fingerprint);
+            // It may move into the gap unless its home lies cyclically behind the gap.
+            if (slot.wrapping_sub(home) & mask) >= (slot.wrapping_sub(gap) & mask) {
+                if let Some(to) = self.index.get_mut(gap) {
+                    *to = low;
+                }
+                gap = slot;
+            }
+        }
+        if let Some(low) = self.index.get_mut(gap) {
+            *low = EMPTY;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn repeats_padding_and_zero_filled_acquirers_are_the_same_request() {
+        let text = |s: &str| s.parse::<Text<11>>().ok();
+        let origin = Origin {
+            mti: "0200".parse().unwrap_or_default(),
+            transmission: "1122123000".parse().ok(),
+            stan: 7,
+            acquirer: text("123456"),
+            terminal: "TERM1".parse().ok(),
+            ..Origin::default()
+        };
+        let same = Origin {
+            mti: "0201".parse().unwrap_or_default(),
+            acquirer: text("00000123456"),
+            terminal: "TERM1   ".parse().ok(),
+            ..origin.clone()
+        };
+        let name = Name::default();
+        assert_eq!(fingerprint(&name, &origin), fingerprint(&name, &same));
+        let other = Origin { stan: 8, ..origin.clone() };
+        assert_ne!(fingerprint(&name, &origin), fingerprint(&name, &other));
+    }
+
+    #[test]
+    fn the_memory_agrees_with_a_naive_one() {
+        let mut memory = Memory::default();
+        let mut naive: BTreeMap<u64, u64> = BTreeMap::new(); // number → fingerprint
+        for no in 1..60_000_u64 {
+            let fingerprint = Digest::new(9).num(no % 20_011).finish();
+            let at = memory.insert(fingerprint, 0, RecordNo(no * 3), Past::Open);
+            memory.set(at, Past::Granted, Some(RecordNo(no * 3 + 2)));
+            naive.insert(no * 3, fingerprint);
+            if no % 977 == 0 {
+                let upto = (no * 3).saturating_sub((no % 9) * 3_000);
+                memory.forget(RecordNo(upto));
+                naive.retain(|n, _| *n > upto);
+            }
+            if no % 101 == 0 {
+                let probe = Digest::new(9).num((no * 7) % 20_011).finish();
+                let expected = naive.iter().rev().find(|(_, f)| **f == probe).map(|(n, _)| *n);
+                assert_eq!(memory.find(probe).map(|r| r.no().0), expected);
+            }
+        }
+        assert_eq!(memory.len(), naive.len());
+        let last = memory.find(Digest::new(9).num(59_999 % 20_011).finish());
+        assert_eq!(
+            last.map(|r| (r.past(), r.outcome())),
+            Some((Past::Granted, Some(RecordNo(179_999))))
+        );
+        assert_eq!(memory.position_of(RecordNo(179_997)).is_some(), true);
+        assert_eq!(memory.position_of(RecordNo(179_998)), None);
+    }
+
+    #[test]
+    fn one_entry_takes_24_bytes() {
+        assert_eq!(size_of::<Remembered>(), 24);
+    }
+}

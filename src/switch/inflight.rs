@@ -1,0 +1,161 @@
+//! What is at a bank or waits for it, and how an answer finds its way back.
+//!
+//! Contract: a flight lives until its bank frame and every copy of its approval are accounted
+//! for by the gate, so a slot is never given out twice while anything may still refer to it.
+//! Deliberately absent: decisions – they stand in [`super::txn`].
+
+use super::hash::Lookup;
+use super::ids::{BankId, LineId, PlatformId, RecordNo, SendId, SessionId, TxnNo};
+use super::record::{Intent, Outcome};
+use super::txn::Phase;
+use crate::canonical::{Canonical, Header};
+use crate::time::Instant;
+use slab::Slab;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// Who waits for an answer: the newest session that asked.
+#[derive(Debug, Clone)]
+pub(super) struct Requester {
+    /// Where the answer goes.
+    pub session: SessionId,
+    /// Which platform.
+    pub platform: PlatformId,
+    /// The header to turn around.
+    pub header: Header,
+    /// When the last byte of the first such request came in.
+    pub received: Instant,
+}
+
+/// A transaction at a bank.
+#[derive(Debug)]
+pub(super) struct Flight {
+    /// Its number.
+    pub txn: TxnNo,
+    /// Its intent as recorded.
+    pub intent: Arc<Intent>,
+    /// Who waits.
+    pub requester: Requester,
+    /// The bank asked.
+    pub bank: BankId,
+    /// Over which line.
+    pub line: LineId,
+    /// Where it stands.
+    pub phase: Phase,
+    /// The bank frame.
+    pub send: SendId,
+    /// When the bank frame left.
+    pub released: Option<Instant>,
+    /// When the bank answered.
+    pub answered: Option<Instant>,
+    /// When it is decided without the bank.
+    pub deadline: Instant,
+    /// The outcome, once there is one, and the number of its record.
+    pub outcome: Option<(RecordNo, Outcome)>,
+    /// The approval and its copies for repeats, still at the gate.
+    pub grants: Vec<SendId>,
+    /// Whether any copy left.
+    pub granted: bool,
+}
+
+/// A request that waits for room in its bank's window. Nothing is recorded of it yet.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// The request.
+    pub msg: Box<Canonical>,
+    /// Who waits.
+    pub requester: Requester,
+    /// Fingerprint of its name.
+    pub fingerprint: u64,
+    /// Fingerprint of what it asks for.
+    pub content: u32,
+    /// Index of the rule that chose the bank.
+    pub rule: usize,
+    /// The bank.
+    pub bank: BankId,
+    /// When it is declined.
+    pub deadline: Instant,
+}
+
+/// Whose answer a match key belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    /// A transaction in flight, by slot.
+    Flight(usize),
+    /// A transaction decided without its answer.
+    Decided(TxnNo),
+    /// A SAF entry.
+    Saf(RecordNo),
+}
+
+/// {bank, MTI family, STAN}; the terminal is compared on arrival, where the answer states it.
+pub(super) const fn match_key(bank: BankId, family: u8, stan: u32) -> u64 {
+    ((bank.0 as u64) << 40) | ((family as u64) << 32) | stan as u64
+}
+
+/// Whose frame the gate accounts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SendOwner {
+    /// A request to a bank.
+    Flight(usize),
+    /// An approval to the platform.
+    Grant(usize),
+    /// An approval told again; the transaction, to note that it left.
+    Restated(TxnNo),
+    /// A SAF entry.
+    Saf(RecordNo),
+    /// A decline, an acknowledgement or network management: nothing hangs on it.
+    Plain,
+}
+
+/// How many answered transactions are kept to recognize a second answer.
+const RECENT: usize = 1_024;
+
+/// Tables of what is under way.
+#[derive(Debug, Default)]
+pub(super) struct InFlight {
+    /// Transactions at banks.
+    pub flights: Slab<Flight>,
+    /// Slots by transaction.
+    pub by_txn: Lookup<TxnNo, usize>,
+    /// Who an answer belongs to.
+    pub matches: Lookup<u64, Target>,
+    /// Whom the gate's accounts concern.
+    pub sends: Lookup<SendId, (SendOwner, LineId)>,
+    /// Requests that wait, oldest first.
+    pub waiting: BTreeMap<u64, Pending>,
+    /// Waiting requests by fingerprint.
+    pub waiting_names: Lookup<u64, u64>,
+    next_ticket: u64,
+    recent: VecDeque<(u64, TxnNo)>,
+}
+
+impl InFlight {
+    /// Puts a request into the queue for its bank; returns its ticket.
+    pub(super) fn wait(&mut self, pending: Pending) -> u64 {
+        self.next_ticket += 1;
+        self.waiting_names.insert(pending.fingerprint, self.next_ticket);
+        self.waiting.insert(self.next_ticket, pending);
+        self.next_ticket
+    }
+
+    /// Takes a request out of the queue.
+    pub(super) fn leave_queue(&mut self, ticket: u64) -> Option<Pending> {
+        let pending = self.waiting.remove(&ticket)?;
+        self.waiting_names.remove(&pending.fingerprint);
+        Some(pending)
+    }
+
+    /// A transaction was answered: a second answer will be recognized for a while.
+    pub(super) fn note_answered(&mut self, key: u64, txn: TxnNo) {
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((key, txn));
+    }
+
+    /// The transaction whose answer this key was, newest first.
+    pub(super) fn recently_answered(&self, key: u64) -> Option<TxnNo> {
+        self.recent.iter().rev().find(|(k, _)| *k == key).map(|(_, txn)| *txn)
+    }
+}

@@ -1,0 +1,473 @@
+//! What the gate and the clock say about a bank leg, carried out as the table of
+//! [`super::txn`] decides.
+//!
+//! Contract: this is the only place that ends a flight. Whatever creates a debt is recorded
+//! before the outcome it follows from, so that every prefix of the journal owes at least what
+//! is due.
+
+use super::Switch;
+use super::ids::{PlatformId, RecordNo, SendId, SessionId, TxnNo};
+use super::inflight::{Flight, Requester, SendOwner, Target, match_key};
+use super::input::Unsent;
+use super::output::{Event, Output};
+use super::record::{Debt, Desk, Ending, Intent, Leg, Outcome, Record};
+use super::reply;
+use super::timers::Timer;
+use super::txn::{self, Happening, Phase, Step, debt_of};
+use crate::canonical::{Answer, Canonical, Reason, ResponseClass};
+use std::sync::Arc;
+
+/// A bank's answer with what is wrong with it, if anything.
+#[derive(Debug)]
+pub(super) struct Answered {
+    /// The message.
+    pub msg: Box<Canonical>,
+    /// Why it cannot be used.
+    pub fault: Option<Reason>,
+}
+
+impl Switch {
+    /// A frame left.
+    pub(super) fn released(&mut self, id: SendId) {
+        match self.air.sends.remove(&id) {
+            None => self.impossible("the release of a frame the gate does not hold"),
+            Some((SendOwner::Flight(slot), _)) => self.happen(slot, Happening::Released, None),
+            Some((SendOwner::Grant(slot), _)) => self.grant_left(slot, id, true),
+            Some((SendOwner::Restated(txn), _)) => self.note_delivered(txn),
+            Some((SendOwner::Saf(entry), _)) => self.saf_released(entry),
+            Some((SendOwner::Plain, _)) => {}
+        }
+    }
+
+    /// A frame did not leave.
+    pub(super) fn unsent(&mut self, id: SendId, why: Unsent) {
+        let Some((owner, line)) = self.air.sends.remove(&id) else {
+            return self.impossible("an account of a frame the gate does not hold");
+        };
+        if why != Unsent::Cancelled {
+            let line = self.line_name(line);
+            self.event(Event::NotSent { line, why });
+        }
+        match owner {
+            SendOwner::Flight(slot) => self.happen(slot, Happening::Unsent, None),
+            SendOwner::Grant(slot) if why == Unsent::TooLate => {
+                // The gate was quicker than our own timer; the table knows one order.
+                if let Some(flight) = self.air.flights.get_mut(slot) {
+                    flight.grants.retain(|g| *g != id);
+                }
+                if self.air.flights.get(slot).is_some_and(|f| f.phase == Phase::Granting) {
+                    self.happen(slot, Happening::Deadline, None);
+                }
+                self.grant_left(slot, id, false);
+            }
+            SendOwner::Grant(slot) => self.grant_stayed(slot, id),
+            SendOwner::Saf(entry) => self.saf_unsent(entry),
+            SendOwner::Restated(_) | SendOwner::Plain => {}
+        }
+    }
+
+    /// The approval could not go to its session: another one of the platform will do.
+    fn grant_stayed(&mut self, slot: usize, id: SendId) {
+        let retry = self.air.flights.get(slot).filter(|f| f.phase == Phase::Granting);
+        if let Some(flight) = retry {
+            let tried = flight.requester.session;
+            let from = flight.requester.clone();
+            if let Some(to) = self.way_back(&from).filter(|(_, session)| *session != tried) {
+                self.send_stored_grant(slot, Requester { session: to.1, ..from });
+            }
+        }
+        self.grant_left(slot, id, false);
+    }
+
+    /// One copy of an approval is accounted for; the last one decides.
+    fn grant_left(&mut self, slot: usize, id: SendId, left: bool) {
+        let Some(flight) = self.air.flights.get_mut(slot) else {
+            return self.impossible("an approval of no transaction");
+        };
+        flight.grants.retain(|g| *g != id);
+        flight.granted |= left;
+        if flight.grants.is_empty() {
+            let left = flight.granted;
+            let what = if left { Happening::GrantReleased } else { Happening::GrantUnsent };
+            self.happen(slot, what, None);
+        }
+    }
+
+    pub(super) fn flight_deadline(&mut self, slot: usize) {
+        self.happen(slot, Happening::Deadline, None);
+    }
+
+    /// Looks up the table and does what it says.
+    pub(super) fn happen(&mut self, slot: usize, what: Happening, answer: Option<Answered>) {
+        let Some(flight) = self.air.flights.get_mut(slot) else {
+            return self.impossible("something happened to no transaction");
+        };
+        match txn::step(flight.phase, what) {
+            Step::Enter(phase) => self.enter(slot, phase),
+            Step::Cancel(phase) => {
+                flight.phase = phase;
+                let held = matches!(phase, Phase::Cancelling | Phase::HeldReversed);
+                let ids = if held { vec![flight.send] } else { flight.grants.clone() };
+                self.out.extend(ids.into_iter().map(|id| Output::Cancel { id }));
+            }
+            Step::Grant(leg) => self.grant(slot, leg, answer),
+            Step::Deny(leg) => self.deny(slot, leg, answer),
+            Step::Settle(leg) => self.settle(slot, leg, answer),
+            Step::Stands => {
+                let txn = flight.txn;
+                self.finish(slot);
+                self.note_delivered(txn);
+            }
+            Step::Undeliverable | Step::TooLate => self.ungrant(slot, what),
+            Step::Finish => {
+                self.finish(slot);
+            }
+            Step::Stay => {}
+            Step::Impossible => self.impossible("this cannot happen to a transaction here"),
+        }
+    }
+
+    fn enter(&mut self, slot: usize, phase: Phase) {
+        let now = self.now.mono;
+        let Some(flight) = self.air.flights.get_mut(slot) else { return };
+        let leaves = flight.released.is_none();
+        flight.phase = phase;
+        if leaves && matches!(phase, Phase::Sent | Phase::SentReversed) {
+            flight.released = Some(now);
+            let bank = self.policy.banks.get(usize::from(flight.bank.0));
+            let limit = bank.map_or(now, |b| now.after(b.response_timeout));
+            if limit < flight.deadline {
+                flight.deadline = limit;
+            }
+            self.timers.set(Timer::Flight(slot), flight.deadline);
+        }
+    }
+
+    /// Approved: the outcome is recorded, the answer leaves when it is durable.
+    fn grant(&mut self, slot: usize, leg: Leg, answer: Option<Answered>) {
+        let Some(Answered { mut msg, .. }) = answer else {
+            return self.impossible("an approval without an answer");
+        };
+        let (no, outcome) = self.outcome(slot, leg, Some((&msg, None)));
+        let policy = Arc::clone(&self.policy);
+        let Some(flight) = self.air.flights.get_mut(slot) else { return };
+        let amount = outcome.amount;
+        flight.outcome = Some((no, outcome));
+        flight.phase = Phase::Granting;
+        let from = flight.requester.clone();
+        let intent = Arc::clone(&flight.intent);
+        reply::restore(&mut msg, &intent, from.header);
+        msg.amount = amount.or(msg.amount);
+        let budget = policy.platforms.get(usize::from(from.platform.0)).map(|p| p.budget);
+        let not_after = from.received.after(budget.unwrap_or_default());
+        let Some(to) = self.way_back(&from) else {
+            return self.happen(slot, Happening::GrantUnsent, None);
+        };
+        let id = self.send(to, msg, Some(no), Some(not_after), SendOwner::Grant(slot));
+        self.timers.set(Timer::Flight(slot), not_after);
+        if let Some(flight) = self.air.flights.get_mut(slot) {
+            flight.requester.session = to.1;
+            flight.grants.push(id);
+        }
+        let word = if leg == Leg::PartiallyApproved { "partially_approved" } else { "approved" };
+        self.flight_event(slot, word);
+    }
+
+    /// Not granted: what is owed and the outcome are recorded; the decline need not wait.
+    fn deny(&mut self, slot: usize, leg: Leg, answer: Option<Answered>) {
+        let fault = answer.as_ref().and_then(|a| a.fault);
+        let reason = match leg {
+            Leg::NotSent => Some(Reason::BankDown),
+            Leg::SentUnknown => Some(Reason::Timeout),
+            _ => fault,
+        };
+        self.owe(slot, leg, reason);
+        let msg = answer.as_ref().map(|a| &*a.msg);
+        self.outcome(slot, leg, msg.map(|m| (m, reason)));
+        self.signed_off_by(slot, msg);
+        self.flight_event(slot, word_of(leg));
+        let Some(flight) = self.finish(slot) else { return };
+        let header = flight.requester.header;
+        let reply = match (answer, reason) {
+            (Some(Answered { mut msg, .. }), None) => {
+                reply::restore(&mut msg, &flight.intent, header);
+                msg
+            }
+            (_, reason) => {
+                let reason = reason.unwrap_or(Reason::SystemError);
+                // Only reversals say more than that something is wrong with the answer.
+                let told = if leg == Leg::InvalidAnswer { Reason::SystemError } else { reason };
+                reply::own_answer_to(&flight.intent, header, told)
+            }
+        };
+        if let Some(to) = self.way_back(&flight.requester) {
+            self.send(to, reply, None, None, SendOwner::Plain);
+        }
+        self.owed_may_go(flight.txn, leg);
+    }
+
+    /// Decided before, by the platform's own reversal: only the books are brought in order.
+    fn settle(&mut self, slot: usize, leg: Leg, answer: Option<Answered>) {
+        let msg = answer.as_ref().map(|a| &*a.msg);
+        self.owe(slot, leg, Some(Reason::Reversed));
+        self.outcome(slot, leg, msg.map(|m| (m, Some(Reason::Reversed))));
+        self.signed_off_by(slot, msg);
+        self.flight_event(slot, word_of(leg));
+        if let Some(flight) = self.finish(slot) {
+            self.owed_may_go(flight.txn, leg);
+        }
+    }
+
+    /// The approval never left and will not: reverse it.
+    fn ungrant(&mut self, slot: usize, what: Happening) {
+        debug_assert_eq!(what, Happening::GrantUnsent);
+        let Some(flight) = self.finish(slot) else { return };
+        let late = flight.phase == Phase::Withdrawing;
+        let auth_id = flight.outcome.as_ref().and_then(|(_, o)| o.auth_id);
+        let reason = if late { Reason::AnswerTooLate } else { Reason::Undeliverable };
+        self.owe_for(
+            flight.txn,
+            &flight.intent,
+            flight.released,
+            Leg::LateApproved,
+            reason,
+            auth_id,
+        );
+        if late && let Some(to) = self.way_back(&flight.requester) {
+            let header = flight.requester.header;
+            let reply = reply::own_answer_to(&flight.intent, header, Reason::Timeout);
+            self.send(to, reply, None, None, SendOwner::Plain);
+        }
+    }
+
+    /// Records the outcome; the bank's part is over.
+    fn outcome(
+        &mut self,
+        slot: usize,
+        leg: Leg,
+        answer: Option<(&Canonical, Option<Reason>)>,
+    ) -> (RecordNo, Outcome) {
+        let Some(flight) = self.air.flights.get_mut(slot) else {
+            return (RecordNo(0), empty_outcome(RecordNo(0), leg));
+        };
+        let mut outcome = empty_outcome(flight.txn, leg);
+        outcome.at = self.now.wall;
+        if let Some((msg, reason)) = answer {
+            flight.answered = Some(self.now.mono);
+            if let Some(Answer::Given { class, code }) = msg.answer {
+                outcome.class = Some(class);
+                outcome.bank_code = Some(code);
+            }
+            outcome.reason = reason;
+            outcome.auth_id = msg.auth_id;
+            outcome.rrn = msg.rrn;
+            outcome.settlement_date = msg.settlement_date;
+            let partly = leg != Leg::Approved;
+            outcome.amount = if partly { msg.amount } else { flight.intent.amount };
+        } else {
+            outcome.reason = Some(match leg {
+                Leg::NotSent => Reason::BankDown,
+                _ => Reason::Timeout,
+            });
+        }
+        let (bank, txn) = (flight.bank, flight.txn);
+        let key = match_key(bank, flight.intent.kind.family(), flight.intent.keys.stan);
+        let lifetime = self.policy.banks.get(usize::from(bank.0)).map(|b| b.original_lifetime);
+        let over = flight.released.zip(lifetime).map(|(at, lifetime)| at.after(lifetime));
+        let no = self.record(Record::Outcome(outcome.clone()));
+        if self.state.unanswered.contains_key(&txn) {
+            self.air.matches.insert(key, Target::Decided(txn));
+            if let Some(over) = over {
+                self.timers.set(Timer::Lifetime(txn), over);
+            }
+        } else {
+            self.air.matches.remove(&key);
+            self.air.note_answered(key, txn);
+        }
+        if let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
+            live.in_flight = live.in_flight.saturating_sub(1);
+        }
+        self.fill_window(bank);
+        (no, outcome)
+    }
+
+    /// Records what this ending of a flight owes.
+    fn owe(&mut self, slot: usize, leg: Leg, reason: Option<Reason>) {
+        let Some(flight) = self.air.flights.get(slot) else { return };
+        let (txn, released) = (flight.txn, flight.released);
+        let intent = Arc::clone(&flight.intent);
+        let reason = reason.unwrap_or(Reason::InvalidAnswer);
+        self.owe_for(txn, &intent, released, leg, reason, None);
+    }
+
+    /// Records what an ending owes: the one table, live and at recovery.
+    pub(super) fn owe_for(
+        &mut self,
+        txn: TxnNo,
+        intent: &Arc<Intent>,
+        released: Option<crate::time::Instant>,
+        leg: Leg,
+        reason: Reason,
+        auth_id: Option<crate::text::Text<6>>,
+    ) {
+        if self.state.chains.contains_key(&txn) {
+            return;
+        }
+        match debt_of(leg, intent.owes) {
+            Debt::Nothing => {}
+            Debt::Reversal => self.queue_own_reversal(txn, intent, released, reason, auth_id),
+            Debt::Repeat | Debt::Desk => {
+                let at = self.now.wall;
+                if !self.state.desk.contains(&txn) {
+                    self.record(Record::Desk(Desk { item: txn, at, operator: None, verb: None }));
+                    let (bank, amount) = (intent.bank, intent.amount);
+                    self.event(Event::OnDesk { bank, txn, amount });
+                }
+            }
+        }
+    }
+
+    /// The outcome is recorded: a reversal that waited for it goes out, or is not needed.
+    fn owed_may_go(&mut self, txn: TxnNo, leg: Leg) {
+        let Some(entry) = self.state.chains.get(&txn).copied() else { return };
+        if debt_of(leg, Debt::Reversal) == Debt::Nothing {
+            self.close_entry(entry, Ending::Needless);
+        } else {
+            self.saf_wake(entry);
+        }
+    }
+
+    /// Ends a flight.
+    fn finish(&mut self, slot: usize) -> Option<Flight> {
+        let flight = self.air.flights.try_remove(slot)?;
+        self.timers.stop(Timer::Flight(slot));
+        self.air.by_txn.remove(&flight.txn);
+        self.load(flight.requester.platform, -1);
+        Some(flight)
+    }
+
+    /// The approval left for the platform.
+    fn note_delivered(&mut self, txn: TxnNo) {
+        if self.state.undelivered.contains(&txn) || self.state.desk.contains(&txn) {
+            self.record(Record::Answered(txn));
+        }
+    }
+
+    /// The bank wants a new sign-on.
+    fn signed_off_by(&mut self, slot: usize, answer: Option<&Canonical>) {
+        let class = match answer.and_then(|a| a.answer) {
+            Some(Answer::Given { class, .. }) => class,
+            Some(Answer::Own(_)) | None => return,
+        };
+        if matches!(class, ResponseClass::SignOn | ResponseClass::Mac)
+            && let Some(flight) = self.air.flights.get(slot)
+        {
+            let (line, terminal) = (flight.line, flight.intent.keys.terminal);
+            self.sign_on_again(line, terminal.as_ref());
+        }
+    }
+
+    /// A repeat of a request whose approval is still at the gate: it is told as well.
+    pub(super) fn repeat_of_grant(&mut self, from: Requester, msg: Box<Canonical>, slot: usize) {
+        let flight = self.air.flights.get(slot);
+        match flight.map(|f| (f.phase, f.outcome.clone())) {
+            Some((Phase::Granting, Some((no, outcome)))) => {
+                let budget = self.budget(from.platform);
+                let to = self.way_back(&from);
+                let not_after = from.received.after(budget);
+                if let Some(to) = to {
+                    let msg = reply::stored_answer(msg, &outcome);
+                    let owner = SendOwner::Grant(slot);
+                    let id = self.send(to, msg, Some(no), Some(not_after), owner);
+                    if let Some(flight) = self.air.flights.get_mut(slot) {
+                        flight.grants.push(id);
+                    }
+                }
+            }
+            _ => self.answer_own(&from, msg, Reason::Reversed, None),
+        }
+    }
+
+    fn send_stored_grant(&mut self, slot: usize, from: Requester) {
+        let Some(flight) = self.air.flights.get_mut(slot) else { return };
+        flight.requester.session = from.session;
+        let Some((no, outcome)) = flight.outcome.clone() else { return };
+        let intent = Arc::clone(&flight.intent);
+        let empty = reply::own_answer_to(&intent, from.header, Reason::SystemError);
+        let not_after = from.received.after(self.budget(from.platform));
+        let Some(to) = self.way_back(&from) else { return };
+        let msg = reply::stored_answer(empty, &outcome);
+        let id = self.send(to, msg, Some(no), Some(not_after), SendOwner::Grant(slot));
+        if let Some(flight) = self.air.flights.get_mut(slot) {
+            flight.grants.push(id);
+        }
+    }
+
+    fn budget(&self, platform: PlatformId) -> std::time::Duration {
+        self.policy.platforms.get(usize::from(platform.0)).map(|p| p.budget).unwrap_or_default()
+    }
+
+    /// The session an answer goes back over: the asker's, or another of the same platform.
+    pub(super) fn way_back(&self, to: &Requester) -> Option<(super::ids::LineId, SessionId)> {
+        if let Some(session) = self.lines.sessions.get(&to.session) {
+            return Some((session.line, to.session));
+        }
+        let owner = super::policy::Owner::Platform(to.platform);
+        let other = self.lines.sessions.iter().rev().find(|(_, s)| s.owner == owner);
+        other.map(|(id, s)| (s.line, *id))
+    }
+
+    fn flight_event(&mut self, slot: usize, outcome: &'static str) {
+        let Some(flight) = self.air.flights.get(slot) else { return };
+        let micros = |d: std::time::Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
+        let till = flight.answered.unwrap_or(self.now.mono);
+        let at_bank = flight.released.map_or(0, |released| micros(till.since(released)));
+        let whole = micros(self.now.mono.since(flight.requester.received));
+        let event = Event::Answered {
+            platform: flight.intent.platform,
+            bank: Some(flight.intent.bank),
+            txn: Some(flight.txn),
+            outcome,
+            bank_micros: at_bank,
+            own_micros: whole.saturating_sub(at_bank),
+        };
+        let timed_out = (outcome == "unknown")
+            .then(|| Event::TimedOut { bank: flight.intent.bank, txn: flight.txn });
+        self.event(event);
+        if let Some(timed_out) = timed_out {
+            self.event(timed_out);
+        }
+    }
+}
+
+fn empty_outcome(txn: TxnNo, leg: Leg) -> Outcome {
+    Outcome {
+        txn,
+        at: crate::time::Wall::default(),
+        leg,
+        class: None,
+        bank_code: None,
+        reason: None,
+        auth_id: None,
+        rrn: None,
+        amount: None,
+        settlement_date: None,
+    }
+}
+
+/// The outcome as a word of the closed set of metrics.
+const fn word_of(leg: Leg) -> &'static str {
+    match leg {
+        Leg::NotSent => "not_sent",
+        Leg::SentUnknown => "unknown",
+        Leg::Approved => "approved",
+        Leg::PartiallyApproved => "partially_approved",
+        Leg::Declined => "declined",
+        Leg::Refused => "refused_by_bank",
+        Leg::InvalidAnswer => "invalid_answer",
+        Leg::LateApproved => "late_approved",
+        Leg::LateDeclined => "late_declined",
+        Leg::StoodIn => "stood_in",
+        Leg::Acknowledged => "acknowledged",
+    }
+}

@@ -1,0 +1,355 @@
+//! Sign-on, echo, cutover: what keeps a line usable.
+//!
+//! Contract: nothing but network management goes over a line before its sign-on (where it has
+//! one) succeeded in this session; a new session, a "sign on again" and a refused MAC start
+//! over. An echo is asked when nothing was received for its interval, however much was sent;
+//! an inbound echo is answered at once and never echoed back.
+
+use super::Switch;
+use super::ids::{BankId, LineId, Name, SessionId};
+use super::inflight::SendOwner;
+use super::lines::Asked;
+use super::output::{CloseReason, Event, Output};
+use super::policy::{Echo, Network, Owner};
+use super::record::{Cutover, LineState, Record};
+use super::reply;
+use super::timers::Timer;
+use crate::canonical::{
+    Answer, Canonical, Flow, Kind, MacCheck, NetworkFunction as Function, Reason,
+};
+use crate::limits::STAN_MAX;
+use crate::text::Text;
+use std::time::Duration;
+
+impl Switch {
+    fn network(&self, owner: Owner) -> Option<&Network> {
+        match owner {
+            Owner::Bank(bank) => self.policy.banks.get(usize::from(bank.0)).map(|b| &b.network),
+            Owner::Platform(_) => None,
+        }
+    }
+
+    fn echo(&self, owner: Owner) -> Option<Echo> {
+        match owner {
+            Owner::Bank(_) => self.network(owner)?.echo,
+            Owner::Platform(platform) => self.policy.platforms.get(usize::from(platform.0))?.echo,
+        }
+    }
+
+    /// A session came up.
+    pub(super) fn begin_network(&mut self, session: SessionId) {
+        let Some((line, owner, ready)) =
+            self.lines.sessions.get(&session).map(|s| (s.line, s.owner, s.is_ready()))
+        else {
+            return;
+        };
+        if let Some(echo) = self.echo(owner) {
+            self.timers.set(Timer::Echo(session), self.now.mono.after(echo.interval));
+        }
+        match owner {
+            Owner::Bank(bank) if ready => self.line_ready(line, bank),
+            Owner::Bank(_) => self.sign_on(session),
+            Owner::Platform(_) => {
+                let line = self.line_name(line);
+                self.event(Event::LineReady { line });
+            }
+        }
+    }
+
+    fn line_ready(&mut self, line: LineId, bank: BankId) {
+        let line = self.line_name(line);
+        self.event(Event::LineReady { line });
+        self.fill_window(bank);
+        self.saf_pump(bank);
+    }
+
+    /// Asks for everything that is not signed on.
+    fn sign_on(&mut self, session: SessionId) {
+        let Some(at) = self.lines.sessions.get_mut(&session) else { return };
+        let Owner::Bank(bank) = at.owner else { return };
+        if self.banks.get(usize::from(bank.0)).is_some_and(|b| b.signed_off) {
+            return;
+        }
+        at.signing = true;
+        at.asked.retain(|_, asked| !matches!(asked, Asked::SignOn(_)));
+        let off: Vec<_> = at.signers.iter().enumerate().filter(|(_, s)| !s.on).collect();
+        let off: Vec<_> = off.into_iter().map(|(i, s)| (i, s.terminal)).collect();
+        for (index, terminal) in off {
+            self.ask(session, Function::SignOn, Asked::SignOn(index), terminal);
+        }
+        let limit = self.network(Owner::Bank(bank)).map(|n| n.response_timeout);
+        let at = self.now.mono.after(limit.unwrap_or_default());
+        self.timers.set(Timer::SignOn(session), at);
+    }
+
+    /// Silence after a sign-on, or the end of the pause before the next.
+    pub(super) fn sign_on_timer(&mut self, session: SessionId) {
+        let Some(at) = self.lines.sessions.get_mut(&session) else { return };
+        if !at.signing {
+            return self.sign_on(session);
+        }
+        at.signing = false;
+        let (line, owner) = (at.line, at.owner);
+        let pause = self.network(owner).map(|n| n.sign_on_retry).unwrap_or_default();
+        self.timers.set(Timer::SignOn(session), self.now.mono.after(pause));
+        let line = self.line_name(line);
+        self.event(Event::Network { line, function: Function::SignOn, ok: false });
+    }
+
+    /// The bank wants this line or terminal to sign on again.
+    pub(super) fn sign_on_again(&mut self, line: LineId, terminal: Option<&Text<16>>) {
+        let terminal = terminal.map(|t| t.trimmed());
+        let sessions: Vec<_> = self.lines.of(line).map(|(id, _)| id).collect();
+        for session in sessions {
+            let Some(at) = self.lines.sessions.get_mut(&session) else { continue };
+            let mut changed = false;
+            for signer in &mut at.signers {
+                let meant = signer.terminal.is_none_or(|(t, _)| Some(t.trimmed()) == terminal);
+                changed |= signer.on && meant;
+                signer.on &= !meant;
+            }
+            if changed {
+                self.sign_on(session);
+            }
+        }
+    }
+
+    fn ask(
+        &mut self,
+        session: SessionId,
+        function: Function,
+        asked: Asked,
+        terminal: Option<(Text<16>, Text<35>)>,
+    ) {
+        let stamp = self.stamp.at(self.now.wall);
+        let Some(at) = self.lines.sessions.get_mut(&session) else { return };
+        at.last_stan = if at.last_stan >= STAN_MAX { 1 } else { at.last_stan + 1 };
+        at.asked.insert(at.last_stan, asked);
+        let mut msg = Box::new(Canonical::new(Kind::NetworkManagement(function), Flow::Request));
+        msg.stan = Some(at.last_stan);
+        msg.transmission = Some(stamp);
+        msg.terminal = terminal.map(|(t, _)| t);
+        msg.merchant = terminal.map(|(_, m)| m);
+        let line = at.line;
+        msg.batch = self.batch_of(line, terminal.map(|(t, _)| t.trimmed()).as_ref());
+        self.send((line, session), msg, None, None, SendOwner::Plain);
+    }
+
+    /// Network management from either side.
+    pub(super) fn network_message(&mut self, session: SessionId, msg: Box<Canonical>) {
+        let Kind::NetworkManagement(function) = msg.kind else { return };
+        if msg.flow.is_answer() {
+            return self.network_answer(session, &msg);
+        }
+        let Some((line, owner)) = self.lines.sessions.get(&session).map(|s| (s.line, s.owner))
+        else {
+            return;
+        };
+        let mut after = None;
+        let reason = match (function, owner) {
+            _ if matches!(msg.mac, MacCheck::Bad | MacCheck::Missing) => Reason::MacFailed,
+            (Function::Echo, _) => Reason::Accepted,
+            (Function::SignOn | Function::SignOff, Owner::Platform(_)) => Reason::Accepted,
+            (Function::Cutover, Owner::Bank(bank)) => {
+                after = Some(self.cutover(bank, msg.settlement_date));
+                Reason::Accepted
+            }
+            (Function::CutoverEnd, Owner::Bank(_)) => Reason::Accepted,
+            // A bank asks for a new sign-on, or signs the line off.
+            (Function::SignOn | Function::SignOff, Owner::Bank(_)) => Reason::Accepted,
+            (Function::Cutover | Function::CutoverEnd, Owner::Platform(_))
+            | (Function::KeyChange, _) => Reason::InvalidTransaction,
+        };
+        let ok = reason == Reason::Accepted;
+        let terminal = msg.terminal;
+        let answer = reply::own_answer(msg, reason);
+        self.send((line, session), answer, after, None, SendOwner::Plain);
+        let name = self.line_name(line);
+        self.event(Event::Network { line: name, function, ok });
+        if ok && function == Function::SignOn && matches!(owner, Owner::Bank(_)) {
+            self.sign_on_again(line, terminal.as_ref());
+        }
+    }
+
+    /// The bank's business date moves: to the one it names, or to the day after.
+    fn cutover(&mut self, bank: BankId, date: Option<Text<4>>) -> super::ids::RecordNo {
+        let bank = self.bank_name(bank);
+        let current = self.state.bank(&bank).and_then(|b| b.business_date);
+        let date = date.or_else(|| next_day(current?)).unwrap_or_else(|| {
+            let utc = self.now.wall.utc();
+            let text = format!("{:02}{:02}", utc.month(), utc.day());
+            Text::new(text.as_bytes()).unwrap_or_default()
+        });
+        self.record(Record::Cutover(Cutover { bank, at: self.now.wall, date }))
+    }
+
+    fn network_answer(&mut self, session: SessionId, msg: &Canonical) {
+        let asked = msg.stan.and_then(|stan| {
+            self.lines.sessions.get_mut(&session).and_then(|s| s.asked.remove(&stan))
+        });
+        let granted = !matches!(msg.mac, MacCheck::Bad | MacCheck::Missing)
+            && matches!(msg.answer, Some(Answer::Given { class, .. }) if class.is_approval());
+        match asked {
+            Some(Asked::SignOn(index)) => self.sign_on_answered(session, index, granted, msg),
+            Some(Asked::Echo | Asked::SignOff(_)) => {}
+            None => {
+                let owner = self.lines.sessions.get(&session).map(|s| s.owner);
+                if let Some(Owner::Bank(bank)) = owner {
+                    self.unmatched(bank, None, msg);
+                }
+            }
+        }
+    }
+
+    fn sign_on_answered(
+        &mut self,
+        session: SessionId,
+        index: usize,
+        granted: bool,
+        msg: &Canonical,
+    ) {
+        let Some(at) = self.lines.sessions.get_mut(&session) else { return };
+        let was_ready = at.is_ready();
+        let Some(signer) = at.signers.get_mut(index) else { return };
+        signer.on = granted;
+        let terminal = signer.terminal.map(|(t, _)| t.trimmed());
+        let (line, owner) = (at.line, at.owner);
+        let all = at.signers.iter().all(|s| s.on);
+        let name = self.line_name(line);
+        self.record(Record::LineState(LineState {
+            line: name,
+            terminal,
+            at: self.now.wall,
+            function: Function::SignOn,
+            signed_on: granted,
+            batch: msg.batch.filter(|_| granted),
+        }));
+        self.event(Event::Network { line: name, function: Function::SignOn, ok: granted });
+        if all {
+            self.timers.stop(Timer::SignOn(session));
+        }
+        if let (Owner::Bank(bank), true) = (owner, granted) {
+            if was_ready {
+                self.fill_window(bank);
+                self.saf_pump(bank);
+            } else {
+                self.line_ready(line, bank);
+            }
+        }
+    }
+
+    /// Nothing was received for a while, or an echo went unanswered.
+    pub(super) fn echo_timer(&mut self, session: SessionId) {
+        let Some(at) = self.lines.sessions.get(&session) else { return };
+        let (heard, owner, missed) = (at.heard, at.owner, at.echoes_missed);
+        let Some(echo) = self.echo(owner) else { return };
+        let due = heard.after(echo.interval);
+        if self.now.mono < due {
+            return self.timers.set(Timer::Echo(session), due);
+        }
+        if missed >= echo.missed {
+            self.out.push_back(Output::Close { session, why: CloseReason::EchoMissed });
+            return;
+        }
+        if let Some(at) = self.lines.sessions.get_mut(&session) {
+            // Each echo is counted as missed until anything is heard.
+            at.echoes_missed += 1;
+            at.asked.retain(|_, asked| *asked != Asked::Echo);
+        }
+        self.ask(session, Function::Echo, Asked::Echo, None);
+        let limit = self.network(owner).map_or(echo.interval, |n| n.response_timeout);
+        let limit = limit.max(Duration::from_millis(1));
+        self.timers.set(Timer::Echo(session), self.now.mono.after(limit));
+    }
+
+    /// The first line of a bank, in its order, with a session that may send for this terminal.
+    pub(super) fn carrier(
+        &self,
+        bank: BankId,
+        terminal: Option<&Text<16>>,
+    ) -> Option<(LineId, SessionId)> {
+        let live = self.banks.get(usize::from(bank.0))?;
+        let bank = self.policy.banks.get(usize::from(bank.0))?;
+        if live.signed_off {
+            return None;
+        }
+        bank.lines.iter().find_map(|l| Some((*l, self.lines.carrier(*l, terminal)?)))
+    }
+
+    /// The batch in force for a terminal of a line (UnionPay).
+    pub(super) fn batch_of(&self, line: LineId, terminal: Option<&Text<16>>) -> Option<u32> {
+        if self.state.lines.is_empty() {
+            return None;
+        }
+        let name = self.line_name(line);
+        let signed = |terminal| self.state.lines.get(&(name, terminal)).and_then(|s| s.batch);
+        signed(terminal.copied()).or_else(|| signed(None))
+    }
+
+    /// An operator signs a bank's lines off, or on again.
+    pub(super) fn sign_off(&mut self, name: &Name, off: bool) {
+        let Some(bank) = self.bank_id(name) else {
+            return self.impossible("a sign-off of an unknown bank");
+        };
+        if let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
+            live.signed_off = off;
+        }
+        let mine = |s: &super::lines::Session| s.owner == Owner::Bank(bank);
+        let sessions: Vec<_> =
+            self.lines.sessions.iter().filter(|(_, s)| mine(s)).map(|(id, _)| *id).collect();
+        for session in sessions {
+            if off {
+                self.sign_session_off(session);
+            } else if self.lines.sessions.get(&session).is_some_and(|s| s.is_ready()) {
+                self.fill_window(bank);
+                self.saf_pump(bank);
+            } else {
+                self.sign_on(session);
+            }
+        }
+    }
+
+    fn sign_session_off(&mut self, session: SessionId) {
+        self.timers.stop(Timer::SignOn(session));
+        let Some(at) = self.lines.sessions.get_mut(&session) else { return };
+        let (line, mut gone) = (at.line, vec![]);
+        for (index, signer) in at.signers.iter_mut().enumerate().filter(|(_, s)| s.on) {
+            signer.on = false;
+            gone.push((index, signer.terminal));
+        }
+        for (index, terminal) in gone {
+            self.ask(session, Function::SignOff, Asked::SignOff(index), terminal);
+            self.record(Record::LineState(LineState {
+                line: self.line_name(line),
+                terminal: terminal.map(|(t, _)| t.trimmed()),
+                at: self.now.wall,
+                function: Function::SignOff,
+                signed_on: false,
+                batch: None,
+            }));
+        }
+    }
+
+    /// Accept no new originals, finish what is in flight, sign off.
+    pub(super) fn drain(&mut self) {
+        self.draining = true;
+    }
+}
+
+/// The day after a date without a year; 29 February is taken for one.
+fn next_day(date: Text<4>) -> Option<Text<4>> {
+    let digits = date.as_str();
+    let month: u8 = digits.get(..2)?.parse().ok()?;
+    let day: u8 = digits.get(2..)?.parse().ok()?;
+    let last = match month {
+        2 => 29,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    let (month, day) = match (month, day) {
+        (12, 31) => (1, 1),
+        (month, day) if day >= last => (month + 1, 1),
+        (month, day) => (month, day + 1),
+    };
+    Text::new(format!("{month:02}{day:02}").as_bytes()).ok()
+}

@@ -1,0 +1,208 @@
+//! The beginning of a run: records back into state, and what the last run left owing.
+//!
+//! Contract: recovery uses the same `apply` and the same table of debts as live; an intent
+//! without an outcome is sent-unknown, because nothing proves otherwise. Ages of the last run
+//! are not known exactly, so memories are kept longer, never shorter, than configured.
+
+use super::Switch;
+use super::ids::{RecordNo, TxnNo};
+use super::inflight::{Target, match_key};
+use super::input::{DeskAction, DeskVerb};
+use super::output::Event;
+use super::policy::Policy;
+use super::record::{Desk, Ending, Forgotten, Leg, Outcome, PolicyStamp, Queued, Record};
+use super::timers::Timer;
+use crate::canonical::Reason;
+use crate::time::{Instant, Now};
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Switch {
+    /// Takes back one record of the journal; in order, before [`Switch::start`].
+    pub fn replay(&mut self, no: RecordNo, record: &Record) {
+        self.state.apply(no, record);
+    }
+
+    /// Begins the run: stamps the policy, settles what the last run left open, arms timers.
+    /// Drain [`Switch::poll`] afterwards.
+    pub fn start(&mut self, now: Now) {
+        self.now = now;
+        self.started = now;
+        let hash = self.policy.hash;
+        self.record(Record::Policy(PolicyStamp { at: now.wall, hash, start: true }));
+        let entries: Vec<_> =
+            self.state.saf.iter().map(|(no, e)| (*no, Arc::clone(&e.queued))).collect();
+        for (entry, queued) in entries {
+            let not_found_final = self.remaining_lifetime(&queued);
+            self.saf_take(entry, &queued, not_found_final);
+        }
+        self.recovering = true;
+        self.settle_open();
+        self.recovering = false;
+        let unanswered: Vec<TxnNo> = self.state.unanswered.keys().copied().collect();
+        for txn in unanswered {
+            self.await_late_answer(txn);
+        }
+        let undelivered: Vec<TxnNo> = self.state.undelivered.iter().copied().collect();
+        for txn in undelivered {
+            let at = self.now.wall;
+            self.record(Record::Desk(Desk { item: txn, at, operator: None, verb: None }));
+        }
+        if self.state.memory.len() > 0 {
+            self.mark_window();
+        }
+    }
+
+    /// From the wall stamp, but never longer than configured: the wall may have jumped.
+    fn remaining_lifetime(&self, queued: &Queued) -> Instant {
+        let bank = self.policy.banks.iter().find(|b| b.name == queued.bank);
+        let most = bank.map(|b| b.original_lifetime).unwrap_or_default();
+        let left = queued.not_found_final_after.millis().saturating_sub(self.now.wall.millis());
+        let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+        self.now.mono.after(left.min(most))
+    }
+
+    /// Every intent without an outcome is sent-unknown.
+    fn settle_open(&mut self) {
+        let open: Vec<_> =
+            self.state.open.iter().map(|(no, o)| (*no, Arc::clone(&o.intent))).collect();
+        for (txn, intent) in open {
+            let leg = Leg::SentUnknown;
+            self.owe_for(txn, &intent, None, leg, Reason::Timeout, None);
+            self.record(Record::Outcome(Outcome {
+                txn,
+                at: self.now.wall,
+                leg,
+                class: None,
+                bank_code: None,
+                reason: Some(Reason::Timeout),
+                auth_id: None,
+                rrn: None,
+                amount: None,
+                settlement_date: None,
+            }));
+            if let Some(entry) = self.state.chains.get(&txn).copied() {
+                self.saf_wake(entry);
+            }
+        }
+    }
+
+    /// A late answer to this original is still recognized, for its lifetime from now.
+    fn await_late_answer(&mut self, txn: TxnNo) {
+        let Some(intent) = self.state.unanswered.get(&txn) else { return };
+        let Some(bank) = self.bank_id(&intent.bank) else { return };
+        let key = match_key(bank, intent.kind.family(), intent.keys.stan);
+        self.air.matches.insert(key, Target::Decided(txn));
+        let lifetime = self.policy.banks.get(usize::from(bank.0)).map(|b| b.original_lifetime);
+        let over = self.now.mono.after(lifetime.unwrap_or_default());
+        self.timers.set(Timer::Lifetime(txn), over);
+    }
+
+    /// The lifetime of an unanswered original is over.
+    pub(super) fn lifetime_over(&mut self, txn: TxnNo) {
+        self.forget_if_over(txn);
+    }
+
+    /// Forgets an unanswered original when neither an answer nor a reversal can come any more.
+    pub(super) fn forget_if_over(&mut self, txn: TxnNo) {
+        let chained = self.state.chains.contains_key(&txn);
+        let Some(intent) = self.state.unanswered.get(&txn).map(Arc::clone) else { return };
+        if chained || self.timers.runs(Timer::Lifetime(txn)) {
+            return;
+        }
+        if let Some(bank) = self.bank_id(&intent.bank) {
+            let key = match_key(bank, intent.kind.family(), intent.keys.stan);
+            if self.air.matches.get(&key) == Some(&Target::Decided(txn)) {
+                self.air.matches.remove(&key);
+            }
+        }
+        self.record(Record::Forgotten(Forgotten::Original(txn)));
+    }
+
+    /// Requests leave the duplicate window by age and by count.
+    pub(super) fn window_timer(&mut self) {
+        let window = self.policy.duplicates;
+        self.marks.push_back((self.now.mono, self.state.last));
+        let mut upto = RecordNo(0);
+        while let Some((at, no)) = self.marks.front().copied() {
+            if self.now.mono.since(at) < window.age {
+                break;
+            }
+            upto = no;
+            self.marks.pop_front();
+        }
+        let over = self.state.memory.len().saturating_sub(window.count);
+        if over > 0 {
+            upto = upto.max(self.state.memory.nth_no(over - 1).unwrap_or_default());
+        }
+        if self.state.memory.nth_no(0).is_some_and(|oldest| oldest <= upto) {
+            self.record(Record::Forgotten(Forgotten::Window(upto)));
+        }
+        if self.state.memory.len() > 0 {
+            self.mark_window();
+        }
+    }
+
+    /// Swaps the policy whole, unless a bank with open obligations would vanish.
+    pub(super) fn reload(&mut self, policy: Arc<Policy>) {
+        let known = |name| policy.banks.iter().any(|b| b.name == name);
+        let owed = self.state.saf.values().map(|e| e.queued.bank);
+        let open = self.state.open.values().map(|o| o.intent.bank);
+        if owed.chain(open).any(|bank| !known(bank)) || !same_shape(&self.policy, &policy) {
+            return self.event(Event::ReloadRefused);
+        }
+        let hash = policy.hash;
+        self.policy = policy;
+        self.make_room();
+        let at = self.now.wall;
+        self.record(Record::Policy(PolicyStamp { at, hash, start: false }));
+    }
+
+    /// An operator's decision.
+    pub(super) fn desk_action(&mut self, action: &DeskAction) {
+        let item = action.txn;
+        let entry = self.state.chains.get(&item).copied().unwrap_or(item);
+        let queued = self.state.saf.contains_key(&entry);
+        if !queued && !self.state.desk.contains(&item) {
+            return self.event(Event::DeskRefused { item, why: "nothing is open there" });
+        }
+        let decided = Record::Desk(Desk {
+            item,
+            at: self.now.wall,
+            operator: Some(action.operator),
+            verb: Some(action.verb),
+        });
+        match action.verb {
+            DeskVerb::Resend if !queued => {
+                self.event(Event::DeskRefused { item, why: "only what is owed can be sent again" });
+            }
+            DeskVerb::Resend => {
+                self.record(decided);
+                if !self.saf_hurry(entry) {
+                    self.event(Event::DeskRefused { item, why: "it is being sent already" });
+                }
+            }
+            DeskVerb::GiveUp(reason) if reason.is_empty() => {
+                self.event(Event::DeskRefused { item, why: "giving up needs a reason" });
+            }
+            DeskVerb::GiveUp(_) => {
+                self.record(decided);
+                if queued {
+                    self.close_entry(entry, Ending::GivenUp);
+                }
+            }
+        }
+    }
+}
+
+/// Ids of banks, platforms and lines stay what they are: a reload adds at the end or changes
+/// settings; anything else needs a restart.
+fn same_shape(old: &Policy, new: &Policy) -> bool {
+    let names = |policy: &Policy| {
+        let banks = policy.banks.iter().map(|b| b.name).collect::<Vec<_>>();
+        let platforms = policy.platforms.iter().map(|p| p.name).collect::<Vec<_>>();
+        let lines = policy.lines.iter().map(|l| l.name).collect::<Vec<_>>();
+        [banks, platforms, lines]
+    };
+    names(old).iter().zip(&names(new)).all(|(old, new)| new.starts_with(old))
+}

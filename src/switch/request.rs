@@ -1,0 +1,488 @@
+//! What a platform asks for: validated, compared with the past, routed, and sent to its bank.
+//!
+//! Contract: a request reaches at most one bank at most once; every request hears an answer;
+//! nothing is sent before its intent is durable. Errors stand in order of precedence: MAC,
+//! format, duplicates, staleness, route, identities, PIN, line, window, STAN.
+
+use super::duplicates::{self, Past, Remembered};
+use super::ids::{BankId, RecordNo, Ticket};
+use super::inflight::{Flight, Pending, Requester, SendOwner, Target, match_key};
+use super::output::{Event, Output, RecallKey};
+use super::record::{BankKeys, Intent, Outcome, Record, Refused};
+use super::timers::Timer;
+use super::txn::{Phase, unknown_debt};
+use super::{Switch, reply, routing};
+use crate::canonical::{Canonical, Flow, Kind, MacCheck, Reason, TransactionType};
+use crate::limits::STAN_MAX;
+use crate::time::Instant;
+use std::sync::Arc;
+
+/// A question to the journal and what its answer is for.
+#[derive(Debug)]
+pub(super) enum Recalling {
+    /// The stored answer to a repeated request.
+    Stored {
+        /// Who repeats.
+        requester: Requester,
+        /// The repeat.
+        msg: Box<Canonical>,
+        /// Fingerprint of its name.
+        fingerprint: u64,
+    },
+    /// The original of a reversal by the platform.
+    Reversed(Box<super::reversal::Reversing>),
+}
+
+impl Switch {
+    /// A message of a platform other than network management.
+    pub(super) fn platform_message(&mut self, from: Requester, msg: Box<Canonical>) {
+        if msg.flow.is_answer() {
+            return self.impossible("a platform answered what it was not asked");
+        }
+        if let Err(reason) = readable(&msg) {
+            return self.refuse(&from, msg, reason, None, None);
+        }
+        match (msg.kind, msg.flow) {
+            (Kind::Transaction(_), Flow::Request) => self.request(from, msg),
+            (Kind::Transaction(_), _) => self.platform_advice(from, msg),
+            (Kind::Reversal(_), _) => self.platform_reversal(from, msg),
+            (Kind::Reconciliation | Kind::BatchUpload | Kind::NetworkManagement(_), _) => {
+                self.refuse(&from, msg, Reason::InvalidTransaction, None, None);
+            }
+        }
+    }
+
+    fn request(&mut self, from: Requester, msg: Box<Canonical>) {
+        let Some(platform) = self.policy.platforms.get(usize::from(from.platform.0)) else {
+            return self.impossible("a request of an unknown platform");
+        };
+        let origin = reply::origin_of(&msg);
+        let fingerprint = duplicates::fingerprint(&platform.name, &origin);
+        let code = msg.processing_code.as_ref();
+        let content = duplicates::content(msg.pan.as_ref(), code, msg.amount);
+        let deadline = from.received.after(platform.budget.saturating_sub(platform.margin));
+        if let Some(past) = self.state.memory.find(fingerprint) {
+            return self.seen_before(from, msg, fingerprint, content, past);
+        }
+        if let Some(ticket) = self.air.waiting_names.get(&fingerprint).copied() {
+            return self.repeat_of_waiting(from, msg, content, ticket);
+        }
+        if self.is_stale(&msg) {
+            return self.refuse(&from, msg, Reason::OriginalNotFound, None, None);
+        }
+        let (rule, bank) = match self.place(&from, &msg) {
+            Ok(placed) => placed,
+            Err((reason, bank)) => return self.refuse(&from, msg, reason, None, bank),
+        };
+        let pending = Pending { msg, requester: from, fingerprint, content, rule, bank, deadline };
+        self.launch_or_wait(pending);
+    }
+
+    /// Which rule and bank a request goes to, or why not.
+    pub(super) fn place(
+        &mut self,
+        from: &Requester,
+        msg: &Canonical,
+    ) -> Result<(usize, BankId), (Reason, Option<BankId>)> {
+        let policy = &self.policy;
+        let Some(rule) = routing::route(policy, from.platform, msg) else {
+            return Err((Reason::NoRoute, None));
+        };
+        let bank = rule.bank;
+        let Some(at) = policy.banks.get(usize::from(bank.0)) else {
+            return Err((Reason::NoRoute, None));
+        };
+        let index = policy.routes.iter().position(|r| std::ptr::eq(r, rule)).unwrap_or_default();
+        let (_, terminal) = routing::identify(at, msg).map_err(|why| (why, Some(bank)))?;
+        if msg.pin_block.is_some() {
+            let bank_name = at.name;
+            self.event(Event::PinDeclined { bank: bank_name });
+            return Err((Reason::PinNotSupported, Some(bank)));
+        }
+        if self.draining || self.over_cap(from) {
+            return Err((Reason::SystemError, Some(bank)));
+        }
+        if self.carrier(bank, terminal.map(|t| t.trimmed()).as_ref()).is_none() {
+            return Err((Reason::BankDown, Some(bank)));
+        }
+        Ok((index, bank))
+    }
+
+    /// The shell stops reading a platform at its cap; twice the cap is what batches may add.
+    fn over_cap(&self, from: &Requester) -> bool {
+        let cap = self.policy.platforms.get(usize::from(from.platform.0)).map(|p| p.max_in_flight);
+        cap.is_some_and(|cap| self.in_flight(from.platform) >= cap.saturating_mul(2))
+    }
+
+    fn launch_or_wait(&mut self, pending: Pending) {
+        let bank = usize::from(pending.bank.0);
+        let window = self.policy.banks.get(bank).map_or(0, |b| b.window);
+        self.load(pending.requester.platform, 1);
+        let Some(live) = self.banks.get_mut(bank) else { return };
+        if live.in_flight < window && live.waiting.is_empty() {
+            return self.launch(pending);
+        }
+        let deadline = pending.deadline;
+        let ticket = self.air.wait(pending);
+        live.waiting.push_back(ticket);
+        self.timers.set(Timer::Waiting(ticket), deadline);
+    }
+
+    /// Fills the room in a bank's window from its queue.
+    pub(super) fn fill_window(&mut self, bank: BankId) {
+        let window = self.policy.banks.get(usize::from(bank.0)).map_or(0, |b| b.window);
+        while let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
+            if live.in_flight >= window {
+                return;
+            }
+            let Some(ticket) = live.waiting.pop_front() else { return };
+            self.timers.stop(Timer::Waiting(ticket));
+            if let Some(pending) = self.air.leave_queue(ticket) {
+                self.launch(pending);
+            }
+        }
+    }
+
+    pub(super) fn waited_too_long(&mut self, ticket: u64) {
+        self.withdraw_waiting(ticket, Reason::BankDown);
+    }
+
+    /// A waiting request is declined and never sent.
+    pub(super) fn withdraw_waiting(&mut self, ticket: u64, reason: Reason) {
+        self.timers.stop(Timer::Waiting(ticket));
+        let Some(pending) = self.air.leave_queue(ticket) else { return };
+        if let Some(live) = self.banks.get_mut(usize::from(pending.bank.0)) {
+            live.waiting.retain(|t| *t != ticket);
+        }
+        self.give_up(pending, reason);
+    }
+
+    fn give_up(&mut self, pending: Pending, reason: Reason) {
+        self.load(pending.requester.platform, -1);
+        self.refuse(&pending.requester, pending.msg, reason, None, Some(pending.bank));
+    }
+
+    /// Writes the intent and sends the request.
+    fn launch(&mut self, pending: Pending) {
+        let policy = Arc::clone(&self.policy);
+        let Some(bank) = policy.banks.get(usize::from(pending.bank.0)) else { return };
+        let (merchant, terminal) = match routing::identify(bank, &pending.msg) {
+            Ok(identified) => identified,
+            Err(reason) => return self.give_up(pending, reason),
+        };
+        let trimmed = terminal.map(|t| t.trimmed());
+        let Some((line, session)) = self.carrier(pending.bank, trimmed.as_ref()) else {
+            return self.give_up(pending, Reason::BankDown);
+        };
+        let Some(stan) = self.free_stan(&bank.name) else {
+            self.event(Event::StansExhausted { bank: bank.name });
+            return self.give_up(pending, Reason::BankDown);
+        };
+        let Pending { mut msg, requester, rule, deadline, .. } = pending;
+        let keys = BankKeys {
+            stan,
+            transmission: Some(self.stamp.at(self.now.wall)),
+            local_time: msg.local_time,
+            local_date: msg.local_date,
+            acquirer: bank.acquirer.or(msg.acquirer),
+            forwarder: bank.forwarder,
+            rrn: msg.rrn,
+            terminal,
+            merchant,
+            batch: self.batch_of(line, trimmed.as_ref()),
+        };
+        let intent = Arc::new(Intent {
+            at: self.now.wall,
+            platform: policy
+                .platforms
+                .get(usize::from(requester.platform.0))
+                .map(|p| p.name)
+                .unwrap_or_default(),
+            bank: bank.name,
+            line: self.line_name(line),
+            rule: policy.routes.get(rule).map(|r| r.name).unwrap_or_default(),
+            kind: msg.kind,
+            flow: msg.flow,
+            origin: reply::origin_of(&msg),
+            keys: keys.clone(),
+            pan: msg.pan.clone(),
+            amount: msg.amount,
+            facts: reply::facts_of(&msg),
+            accepts_partial: msg.accepts_partial,
+            owes: unknown_debt(msg.kind, msg.flow, &bank.reversal),
+            original: None,
+            policy: policy.hash,
+        });
+        reply::to_bank(&mut msg, &keys);
+        let txn = self.record(Record::Intent(Arc::clone(&intent)));
+        let slot = self.air.flights.vacant_key();
+        let to = (line, session);
+        let send = self.send(to, msg, Some(txn), Some(deadline), SendOwner::Flight(slot));
+        let key = match_key(pending.bank, intent.kind.family(), stan);
+        self.air.matches.insert(key, Target::Flight(slot));
+        self.air.by_txn.insert(txn, slot);
+        self.air.flights.insert(Flight {
+            txn,
+            intent,
+            requester,
+            bank: pending.bank,
+            line,
+            phase: Phase::Held,
+            send,
+            released: None,
+            answered: None,
+            deadline,
+            outcome: None,
+            grants: vec![],
+            granted: false,
+        });
+        self.timers.set(Timer::Flight(slot), deadline);
+        self.mark_window();
+        if let Some(live) = self.banks.get_mut(usize::from(pending.bank.0)) {
+            live.in_flight += 1;
+        }
+    }
+
+    /// Journals a refusal and says so.
+    pub(super) fn refuse(
+        &mut self,
+        from: &Requester,
+        msg: Box<Canonical>,
+        reason: Reason,
+        concerns: Option<RecordNo>,
+        bank: Option<BankId>,
+    ) {
+        let policy = Arc::clone(&self.policy);
+        let Some(platform) = policy.platforms.get(usize::from(from.platform.0)) else { return };
+        let no = self.record(Record::Refused(Box::new(Refused {
+            at: self.now.wall,
+            platform: platform.name,
+            kind: msg.kind,
+            flow: msg.flow,
+            origin: reply::origin_of(&msg),
+            pan: msg.pan.clone(),
+            processing_code: msg.processing_code,
+            amount: msg.amount,
+            reason,
+            concerns,
+        })));
+        self.mark_window();
+        let word = if reason == Reason::Accepted { "acknowledged" } else { "refused" };
+        let after = (reason == Reason::Accepted).then_some(no);
+        self.answer_own(from, msg, reason, after);
+        self.answered_event(from, bank.map(|b| self.bank_name(b)), concerns, word);
+    }
+
+    /// Sends our own answer to a request in hand, where its kind is answered at all.
+    pub(super) fn answer_own(
+        &mut self,
+        from: &Requester,
+        msg: Box<Canonical>,
+        reason: Reason,
+        after: Option<RecordNo>,
+    ) {
+        if msg.flow == Flow::Notification {
+            return;
+        }
+        if let Some(to) = self.way_back(from) {
+            let answer = reply::own_answer(msg, reason);
+            self.send(to, answer, after, None, SendOwner::Plain);
+        }
+    }
+
+    pub(super) fn answered_event(
+        &mut self,
+        from: &Requester,
+        bank: Option<super::ids::Name>,
+        txn: Option<RecordNo>,
+        outcome: &'static str,
+    ) {
+        let platform = self.policy.platforms.get(usize::from(from.platform.0));
+        let platform = platform.map(|p| p.name).unwrap_or_default();
+        let own = self.now.mono.since(from.received).as_micros();
+        let own_micros = u64::try_from(own).unwrap_or(u64::MAX);
+        let bank_micros = 0;
+        self.event(Event::Answered { platform, bank, txn, outcome, bank_micros, own_micros });
+    }
+
+    /// A request whose name is remembered.
+    fn seen_before(
+        &mut self,
+        from: Requester,
+        msg: Box<Canonical>,
+        fingerprint: u64,
+        content: u32,
+        past: Remembered,
+    ) {
+        if past.past() == Past::Tombstone {
+            return self.refuse(&from, msg, Reason::Reversed, Some(past.no()), None);
+        }
+        if !past.same_content(content) {
+            return self.conflict(from, msg, Some(past.no()));
+        }
+        self.repeat_event(&from, past.no());
+        match past.past() {
+            Past::Open => self.repeat_in_flight(from, msg, past.no()),
+            Past::Granted | Past::Denied | Past::Refused => {
+                let recent = self.air.by_txn.get(&past.no()).copied();
+                if let Some(slot) = recent {
+                    return self.repeat_of_grant(from, msg, slot);
+                }
+                let key = RecallKey::Record(past.outcome().unwrap_or(past.no()));
+                self.recall(key, Recalling::Stored { requester: from, msg, fingerprint });
+            }
+            Past::Reversed | Past::Tombstone => {
+                self.answer_own(&from, msg, Reason::Reversed, None);
+            }
+            Past::Acknowledged => self.answer_own(&from, msg, Reason::Accepted, Some(past.no())),
+        }
+    }
+
+    fn conflict(&mut self, from: Requester, msg: Box<Canonical>, of: Option<RecordNo>) {
+        let platform = self.policy.platforms.get(usize::from(from.platform.0));
+        let platform = platform.map(|p| p.name).unwrap_or_default();
+        self.event(Event::DuplicateConflict { platform });
+        self.refuse(&from, msg, Reason::Duplicate, of, None);
+    }
+
+    pub(super) fn repeat_event(&mut self, from: &Requester, txn: RecordNo) {
+        let platform = self.policy.platforms.get(usize::from(from.platform.0));
+        let platform = platform.map(|p| p.name).unwrap_or_default();
+        self.event(Event::Repeat { platform, txn });
+    }
+
+    fn repeat_of_waiting(
+        &mut self,
+        from: Requester,
+        msg: Box<Canonical>,
+        content: u32,
+        ticket: u64,
+    ) {
+        let Some(waiting) = self.air.waiting.get_mut(&ticket) else { return };
+        if waiting.content != content {
+            return self.conflict(from, msg, None);
+        }
+        let received = waiting.requester.received;
+        waiting.requester = Requester { received, ..from };
+    }
+
+    /// The answer of the one in flight goes to the newest requester.
+    fn repeat_in_flight(&mut self, from: Requester, msg: Box<Canonical>, txn: RecordNo) {
+        let slot = self.air.by_txn.get(&txn).copied();
+        let Some(flight) = slot.and_then(|slot| self.air.flights.get_mut(slot)) else {
+            return self.answer_own(&from, msg, Reason::SystemError, None);
+        };
+        let received = flight.requester.received;
+        flight.requester = Requester { received, ..from };
+    }
+
+    /// Asks the journal.
+    pub(super) fn recall(&mut self, key: RecallKey, purpose: Recalling) {
+        self.last_ticket += 1;
+        let ticket = Ticket(self.last_ticket);
+        self.recalls.insert(ticket, purpose);
+        self.out.push_back(Output::Recall { ticket, key });
+    }
+
+    pub(super) fn recalled(&mut self, ticket: Ticket, record: Option<(RecordNo, Box<Record>)>) {
+        match self.recalls.remove(&ticket) {
+            None => self.impossible("an answer to no question"),
+            Some(Recalling::Reversed(reversing)) => self.original_recalled(*reversing, record),
+            Some(Recalling::Stored { requester, msg, fingerprint }) => {
+                self.stored_recalled(&requester, msg, fingerprint, record);
+            }
+        }
+    }
+
+    fn stored_recalled(
+        &mut self,
+        from: &Requester,
+        msg: Box<Canonical>,
+        fingerprint: u64,
+        record: Option<(RecordNo, Box<Record>)>,
+    ) {
+        let past = self.state.memory.find(fingerprint).map(Remembered::past);
+        if past == Some(Past::Reversed) {
+            return self.answer_own(from, msg, Reason::Reversed, None);
+        }
+        match record.map(|(no, record)| (no, *record)) {
+            Some((no, Record::Outcome(outcome))) => self.tell_again(from, msg, no, &outcome),
+            Some((_, Record::Refused(refused))) => {
+                self.answer_own(from, msg, refused.reason, None);
+            }
+            _ => self.answer_own(from, msg, Reason::SystemError, None),
+        }
+    }
+
+    /// Sends the stored answer to a repeat.
+    pub(super) fn tell_again(
+        &mut self,
+        from: &Requester,
+        msg: Box<Canonical>,
+        no: RecordNo,
+        outcome: &Outcome,
+    ) {
+        let Some(to) = self.way_back(from) else { return };
+        let granted = outcome.leg.grants();
+        let owner = if granted { SendOwner::Restated(outcome.txn) } else { SendOwner::Plain };
+        let after = granted.then_some(no);
+        self.send(to, reply::stored_answer(msg, outcome), after, None, owner);
+    }
+
+    /// Whether this request is older than the memory of requests reaches.
+    fn is_stale(&self, msg: &Canonical) -> bool {
+        let age = msg.transmission.and_then(|f7| super::reversal::age_of(&f7, self.steady_wall()));
+        age.is_some_and(|age| age > self.policy.duplicates.age)
+    }
+
+    /// Wall time that follows the monotonic clock since the start: jumps do not make requests
+    /// old.
+    pub(super) fn steady_wall(&self) -> crate::time::Wall {
+        let since = self.now.mono.since(self.started.mono).as_millis();
+        let since = i64::try_from(since).unwrap_or(i64::MAX);
+        crate::time::Wall::from_millis(self.started.wall.millis().saturating_add(since))
+    }
+
+    pub(super) fn load(&mut self, platform: super::ids::PlatformId, by: isize) {
+        if let Some(load) = self.platform_load.get_mut(usize::from(platform.0)) {
+            *load = load.saturating_add_signed(by);
+        }
+    }
+
+    /// The next STAN of a bank; 1 for a bank no record has named yet.
+    pub(super) fn free_stan(&self, bank: &super::ids::Name) -> Option<u32> {
+        self.state.bank(bank).map_or(Some(1), |b| b.stans.free())
+    }
+
+    /// Keeps an age mark for the duplicate window.
+    pub(super) fn mark_window(&mut self) {
+        if !self.timers.runs(Timer::Window) {
+            let pause = self.policy.duplicates.age / 64;
+            let at: Instant = self.now.mono.after(pause.max(std::time::Duration::from_secs(1)));
+            self.timers.set(Timer::Window, at);
+        }
+    }
+}
+
+/// Whether a platform's message can be worked with at all.
+fn readable(msg: &Canonical) -> Result<(), Reason> {
+    if matches!(msg.mac, MacCheck::Bad | MacCheck::Missing) {
+        return Err(Reason::MacFailed);
+    }
+    if !msg.stan.is_some_and(|stan| (1..=STAN_MAX).contains(&stan)) {
+        return Err(Reason::FormatError);
+    }
+    match msg.kind {
+        Kind::Transaction(TransactionType::Unstated) => Err(Reason::InvalidTransaction),
+        Kind::Transaction(kind)
+            if msg.pan.is_none() || (kind.has_money_effect() && msg.amount.is_none()) =>
+        {
+            Err(Reason::FormatError)
+        }
+        Kind::Transaction(_)
+        | Kind::Reversal(_)
+        | Kind::Reconciliation
+        | Kind::BatchUpload
+        | Kind::NetworkManagement(_) => Ok(()),
+    }
+}

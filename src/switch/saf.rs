@@ -1,0 +1,387 @@
+//! Store and forward: what is owed to a bank is sent until the bank has it.
+//!
+//! Contract: entries of one card (or terminal, where there is no card) go in order, different
+//! ones in parallel, at most `slots` in a bank's hands at once; a bank that is silent, slow or
+//! hostile costs no other bank anything. Silence counts as a try. Reversals never expire. What
+//! is parked waits for the outcome of its original. Deliberately absent: durable state – that
+//! is `State::saf`; everything here is rebuilt from it at a start.
+
+use super::ids::{BankId, Name, RecordNo, TxnNo};
+use super::inflight::{SendOwner, Target, match_key};
+use super::output::Event;
+use super::record::{Attempt, Closed, Desk, Ending, Owed, Queued, Record};
+use super::timers::Timer;
+use super::{Switch, duplicates, hash, reply};
+use crate::canonical::{Answer, Canonical, MacCheck, ResponseClass};
+use crate::time::Instant;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where an entry stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Behind another of its card, or before its original's outcome.
+    Parked,
+    /// May go as soon as there is a slot and a session.
+    Ready,
+    /// Held by the gate.
+    Held,
+    /// In the bank's hands.
+    AtBank,
+    /// Pausing until its timer.
+    Pausing,
+}
+
+/// One entry as it is worked on.
+#[derive(Debug)]
+struct Work {
+    order: u64,
+    place: Place,
+    /// Before this "original not found" is not final.
+    not_found_final: Instant,
+}
+
+/// The SAF of one bank.
+#[derive(Debug, Default)]
+pub(super) struct Forwarding {
+    work: BTreeMap<RecordNo, Work>,
+    queues: BTreeMap<u64, VecDeque<RecordNo>>,
+    ready: BTreeSet<RecordNo>,
+    busy: usize,
+}
+
+impl Forwarding {
+    fn set(&mut self, entry: RecordNo, place: Place) {
+        let Some(work) = self.work.get_mut(&entry) else { return };
+        let counts = |p| usize::from(matches!(p, Place::Held | Place::AtBank));
+        self.busy = self.busy + counts(place) - counts(work.place);
+        work.place = place;
+        if place == Place::Ready {
+            self.ready.insert(entry);
+        } else {
+            self.ready.remove(&entry);
+        }
+    }
+
+    fn place(&self, entry: RecordNo) -> Option<Place> {
+        self.work.get(&entry).map(|w| w.place)
+    }
+
+    fn is_first(&self, entry: RecordNo) -> bool {
+        let queue = self.work.get(&entry).and_then(|w| self.queues.get(&w.order));
+        queue.and_then(|q| q.front()) == Some(&entry)
+    }
+
+    /// Takes an entry out; returns the next of its card.
+    fn remove(&mut self, entry: RecordNo) -> Option<RecordNo> {
+        self.set(entry, Place::Parked);
+        let order = self.work.remove(&entry)?.order;
+        let queue = self.queues.get_mut(&order)?;
+        queue.retain(|e| *e != entry);
+        let next = queue.front().copied();
+        if next.is_none() {
+            self.queues.remove(&order);
+        }
+        next
+    }
+}
+
+impl Switch {
+    /// Journals a new obligation and begins to work on it.
+    pub(super) fn queue(&mut self, queued: Queued, not_found_final: Instant) -> RecordNo {
+        let queued = Arc::new(queued);
+        let entry = self.record(Record::Queued(Arc::clone(&queued)));
+        self.mark_window();
+        self.saf_take(entry, &queued, not_found_final);
+        if let Some(bank) = self.bank_id(&queued.bank) {
+            self.saf_pump(bank);
+        }
+        entry
+    }
+
+    /// Puts an entry of the state to work.
+    pub(super) fn saf_take(&mut self, entry: RecordNo, queued: &Queued, not_found_final: Instant) {
+        let Some(bank) = self.bank_id(&queued.bank) else { return };
+        let key = match_key(bank, queued.kind.family(), queued.keys.stan);
+        self.air.matches.insert(key, Target::Saf(entry));
+        let terminal = queued.keys.terminal.as_ref();
+        let order = duplicates::order_key(queued.pan.as_ref(), terminal);
+        let Some(live) = self.banks.get_mut(usize::from(bank.0)) else { return };
+        live.saf.queues.entry(order).or_default().push_back(entry);
+        live.saf.work.insert(entry, Work { order, place: Place::Parked, not_found_final });
+        self.saf_wake(entry);
+    }
+
+    /// An entry may go if it is the first of its card and its original is decided.
+    pub(super) fn saf_wake(&mut self, entry: RecordNo) {
+        let Some((bank, queued)) = self.saf_entry(entry) else { return };
+        let decided = queued.txn.is_none_or(|txn| !self.state.open.contains_key(&txn));
+        let Some(live) = self.banks.get_mut(usize::from(bank.0)) else { return };
+        let saf = &mut live.saf;
+        if decided && saf.place(entry) == Some(Place::Parked) && saf.is_first(entry) {
+            saf.set(entry, Place::Ready);
+            self.saf_pump(bank);
+        }
+    }
+
+    fn saf_entry(&self, entry: RecordNo) -> Option<(BankId, Arc<Queued>)> {
+        let queued = Arc::clone(&self.state.saf.get(&entry)?.queued);
+        Some((self.bank_id(&queued.bank)?, queued))
+    }
+
+    /// Sends what may go.
+    pub(super) fn saf_pump(&mut self, bank: BankId) {
+        let at = usize::from(bank.0);
+        let policy = Arc::clone(&self.policy);
+        let Some(settings) = policy.banks.get(at) else { return };
+        if !settings.lines.iter().any(|l| self.lines.of(*l).any(|(_, s)| s.is_ready())) {
+            return;
+        }
+        while let Some(live) = self.banks.get_mut(at) {
+            if live.saf.busy >= settings.saf.slots || live.signed_off {
+                return;
+            }
+            let Some(entry) = live.saf.ready.first().copied() else { return };
+            if !self.saf_send(bank, entry) {
+                self.saf_pause(bank, entry, settings.saf.first_retry);
+            }
+        }
+    }
+
+    /// One more try; `false` where no session of its terminal is there.
+    fn saf_send(&mut self, bank: BankId, entry: RecordNo) -> bool {
+        let Some((queued, tries)) =
+            self.state.saf.get(&entry).map(|e| (Arc::clone(&e.queued), e.tries))
+        else {
+            return false;
+        };
+        let Some(to) = self.saf_way(bank, &queued, tries) else { return false };
+        let repeats =
+            self.policy.banks.get(usize::from(bank.0)).is_some_and(|b| b.reversal.repeat_mti);
+        let msg = reply::owed_message(&queued, repeats && tries > 0);
+        let count = tries.saturating_add(1);
+        let at = self.now.wall;
+        let no = self.record(Record::Attempt(Attempt { entry, at, count }));
+        self.send(to, msg, Some(no), None, SendOwner::Saf(entry));
+        self.saf_set(bank, entry, Place::Held);
+        true
+    }
+
+    /// The first try goes over the line of the original while that is up: there it cannot
+    /// overtake it.
+    fn saf_way(
+        &self,
+        bank: BankId,
+        queued: &Queued,
+        tries: u32,
+    ) -> Option<(super::ids::LineId, super::ids::SessionId)> {
+        let terminal = queued.keys.terminal.map(|t| t.trimmed());
+        let first = queued.line.filter(|_| tries == 0).and_then(|name| {
+            let at = self.policy.lines.iter().position(|l| l.name == name)?;
+            let line = super::ids::LineId(u16::try_from(at).ok()?);
+            Some((line, self.lines.carrier(line, terminal.as_ref())?))
+        });
+        first.or_else(|| self.carrier(bank, terminal.as_ref()))
+    }
+
+    fn saf_set(&mut self, bank: BankId, entry: RecordNo, place: Place) {
+        if let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
+            live.saf.set(entry, place);
+        }
+    }
+
+    fn saf_place(&self, bank: BankId, entry: RecordNo) -> Option<Place> {
+        self.banks.get(usize::from(bank.0))?.saf.place(entry)
+    }
+
+    fn saf_pause(&mut self, bank: BankId, entry: RecordNo, pause: Duration) {
+        self.saf_set(bank, entry, Place::Pausing);
+        self.timers.set(Timer::Saf(entry), self.now.mono.after(pause));
+    }
+
+    /// It left: silence counts from now.
+    pub(super) fn saf_released(&mut self, entry: RecordNo) {
+        let Some((bank, _)) = self.saf_entry(entry) else { return };
+        if self.saf_place(bank, entry) != Some(Place::Held) {
+            return;
+        }
+        let limit = self.policy.banks.get(usize::from(bank.0)).map(|b| b.saf.response_timeout);
+        self.saf_set(bank, entry, Place::AtBank);
+        self.timers.set(Timer::Saf(entry), self.now.mono.after(limit.unwrap_or_default()));
+    }
+
+    /// It stayed: the try may be had again soon.
+    pub(super) fn saf_unsent(&mut self, entry: RecordNo) {
+        let Some((bank, _)) = self.saf_entry(entry) else { return };
+        let pause = self.policy.banks.get(usize::from(bank.0)).map(|b| b.saf.first_retry);
+        if self.saf_place(bank, entry) == Some(Place::Held) {
+            self.saf_pause(bank, entry, pause.unwrap_or_default());
+            self.saf_pump(bank);
+        }
+    }
+
+    /// Silence, or the end of a pause.
+    pub(super) fn saf_timer(&mut self, entry: RecordNo) {
+        let Some((bank, _)) = self.saf_entry(entry) else { return };
+        match self.saf_place(bank, entry) {
+            Some(Place::AtBank) => self.saf_failed(bank, entry),
+            Some(Place::Pausing) => self.saf_set(bank, entry, Place::Ready),
+            Some(Place::Parked | Place::Ready | Place::Held) | None => {}
+        }
+        self.saf_pump(bank);
+    }
+
+    /// A try came to nothing: pause longer, and tell an operator after some tries.
+    fn saf_failed(&mut self, bank: BankId, entry: RecordNo) {
+        let policy = Arc::clone(&self.policy);
+        let Some(settings) = policy.banks.get(usize::from(bank.0)).map(|b| &b.saf) else { return };
+        let Some((queued, tries)) =
+            self.state.saf.get(&entry).map(|e| (Arc::clone(&e.queued), e.tries))
+        else {
+            return;
+        };
+        if tries >= settings.tries_before_desk && !self.state.desk.contains(&entry) {
+            self.put_on_desk(entry, &queued.bank, queued.txn.unwrap_or(entry), queued.amount);
+        }
+        let doublings = tries.saturating_sub(1).min(20);
+        let pause = settings.first_retry.saturating_mul(1 << doublings).min(settings.max_retry);
+        // Between three quarters and all of the pause, so that entries do not march in step.
+        let quarter = u64::try_from(pause.as_millis() / 4).unwrap_or(u64::MAX);
+        let less = hash::jitter(self.seed, entry.0, u64::from(tries), quarter);
+        self.saf_pause(bank, entry, pause.saturating_sub(Duration::from_millis(less)));
+    }
+
+    pub(super) fn put_on_desk(
+        &mut self,
+        item: RecordNo,
+        bank: &Name,
+        txn: TxnNo,
+        amount: Option<crate::money::Amount>,
+    ) {
+        let at = self.now.wall;
+        self.record(Record::Desk(Desk { item, at, operator: None, verb: None }));
+        self.event(Event::OnDesk { bank: *bank, txn, amount });
+    }
+
+    /// The bank answered a SAF entry.
+    pub(super) fn saf_answer(&mut self, entry: RecordNo, msg: &Canonical) {
+        let Some((bank, queued)) = self.saf_entry(entry) else { return };
+        let (class, code) = match msg.answer {
+            Some(Answer::Given { class, code }) => (class, Some(code)),
+            Some(Answer::Own(_)) | None => (ResponseClass::Unknown, None),
+        };
+        let trusted = !matches!(msg.mac, MacCheck::Bad | MacCheck::Missing);
+        let over = self.lifetime_passed(bank, entry);
+        let again = self.state.saf.get(&entry).is_some_and(|e| e.again);
+        match ending_of(queued.owed, class, over).filter(|_| trusted) {
+            // An original approved after this try left may have overtaken nothing: once more.
+            Some(Ending::Acknowledged) if again => {
+                self.saf_set(bank, entry, Place::Ready);
+                self.timers.stop(Timer::Saf(entry));
+                self.saf_pump(bank);
+            }
+            Some(ending) => {
+                self.close_entry_with(entry, ending, code, msg.settlement_date);
+            }
+            None => {
+                if matches!(class, ResponseClass::SignOn | ResponseClass::Mac)
+                    && let Some(line) = queued.line
+                    && let Some(at) = self.policy.lines.iter().position(|l| l.name == line)
+                {
+                    let line = super::ids::LineId(u16::try_from(at).unwrap_or(u16::MAX));
+                    self.sign_on_again(line, queued.keys.terminal.as_ref());
+                }
+                // Only the answer to the try under way fails it; an older one came too late.
+                if trusted && self.saf_place(bank, entry) == Some(Place::AtBank) {
+                    self.saf_failed(bank, entry);
+                    self.saf_pump(bank);
+                }
+            }
+        }
+    }
+
+    fn lifetime_passed(&self, bank: BankId, entry: RecordNo) -> bool {
+        let live = self.banks.get(usize::from(bank.0));
+        let work = live.and_then(|l| l.saf.work.get(&entry));
+        work.is_some_and(|w| self.now.mono >= w.not_found_final)
+    }
+
+    /// Closes an entry without an answer.
+    pub(super) fn close_entry(&mut self, entry: RecordNo, ending: Ending) {
+        self.close_entry_with(entry, ending, None, None);
+    }
+
+    fn close_entry_with(
+        &mut self,
+        entry: RecordNo,
+        ending: Ending,
+        bank_code: Option<crate::text::Text<4>>,
+        settlement_date: Option<crate::text::Text<4>>,
+    ) {
+        let Some((bank, queued)) = self.saf_entry(entry) else { return };
+        let tries = self.state.saf.get(&entry).map_or(0, |e| e.tries);
+        self.record(Record::Closed(Closed {
+            entry,
+            at: self.now.wall,
+            ending,
+            bank_code,
+            settlement_date,
+        }));
+        self.timers.stop(Timer::Saf(entry));
+        let key = match_key(bank, queued.kind.family(), queued.keys.stan);
+        if self.air.matches.get(&key) == Some(&Target::Saf(entry)) {
+            self.air.matches.remove(&key);
+            self.air.note_answered(key, queued.txn.unwrap_or(entry));
+        }
+        let next = self.banks.get_mut(usize::from(bank.0)).and_then(|l| l.saf.remove(entry));
+        if queued.owed != Owed::Repeat {
+            let txn = queued.txn.unwrap_or(entry);
+            self.event(Event::ReversalClosed { bank: queued.bank, txn, tries });
+            self.forget_if_over(txn);
+        }
+        if ending == Ending::Dead {
+            let txn = queued.txn.unwrap_or(entry);
+            self.event(Event::OnDesk { bank: queued.bank, txn, amount: queued.amount });
+        }
+        if let Some(next) = next {
+            self.saf_wake(next);
+        }
+        self.saf_pump(bank);
+    }
+
+    /// An operator wants it tried now.
+    pub(super) fn saf_hurry(&mut self, entry: RecordNo) -> bool {
+        let Some((bank, _)) = self.saf_entry(entry) else { return false };
+        if self.saf_place(bank, entry) != Some(Place::Pausing) {
+            return false;
+        }
+        self.timers.stop(Timer::Saf(entry));
+        self.saf_set(bank, entry, Place::Ready);
+        self.saf_pump(bank);
+        true
+    }
+}
+
+/// How an answer of this class ends an entry; `None`: it is tried again.
+fn ending_of(owed: Owed, class: ResponseClass, lifetime_over: bool) -> Option<Ending> {
+    use ResponseClass as C;
+    match (owed, class) {
+        (_, C::Approved | C::Partial | C::AlreadyReversed | C::Duplicate) => {
+            Some(Ending::Acknowledged)
+        }
+        (_, C::Retry | C::Unknown | C::SignOn | C::Mac) => None,
+        (Owed::OwnReversal | Owed::PlatformReversal, C::NotFound) => {
+            lifetime_over.then_some(Ending::NoOriginal)
+        }
+        // A reversal is owed whatever the bank thinks of it: tried on, and on the desk.
+        (
+            Owed::OwnReversal | Owed::PlatformReversal,
+            C::Refer | C::Declined | C::PickUp | C::Security | C::Format,
+        ) => None,
+        (
+            Owed::Repeat,
+            C::Refer | C::Declined | C::PickUp | C::Security | C::Format | C::NotFound,
+        ) => Some(Ending::Dead),
+    }
+}

@@ -1,0 +1,318 @@
+//! What must survive a crash: built from records and nothing else, live and at recovery alike.
+//!
+//! Contract: [`State::apply`] is the only way to change a [`State`]; it sees no policy, no clock
+//! and no message. Every prefix of a journal is a valid state: a record that creates a debt
+//! stands before the record that ends what it came from. Banks and lines are known by name.
+
+use super::duplicates::{self, Memory, Past};
+use super::ids::{Name, RecordNo, TxnNo};
+use super::input::DeskVerb;
+use super::record::{
+    BankKeys, Closed, Desk, Ending, Forgotten, Intent, Late, Leg, LineState, Origin, Outcome, Owed,
+    Queued, Record, Refused,
+};
+use super::stans::Stans;
+use crate::canonical::Reason;
+use crate::text::Text;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A transaction at a bank.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Open {
+    /// What was intended.
+    pub intent: Arc<Intent>,
+    /// Where the memory of requests has it.
+    position: u64,
+}
+
+/// An obligation in the SAF.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Entry {
+    /// What is owed.
+    pub queued: Arc<Queued>,
+    /// How often it was sent; after a restart at least once.
+    pub tries: u32,
+    /// The original was approved after the last try left: an acknowledgement of that try may
+    /// have had no effect.
+    pub again: bool,
+}
+
+/// What is known of one bank.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct BankState {
+    name: Name,
+    /// Its STANs.
+    pub stans: Stans,
+    /// Its business date, MMDD, once it has named one.
+    pub business_date: Option<Text<4>>,
+}
+
+/// What is known of a line, or of a terminal of it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Signed {
+    /// Whether it was signed on when last heard of.
+    pub on: bool,
+    /// The batch in force.
+    pub batch: Option<u32>,
+}
+
+/// Everything the records say.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct State {
+    /// Number of the last record.
+    pub last: RecordNo,
+    /// Intents without outcome.
+    pub open: BTreeMap<TxnNo, Open>,
+    /// Decided without the bank's answer: a late one is still recognized.
+    pub unanswered: BTreeMap<TxnNo, Arc<Intent>>,
+    /// What is owed, oldest first.
+    pub saf: BTreeMap<RecordNo, Entry>,
+    /// The one open reversal of a transaction.
+    pub chains: BTreeMap<TxnNo, RecordNo>,
+    /// Approvals that are not known to have left for the platform.
+    pub undelivered: BTreeSet<TxnNo>,
+    /// What an operator looks at: transactions and SAF entries.
+    pub desk: BTreeSet<RecordNo>,
+    /// Requests of the duplicate window.
+    pub memory: Memory,
+    /// Banks seen so far.
+    pub banks: Vec<BankState>,
+    /// Lines and terminals that signed on or off.
+    pub lines: BTreeMap<(Name, Option<Text<16>>), Signed>,
+    /// Hash of the policy in force.
+    pub policy: u64,
+}
+
+impl State {
+    /// A bank by name, once a record named it.
+    pub(super) fn bank(&self, name: &Name) -> Option<&BankState> {
+        self.banks.iter().find(|b| b.name == *name)
+    }
+
+    fn bank_mut(&mut self, name: &Name) -> Option<&mut BankState> {
+        let at = self.banks.iter().position(|b| b.name == *name).unwrap_or_else(|| {
+            let new = BankState { name: *name, stans: Stans::default(), business_date: None };
+            self.banks.push(new);
+            self.banks.len() - 1
+        });
+        self.banks.get_mut(at)
+    }
+
+    fn stans(&mut self, bank: &Name, change: impl FnOnce(&mut Stans)) {
+        if let Some(bank) = self.bank_mut(bank) {
+            change(&mut bank.stans);
+        }
+    }
+
+    /// Takes in one record. Total: a record that fits nothing changes nothing.
+    pub(super) fn apply(&mut self, no: RecordNo, record: &Record) {
+        self.last = no;
+        match record {
+            Record::Intent(intent) => self.intent(no, intent),
+            Record::Outcome(outcome) => self.outcome(no, outcome),
+            Record::Refused(refused) => self.refused(no, refused),
+            Record::Queued(queued) => self.queued(no, queued),
+            Record::Attempt(attempt) => {
+                if let Some(entry) = self.saf.get_mut(&attempt.entry) {
+                    entry.tries = entry.tries.max(attempt.count);
+                    entry.again = false;
+                }
+            }
+            Record::Closed(closed) => self.closed(closed),
+            Record::Late(late) => self.late(late),
+            Record::Desk(desk) => self.on_desk(desk),
+            Record::Cutover(cutover) => {
+                if let Some(bank) = self.bank_mut(&cutover.bank) {
+                    bank.business_date = Some(cutover.date);
+                }
+            }
+            Record::Policy(stamp) => {
+                self.policy = stamp.hash;
+                if stamp.start {
+                    // Whether the last try left before the crash cannot be known.
+                    self.saf.values_mut().for_each(|entry| entry.tries = entry.tries.max(1));
+                }
+            }
+            Record::LineState(line) => self.line_state(line),
+            Record::Answered(txn) => {
+                self.undelivered.remove(txn);
+                self.desk.remove(txn);
+            }
+            Record::Forgotten(what) => self.forgotten(*what),
+            Record::Released(_) | Record::Garbled(_) => {}
+        }
+    }
+
+    fn intent(&mut self, no: RecordNo, intent: &Arc<Intent>) {
+        self.stans(&intent.bank, |stans| stans.take(intent.keys.stan));
+        let fingerprint = duplicates::fingerprint(&intent.platform, &intent.origin);
+        let code = intent.facts.processing_code.as_ref();
+        let content = duplicates::content(intent.pan.as_ref(), code, intent.amount);
+        let position = self.memory.insert(fingerprint, content, no, Past::Open);
+        self.open.insert(no, Open { intent: Arc::clone(intent), position });
+    }
+
+    fn outcome(&mut self, no: RecordNo, outcome: &Outcome) {
+        let Some(Open { intent, position }) = self.open.remove(&outcome.txn) else { return };
+        let past = match outcome.leg {
+            _ if self.chains.contains_key(&outcome.txn) => Past::Reversed,
+            Leg::Approved | Leg::PartiallyApproved | Leg::StoodIn => Past::Granted,
+            Leg::NotSent
+            | Leg::SentUnknown
+            | Leg::Declined
+            | Leg::Refused
+            | Leg::InvalidAnswer
+            | Leg::LateApproved
+            | Leg::LateDeclined
+            | Leg::Acknowledged => Past::Denied,
+        };
+        self.memory.set(position, past, Some(no));
+        if past == Past::Granted {
+            self.undelivered.insert(outcome.txn);
+        }
+        if matches!(outcome.leg, Leg::SentUnknown | Leg::InvalidAnswer) {
+            self.unanswered.insert(outcome.txn, intent);
+        } else {
+            self.stans(&intent.bank, |stans| stans.release(intent.keys.stan));
+        }
+    }
+
+    fn refused(&mut self, no: RecordNo, refused: &Refused) {
+        if !is_remembered(refused.reason) {
+            return;
+        }
+        let fingerprint = duplicates::fingerprint(&refused.platform, &refused.origin);
+        if self.memory.find(fingerprint).is_none() {
+            let code = refused.processing_code.as_ref();
+            let content = duplicates::content(refused.pan.as_ref(), code, refused.amount);
+            let past = match refused.reason {
+                Reason::Accepted => Past::Acknowledged,
+                _ => Past::Refused,
+            };
+            self.memory.insert(fingerprint, content, no, past);
+        }
+    }
+
+    fn queued(&mut self, no: RecordNo, queued: &Arc<Queued>) {
+        let (own, original) = (queued.keys.stan, queued.original.stan);
+        self.stans(&queued.bank, |stans| {
+            if own == original {
+                stans.hold(own)
+            } else {
+                stans.take(own)
+            }
+            if own != original && queued.txn.is_some() {
+                stans.hold(original);
+            }
+        });
+        if let (Some(platform), Some(origin)) = (&queued.platform, &queued.origin) {
+            let code = queued.facts.processing_code.as_ref();
+            let content = duplicates::content(queued.pan.as_ref(), code, queued.amount);
+            let fingerprint = duplicates::fingerprint(platform, origin);
+            self.memory.insert(fingerprint, content, no, Past::Acknowledged);
+            if queued.owed == Owed::PlatformReversal && queued.txn.is_none() {
+                let original = original_name(&queued.original, queued.original_mti, origin.batch);
+                let fingerprint = duplicates::fingerprint(platform, &original);
+                self.memory.insert(fingerprint, 0, no, Past::Tombstone);
+            }
+        }
+        if let (Some(txn), true) = (queued.txn, queued.owed != Owed::Repeat) {
+            self.chains.insert(txn, no);
+            self.undelivered.remove(&txn);
+            self.desk.remove(&txn);
+            if let Some(position) = self.memory.position_of(txn) {
+                self.memory.set(position, Past::Reversed, None);
+            }
+        }
+        self.saf.insert(no, Entry { queued: Arc::clone(queued), tries: 0, again: false });
+    }
+
+    fn closed(&mut self, closed: &Closed) {
+        let Some(Entry { queued, .. }) = self.saf.remove(&closed.entry) else { return };
+        self.desk.remove(&closed.entry);
+        let (own, original) = (queued.keys.stan, queued.original.stan);
+        self.stans(&queued.bank, |stans| {
+            stans.release(own);
+            if own != original && queued.txn.is_some() {
+                stans.release(original);
+            }
+        });
+        if let Some(txn) = queued.txn.filter(|_| queued.owed != Owed::Repeat) {
+            self.chains.remove(&txn);
+        }
+        if closed.ending == Ending::Dead {
+            self.desk.insert(closed.entry);
+        }
+    }
+
+    fn late(&mut self, late: &Late) {
+        let Some(txn) = late.txn else { return };
+        if late.leg == Leg::LateDeclined {
+            self.desk.remove(&txn);
+        }
+        let chain = self.chains.get(&txn).filter(|_| late.leg == Leg::LateApproved);
+        if let Some(entry) = chain.and_then(|entry| self.saf.get_mut(entry)) {
+            entry.again = entry.tries > 0;
+        }
+    }
+
+    fn on_desk(&mut self, desk: &Desk) {
+        match desk.verb {
+            None => {
+                self.desk.insert(desk.item);
+            }
+            Some(DeskVerb::GiveUp(_)) => {
+                self.desk.remove(&desk.item);
+            }
+            Some(DeskVerb::Resend) => {}
+        }
+        if desk.operator.is_none() {
+            self.undelivered.remove(&desk.item);
+        }
+    }
+
+    fn line_state(&mut self, line: &LineState) {
+        let signed = self.lines.entry((line.line, line.terminal)).or_default();
+        signed.on = line.signed_on;
+        signed.batch = line.batch.or(signed.batch);
+    }
+
+    fn forgotten(&mut self, what: Forgotten) {
+        match what {
+            Forgotten::Window(upto) => self.memory.forget(upto),
+            Forgotten::Original(txn) => {
+                if let Some(intent) = self.unanswered.remove(&txn) {
+                    self.stans(&intent.bank, |stans| stans.release(intent.keys.stan));
+                }
+            }
+        }
+    }
+}
+
+/// The platform's name of an original as its reversal gives it.
+pub(super) fn original_name(keys: &BankKeys, mti: Option<Text<4>>, batch: Option<u32>) -> Origin {
+    Origin {
+        mti: mti.unwrap_or_default(),
+        transmission: keys.transmission,
+        stan: keys.stan,
+        local_time: keys.local_time,
+        local_date: keys.local_date,
+        acquirer: keys.acquirer,
+        forwarder: keys.forwarder,
+        rrn: keys.rrn,
+        terminal: keys.terminal,
+        merchant: keys.merchant,
+        batch: keys.batch.or(batch),
+    }
+}
+
+/// Whether a request refused for this reason is remembered, so that its repeat hears the same.
+/// Not what could not be read or is not authentic – it may not be the platform's at all – nor
+/// what concerns another request of the same name.
+const fn is_remembered(reason: Reason) -> bool {
+    !matches!(
+        reason,
+        Reason::FormatError | Reason::MacFailed | Reason::Duplicate | Reason::OriginalNotFound
+    )
+}
