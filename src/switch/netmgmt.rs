@@ -158,7 +158,7 @@ impl Switch {
             // A bank asks for a new sign-on, or signs the line off.
             (Function::SignOn | Function::SignOff, Owner::Bank(_)) => Reason::Accepted,
             (Function::Cutover | Function::CutoverEnd, Owner::Platform(_))
-            | (Function::KeyChange, _) => Reason::InvalidTransaction,
+            | (Function::KeyChange | Function::Unstated, _) => Reason::InvalidTransaction,
         };
         let ok = reason == Reason::Accepted;
         let terminal = msg.terminal;

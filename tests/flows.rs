@@ -1,0 +1,41 @@
+//! Business flows as text a banker can read: every `tests/flows/*.txt` is run against the core
+//! on virtual time, and the file is its own expected transcript.
+//!
+//! Contract: lines with `>`, and directives, are what happens; all other lines are what the
+//! switch did about it. A difference shows the real transcript; `UPDATE_FLOWS=1` writes it.
+//! Deliberately absent: sockets, journal files, dialects – MTIs and codes are only spelled for
+//! the reader.
+
+#[path = "flows/stage.rs"]
+mod stage;
+
+use std::path::Path;
+
+/// Runs one flow and compares it with itself.
+fn check(path: &Path) -> Result<(), String> {
+    let script = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
+    let got = stage::play(&script).map_err(|e| format!("{}: {e}", path.display()))?;
+    if got == script {
+        return Ok(());
+    }
+    if std::env::var_os("UPDATE_FLOWS").is_some() {
+        return std::fs::write(path, got).map_err(|e| e.to_string());
+    }
+    let differs = script.lines().zip(got.lines()).position(|(a, b)| a != b);
+    let line = differs.unwrap_or(script.lines().count().min(got.lines().count())) + 1;
+    Err(format!("{} differs from line {line}; what happened:\n{got}", path.display()))
+}
+
+#[test]
+fn every_flow_goes_as_written() -> Result<(), String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows");
+    let entries = std::fs::read_dir(folder).map_err(|e| e.to_string())?;
+    let mut paths: Vec<_> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
+    paths.retain(|p| p.extension().is_some_and(|e| e == "txt"));
+    paths.sort();
+    let failures: Vec<String> = paths.iter().filter_map(|p| check(p).err()).collect();
+    if paths.is_empty() {
+        return Err("no flows found".to_owned());
+    }
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n\n")) }
+}
