@@ -29,7 +29,7 @@ impl Switch {
             return;
         }
         let key = match_key(bank, msg.kind.family(), msg.stan.unwrap_or_default());
-        match self.air.matches.get(&key).copied() {
+        match self.air.matches.get(key) {
             Some(Target::Flight(slot)) if self.in_scope(slot, bank, line) => {
                 self.answer_in_flight(slot, msg);
             }

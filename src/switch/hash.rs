@@ -2,10 +2,8 @@
 //! keys by nothing but its width.
 //!
 //! Contract: fingerprints are the same across restarts and builds, because a journal is
-//! searched by them; look-up tables hashed with [`Fixed`] are never iterated. Deliberately
+//! searched by them; [`Lookup`] cannot be iterated. Deliberately
 //! absent: randomness – jitter comes from a counter and a seed.
-
-use std::hash::{BuildHasherDefault, Hasher};
 
 /// Odd constants with well spread bits (fractions of the square roots of 2, 3 and 5).
 const A: u64 = 0x6A09_E667_F3BC_C909;
@@ -61,42 +59,86 @@ impl Digest {
     }
 }
 
-/// Hasher of the look-up tables.
-#[derive(Debug, Clone, Default)]
-pub(super) struct FixedHasher(u64);
+/// A look-up table from 64-bit keys, laid out alike in every run. It cannot be iterated, so
+/// nothing can depend on its order. Open addressing, filled to at most one half.
+#[derive(Debug)]
+pub(super) struct Lookup<V> {
+    slots: Vec<Option<(u64, V)>>,
+    len: usize,
+}
 
-impl Hasher for FixedHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = Digest(self.0).bytes(bytes).finish();
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = fold(self.0 ^ value ^ A, B);
-    }
-
-    fn write_u32(&mut self, value: u32) {
-        self.write_u64(u64::from(value));
-    }
-
-    fn write_u16(&mut self, value: u16) {
-        self.write_u64(u64::from(value));
-    }
-
-    fn write_isize(&mut self, value: isize) {
-        self.write_u64(value as u64);
-    }
-
-    fn write_usize(&mut self, value: usize) {
-        self.write_u64(value as u64);
+impl<V> Default for Lookup<V> {
+    fn default() -> Self {
+        Self { slots: vec![], len: 0 }
     }
 }
 
-/// A look-up table that hashes alike in every run. Never iterated.
-pub(super) type Lookup<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<FixedHasher>>;
+impl<V: Copy> Lookup<V> {
+    fn mask(&self) -> usize {
+        self.slots.len().wrapping_sub(1)
+    }
+
+    fn home(&self, key: u64) -> usize {
+        fold(key ^ A, B) as usize & self.mask()
+    }
+
+    /// Where the key stands, or the free slot where it would.
+    fn slot(&self, key: u64) -> usize {
+        let mut at = self.home(key);
+        while self.slots.get(at).is_some_and(|s| s.as_ref().is_some_and(|(k, _)| *k != key)) {
+            at = (at + 1) & self.mask();
+        }
+        at
+    }
+
+    /// The value of a key.
+    pub(super) fn get(&self, key: u64) -> Option<V> {
+        if self.len == 0 {
+            return None;
+        }
+        self.slots.get(self.slot(key))?.as_ref().map(|(_, value)| *value)
+    }
+
+    /// Sets the value of a key.
+    pub(super) fn insert(&mut self, key: u64, value: V) {
+        if (self.len + 1) * 2 > self.slots.len() {
+            let larger = (self.slots.len() * 2).max(16);
+            let old = std::mem::take(&mut self.slots);
+            self.slots.resize_with(larger, || None);
+            for entry in old.into_iter().flatten() {
+                let at = self.slot(entry.0);
+                if let Some(slot) = self.slots.get_mut(at) {
+                    *slot = Some(entry);
+                }
+            }
+        }
+        let at = self.slot(key);
+        if let Some(slot) = self.slots.get_mut(at) {
+            self.len += usize::from(slot.is_none());
+            *slot = Some((key, value));
+        }
+    }
+
+    /// Takes a key out and closes the gap it leaves.
+    pub(super) fn remove(&mut self, key: u64) -> Option<V> {
+        if self.len == 0 {
+            return None;
+        }
+        let mut gap = self.slot(key);
+        let (_, value) = self.slots.get_mut(gap)?.take()?;
+        self.len -= 1;
+        let mut at = gap;
+        loop {
+            at = (at + 1) & self.mask();
+            let Some(Some((moved, _))) = self.slots.get(at) else { return Some(value) };
+            let from_home = at.wrapping_sub(self.home(*moved)) & self.mask();
+            if from_home >= (at.wrapping_sub(gap) & self.mask()) {
+                self.slots.swap(gap, at);
+                gap = at;
+            }
+        }
+    }
+}
 
 /// A number between 0 and `below` − 1, made of a seed and two counters.
 pub(super) const fn jitter(seed: u64, owner: u64, count: u64, below: u64) -> u64 {
@@ -115,6 +157,23 @@ mod tests {
         let d = |a: &[u8], b: Option<&[u8]>| Digest::new(1).bytes(a).maybe(b).finish();
         assert_ne!(d(b"12", Some(b"3")), d(b"1", Some(b"23")));
         assert_ne!(d(b"1", Some(b"")), d(b"1", None));
+    }
+
+    #[test]
+    fn the_table_agrees_with_a_tree() {
+        let mut table = Lookup::default();
+        let mut tree = std::collections::BTreeMap::new();
+        for count in 0..20_000_u64 {
+            let key = jitter(3, 0, count, 700);
+            if jitter(4, 0, count, 3) == 0 {
+                assert_eq!(table.remove(key), tree.remove(&key));
+            } else {
+                table.insert(key, count);
+                tree.insert(key, count);
+            }
+            let probe = jitter(5, 0, count, 700);
+            assert_eq!(table.get(probe), tree.get(&probe).copied());
+        }
     }
 
     #[test]

@@ -117,20 +117,39 @@ pub(super) struct InFlight {
     /// Transactions at banks.
     pub flights: Slab<Flight>,
     /// Slots by transaction.
-    pub by_txn: Lookup<TxnNo, usize>,
+    by_txn: Lookup<usize>,
     /// Who an answer belongs to.
-    pub matches: Lookup<u64, Target>,
+    pub matches: Lookup<Target>,
     /// Whom the gate's accounts concern.
-    pub sends: Lookup<SendId, (SendOwner, LineId)>,
+    pub sends: Lookup<(SendOwner, LineId)>,
     /// Requests that wait, oldest first.
     pub waiting: BTreeMap<u64, Pending>,
     /// Waiting requests by fingerprint.
-    pub waiting_names: Lookup<u64, u64>,
+    pub waiting_names: Lookup<u64>,
     next_ticket: u64,
     recent: VecDeque<(u64, TxnNo)>,
 }
 
 impl InFlight {
+    /// The slot of a transaction in flight.
+    pub(super) fn slot_of(&self, txn: TxnNo) -> Option<usize> {
+        self.by_txn.get(txn.0)
+    }
+
+    /// Enters a flight into its slot.
+    pub(super) fn enter(&mut self, slot: usize, key: u64, flight: Flight) {
+        self.matches.insert(key, Target::Flight(slot));
+        self.by_txn.insert(flight.txn.0, slot);
+        self.flights.insert(flight);
+    }
+
+    /// Takes a flight out of its slot.
+    pub(super) fn leave(&mut self, slot: usize) -> Option<Flight> {
+        let flight = self.flights.try_remove(slot)?;
+        self.by_txn.remove(flight.txn.0);
+        Some(flight)
+    }
+
     /// Puts a request into the queue for its bank; returns its ticket.
     pub(super) fn wait(&mut self, pending: Pending) -> u64 {
         self.next_ticket += 1;
@@ -142,7 +161,7 @@ impl InFlight {
     /// Takes a request out of the queue.
     pub(super) fn leave_queue(&mut self, ticket: u64) -> Option<Pending> {
         let pending = self.waiting.remove(&ticket)?;
-        self.waiting_names.remove(&pending.fingerprint);
+        self.waiting_names.remove(pending.fingerprint);
         Some(pending)
     }
 

@@ -29,7 +29,7 @@ pub(super) struct Answered {
 impl Switch {
     /// A frame left.
     pub(super) fn released(&mut self, id: SendId) {
-        match self.air.sends.remove(&id) {
+        match self.air.sends.remove(id.0) {
             None => self.impossible("the release of a frame the gate does not hold"),
             Some((SendOwner::Flight(slot), _)) => self.happen(slot, Happening::Released, None),
             Some((SendOwner::Grant(slot), _)) => self.grant_left(slot, id, true),
@@ -41,7 +41,7 @@ impl Switch {
 
     /// A frame did not leave.
     pub(super) fn unsent(&mut self, id: SendId, why: Unsent) {
-        let Some((owner, line)) = self.air.sends.remove(&id) else {
+        let Some((owner, line)) = self.air.sends.remove(id.0) else {
             return self.impossible("an account of a frame the gate does not hold");
         };
         if why != Unsent::Cancelled {
@@ -281,7 +281,7 @@ impl Switch {
                 self.timers.set(Timer::Lifetime(txn), over);
             }
         } else {
-            self.air.matches.remove(&key);
+            self.air.matches.remove(key);
             self.air.note_answered(key, txn);
         }
         if let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
@@ -339,9 +339,8 @@ impl Switch {
 
     /// Ends a flight.
     fn finish(&mut self, slot: usize) -> Option<Flight> {
-        let flight = self.air.flights.try_remove(slot)?;
+        let flight = self.air.leave(slot)?;
         self.timers.stop(Timer::Flight(slot));
-        self.air.by_txn.remove(&flight.txn);
         self.load(flight.requester.platform, -1);
         Some(flight)
     }

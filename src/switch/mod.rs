@@ -204,7 +204,7 @@ impl Switch {
         self.last_send += 1;
         let id = SendId(self.last_send);
         let (line, session) = to;
-        self.air.sends.insert(id, (owner, line));
+        self.air.sends.insert(id.0, (owner, line));
         self.out.push_back(Output::Send(Send { id, session, line, msg, after, not_after }));
         id
     }

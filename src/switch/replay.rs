@@ -112,8 +112,8 @@ impl Switch {
         }
         if let Some(bank) = self.bank_id(&intent.bank) {
             let key = match_key(bank, intent.kind.family(), intent.keys.stan);
-            if self.air.matches.get(&key) == Some(&Target::Decided(txn)) {
-                self.air.matches.remove(&key);
+            if self.air.matches.get(key) == Some(Target::Decided(txn)) {
+                self.air.matches.remove(key);
             }
         }
         self.record(Record::Forgotten(Forgotten::Original(txn)));

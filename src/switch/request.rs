@@ -5,10 +5,11 @@
 //! format, duplicates, staleness, route, identities, PIN, line, window, STAN.
 
 use super::duplicates::{self, Past, Remembered};
-use super::ids::{BankId, RecordNo, Ticket};
-use super::inflight::{Flight, Pending, Requester, SendOwner, Target, match_key};
+use super::ids::{BankId, LineId, RecordNo, SessionId, Ticket};
+use super::inflight::{Flight, Pending, Requester, SendOwner, match_key};
 use super::output::{Event, Output, RecallKey};
-use super::record::{BankKeys, Intent, Outcome, Record, Refused};
+use super::policy::Policy;
+use super::record::{BankKeys, Debt, Intent, Outcome, Record, Refused};
 use super::timers::Timer;
 use super::txn::{Phase, unknown_debt};
 use super::{Switch, reply, routing};
@@ -64,7 +65,7 @@ impl Switch {
         if let Some(past) = self.state.memory.find(fingerprint) {
             return self.seen_before(from, msg, fingerprint, content, past);
         }
-        if let Some(ticket) = self.air.waiting_names.get(&fingerprint).copied() {
+        if let Some(ticket) = self.air.waiting_names.get(fingerprint) {
             return self.repeat_of_waiting(from, msg, content, ticket);
         }
         if self.is_stale(&msg) {
@@ -178,55 +179,61 @@ impl Switch {
             self.event(Event::StansExhausted { bank: bank.name });
             return self.give_up(pending, Reason::BankDown);
         };
-        let Pending { mut msg, requester, rule, deadline, .. } = pending;
         let keys = BankKeys {
             stan,
             transmission: Some(self.stamp.at(self.now.wall)),
-            local_time: msg.local_time,
-            local_date: msg.local_date,
-            acquirer: bank.acquirer.or(msg.acquirer),
+            local_time: pending.msg.local_time,
+            local_date: pending.msg.local_date,
+            acquirer: bank.acquirer.or(pending.msg.acquirer),
             forwarder: bank.forwarder,
-            rrn: msg.rrn,
+            rrn: pending.msg.rrn,
             terminal,
             merchant,
             batch: self.batch_of(line, trimmed.as_ref()),
         };
-        let intent = Arc::new(Intent {
+        let intent = Arc::new(self.intent(&policy, &pending, line, keys));
+        self.take_off(pending, intent, (line, session));
+    }
+
+    /// What will be journaled of a request before it leaves.
+    fn intent(&self, policy: &Policy, pending: &Pending, line: LineId, keys: BankKeys) -> Intent {
+        let msg = &pending.msg;
+        let platform = policy.platforms.get(usize::from(pending.requester.platform.0));
+        let bank = policy.banks.get(usize::from(pending.bank.0));
+        Intent {
             at: self.now.wall,
-            platform: policy
-                .platforms
-                .get(usize::from(requester.platform.0))
-                .map(|p| p.name)
-                .unwrap_or_default(),
-            bank: bank.name,
+            platform: platform.map(|p| p.name).unwrap_or_default(),
+            bank: bank.map(|b| b.name).unwrap_or_default(),
             line: self.line_name(line),
-            rule: policy.routes.get(rule).map(|r| r.name).unwrap_or_default(),
+            rule: policy.routes.get(pending.rule).map(|r| r.name).unwrap_or_default(),
             kind: msg.kind,
             flow: msg.flow,
-            origin: reply::origin_of(&msg),
-            keys: keys.clone(),
+            origin: reply::origin_of(msg),
+            keys,
             pan: msg.pan.clone(),
             amount: msg.amount,
-            facts: reply::facts_of(&msg),
+            facts: reply::facts_of(msg),
             accepts_partial: msg.accepts_partial,
-            owes: unknown_debt(msg.kind, msg.flow, &bank.reversal),
+            owes: bank.map_or(Debt::Desk, |b| unknown_debt(msg.kind, msg.flow, &b.reversal)),
             original: None,
             policy: policy.hash,
-        });
-        reply::to_bank(&mut msg, &keys);
+        }
+    }
+
+    /// Records the intent and hands the request to the gate.
+    fn take_off(&mut self, pending: Pending, intent: Arc<Intent>, to: (LineId, SessionId)) {
+        let Pending { mut msg, requester, bank, deadline, .. } = pending;
+        reply::to_bank(&mut msg, &intent.keys);
         let txn = self.record(Record::Intent(Arc::clone(&intent)));
         let slot = self.air.flights.vacant_key();
-        let to = (line, session);
         let send = self.send(to, msg, Some(txn), Some(deadline), SendOwner::Flight(slot));
-        let key = match_key(pending.bank, intent.kind.family(), stan);
-        self.air.matches.insert(key, Target::Flight(slot));
-        self.air.by_txn.insert(txn, slot);
-        self.air.flights.insert(Flight {
+        let key = match_key(bank, intent.kind.family(), intent.keys.stan);
+        let flight = Flight {
             txn,
             intent,
             requester,
-            bank: pending.bank,
-            line,
+            bank,
+            line: to.0,
             phase: Phase::Held,
             send,
             released: None,
@@ -235,10 +242,11 @@ impl Switch {
             outcome: None,
             grants: vec![],
             granted: false,
-        });
+        };
+        self.air.enter(slot, key, flight);
         self.timers.set(Timer::Flight(slot), deadline);
         self.mark_window();
-        if let Some(live) = self.banks.get_mut(usize::from(pending.bank.0)) {
+        if let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
             live.in_flight += 1;
         }
     }
@@ -324,7 +332,7 @@ impl Switch {
         match past.past() {
             Past::Open => self.repeat_in_flight(from, msg, past.no()),
             Past::Granted | Past::Denied | Past::Refused => {
-                let recent = self.air.by_txn.get(&past.no()).copied();
+                let recent = self.air.slot_of(past.no());
                 if let Some(slot) = recent {
                     return self.repeat_of_grant(from, msg, slot);
                 }
@@ -368,7 +376,7 @@ impl Switch {
 
     /// The answer of the one in flight goes to the newest requester.
     fn repeat_in_flight(&mut self, from: Requester, msg: Box<Canonical>, txn: RecordNo) {
-        let slot = self.air.by_txn.get(&txn).copied();
+        let slot = self.air.slot_of(txn);
         let Some(flight) = slot.and_then(|slot| self.air.flights.get_mut(slot)) else {
             return self.answer_own(&from, msg, Reason::SystemError, None);
         };

@@ -131,7 +131,7 @@ impl Switch {
     /// A request that is still waiting is answered as reversed and never sent.
     fn drop_waiting(&mut self, names: &[u64]) {
         for name in names {
-            if let Some(ticket) = self.air.waiting_names.get(name).copied() {
+            if let Some(ticket) = self.air.waiting_names.get(*name) {
                 self.withdraw_waiting(ticket, Reason::Reversed);
             }
         }
@@ -144,7 +144,7 @@ impl Switch {
         }
         match past.past() {
             Past::Open | Past::Granted => {
-                let slot = self.air.by_txn.get(&txn).copied();
+                let slot = self.air.slot_of(txn);
                 let intent = slot.and_then(|s| self.air.flights.get(s)).map(|f| {
                     (
                         Arc::clone(&f.intent),

@@ -330,8 +330,8 @@ impl Switch {
         }));
         self.timers.stop(Timer::Saf(entry));
         let key = match_key(bank, queued.kind.family(), queued.keys.stan);
-        if self.air.matches.get(&key) == Some(&Target::Saf(entry)) {
-            self.air.matches.remove(&key);
+        if self.air.matches.get(key) == Some(Target::Saf(entry)) {
+            self.air.matches.remove(key);
             self.air.note_answered(key, queued.txn.unwrap_or(entry));
         }
         let next = self.banks.get_mut(usize::from(bank.0)).and_then(|l| l.saf.remove(entry));

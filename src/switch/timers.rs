@@ -4,10 +4,9 @@
 //! it; expired timers come out in order of their instants, ties in order of their names, the
 //! same in every run. The shell sleeps once, until [`Timers::next`].
 
-use super::hash::Lookup;
 use super::ids::{RecordNo, SessionId, TxnNo};
 use crate::time::Instant;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +30,7 @@ pub(super) enum Timer {
 /// All timers that run.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    at: Lookup<Timer, Instant>,
+    at: BTreeMap<Timer, Instant>,
     order: BTreeSet<(Instant, Timer)>,
 }
 

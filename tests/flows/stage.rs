@@ -35,26 +35,31 @@ fn text<const N: usize>(s: &str) -> Text<N> {
     s.parse().unwrap_or_default()
 }
 
-/// What `# policy:` may switch.
-fn policy(options: &str) -> Policy {
-    let has = |word: &str| options.split_whitespace().any(|w| w == word);
-    let number = |key: &str, default: u64| {
-        let found = options.split_whitespace().find_map(|w| w.strip_prefix(key));
+/// The words of `# policy:`.
+struct Options<'a>(&'a str);
+
+impl Options<'_> {
+    fn has(&self, word: &str) -> bool {
+        self.0.split_whitespace().any(|w| w == word)
+    }
+
+    fn number(&self, key: &str, default: u64) -> u64 {
+        let found = self.0.split_whitespace().find_map(|w| w.strip_prefix(key));
         found.and_then(|n| n.parse().ok()).unwrap_or(default)
-    };
-    let echo = has("echo").then_some(Echo { interval: Duration::from_secs(10), missed: 2 });
-    let network = |sign_on| Network {
-        sign_on,
-        sign_on_retry: Duration::from_secs(5),
-        response_timeout: Duration::from_secs(3),
-        echo,
-    };
-    let bank = |name: &str, lines: &[u16], sign_on, union: bool| Bank {
+    }
+
+    fn seconds(&self, key: &str, default: u64) -> Duration {
+        Duration::from_secs(self.number(key, default))
+    }
+}
+
+fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union: bool) -> Bank {
+    Bank {
         name: text(name),
         lines: lines.iter().map(|l| LineId(*l)).collect(),
-        response_timeout: Duration::from_secs(number("timeout=", 20)),
-        window: number("window=", 8) as usize,
-        match_scope: if has("line_scope") { MatchScope::Line } else { MatchScope::Bank },
+        response_timeout: options.seconds("timeout=", 20),
+        window: options.number("window=", 8) as usize,
+        match_scope: if options.has("line_scope") { MatchScope::Line } else { MatchScope::Bank },
         reversal: Reversal {
             types: vec![TransactionType::Purchase, TransactionType::PreAuthorization],
             flow: if union { Flow::Request } else { Flow::Advice },
@@ -64,36 +69,43 @@ fn policy(options: &str) -> Policy {
         },
         original_lifetime: Duration::from_secs(60),
         saf: Saf {
-            slots: number("slots=", 4) as usize,
+            slots: options.number("slots=", 4) as usize,
             response_timeout: Duration::from_secs(10),
             first_retry: Duration::from_secs(2),
             max_retry: Duration::from_secs(30),
             tries_before_desk: 3,
         },
-        network: network(sign_on),
-        identities: if has("identities") {
-            Identities {
-                entries: vec![Identity {
-                    acquirer: None,
-                    merchant: Some(text("SHOP")),
-                    terminal: Some(text("TERM1")),
-                    bank_merchant: text("BANKSHOP"),
-                    bank_terminal: text("BANKTERM"),
-                }],
-                default: None,
-            }
-        } else {
-            Identities::default()
+        network: Network {
+            sign_on,
+            sign_on_retry: Duration::from_secs(5),
+            response_timeout: Duration::from_secs(3),
+            echo: options
+                .has("echo")
+                .then_some(Echo { interval: Duration::from_secs(10), missed: 2 }),
         },
+        identities: identities(options),
         acquirer: None,
         forwarder: None,
         pin_translation: false,
+    }
+}
+
+fn identities(options: &Options<'_>) -> Identities {
+    if !options.has("identities") {
+        return Identities::default();
+    }
+    let identity = Identity {
+        acquirer: None,
+        merchant: Some(text("SHOP")),
+        terminal: Some(text("TERM1")),
+        bank_merchant: text("BANKSHOP"),
+        bank_terminal: text("BANKTERM"),
     };
-    let alfa_signs = if has("sign_on") { SignOn::Line } else { SignOn::No };
-    let terminals = SignOn::Terminals(vec![(text("TERM1"), text("SHOP"))]);
-    let platform = Owner::Platform(PlatformId(0));
-    let owners = [platform, Owner::Bank(BankId(0)), Owner::Bank(BankId(0)), Owner::Bank(BankId(1))];
-    let route = |name: &str, low: &str, high: &str, to| Route {
+    Identities { entries: vec![identity], default: None }
+}
+
+fn route(name: &str, low: &str, high: &str, to: u16) -> Route {
+    Route {
         name: text(name),
         pan_prefixes: vec![(text(low), text(high))],
         mtis: vec![],
@@ -102,27 +114,33 @@ fn policy(options: &str) -> Policy {
         amount: None,
         platforms: vec![],
         bank: BankId(to),
+    }
+}
+
+/// What `# policy:` may switch.
+fn policy(options: &Options<'_>) -> Policy {
+    let alfa_signs = if options.has("sign_on") { SignOn::Line } else { SignOn::No };
+    let terminals = SignOn::Terminals(vec![(text("TERM1"), text("SHOP"))]);
+    let platform = Owner::Platform(PlatformId(0));
+    let owners = [platform, Owner::Bank(BankId(0)), Owner::Bank(BankId(0)), Owner::Bank(BankId(1))];
+    let line = |(name, owner): (&&str, Owner)| Line { name: text(name), owner };
+    let pos = Platform {
+        name: text("pos"),
+        budget: Duration::from_secs(30),
+        margin: Duration::from_secs(1),
+        max_in_flight: 64,
+        echo: None,
     };
     Policy {
         hash: 1,
-        platforms: vec![Platform {
-            name: text("pos"),
-            budget: Duration::from_secs(30),
-            margin: Duration::from_secs(1),
-            max_in_flight: 64,
-            echo: None,
-        }],
-        banks: vec![bank("alfa", &[1, 2], alfa_signs, false), bank("union", &[3], terminals, true)],
-        lines: LINES
-            .iter()
-            .zip(owners)
-            .map(|(name, owner)| Line { name: text(name), owner })
-            .collect(),
+        platforms: vec![pos],
+        banks: vec![
+            bank(options, "alfa", &[1, 2], alfa_signs, false),
+            bank(options, "union", &[3], terminals, true),
+        ],
+        lines: LINES.iter().zip(owners).map(line).collect(),
         routes: vec![route("cup", "62", "62", 1), route("visa", "4", "5", 0)],
-        duplicates: DuplicateWindow {
-            age: Duration::from_secs(number("remember=", 86_400)),
-            count: 1_000_000,
-        },
+        duplicates: DuplicateWindow { age: options.seconds("remember=", 86_400), count: 1_000_000 },
     }
 }
 
@@ -342,10 +360,10 @@ impl Stage {
 }
 
 /// Plays a script and returns the transcript in the same form.
-pub fn play(script: &str) -> Fallible<String> {
+pub(crate) fn play(script: &str) -> Fallible<String> {
     let header: Vec<&str> = script.lines().take_while(|l| l.starts_with('#')).collect();
     let options = header.iter().find_map(|l| l.strip_prefix("# policy:")).unwrap_or_default();
-    let policy = Arc::new(policy(options));
+    let policy = Arc::new(policy(&Options(options)));
     let mut stage = Stage {
         switch: Switch::new(Arc::clone(&policy), 1),
         policy,
