@@ -1,7 +1,7 @@
 //! What makes a request the same as an earlier one, and the small memory that knows.
 //!
 //! Contract: a platform's request is named by {platform, MTI without the repeat digit, `F7` or
-//! `F12` + `F13`, batch where the dialect has one, `F11`, `F32`, `F41`}; what it asks for is
+//! `F12` + `F13` (from 1993 on these first), batch where the dialect has one, `F11`, `F32`, `F41`}; what it asks for is
 //! `F2`, `F3`, `F4` (domain.md section 6). Padding and leading zeros do not count. The memory
 //! keeps 24 bytes and at most 11 of index per transaction, oldest first; bodies come by recall.
 //! It is bounded by records ([`super::record::Forgotten`]), never by itself, so that replay
@@ -23,9 +23,11 @@ pub fn fingerprint(platform: &Name, origin: &Origin) -> u64 {
     }
     mti[3] &= !1; // 0201 repeats 0200.
     let digest = Digest::new(1).bytes(platform.as_bytes()).bytes(&mti);
+    // An original is named in its reversal by what F90 (1987) or F56 (later versions) can say.
+    let by_f7 = mti[0] == b'0' || origin.local_time.is_none();
     let digest = match &origin.transmission {
-        Some(f7) => digest.bytes(f7.as_bytes()),
-        None => digest
+        Some(f7) if by_f7 => digest.bytes(f7.as_bytes()),
+        _ => digest
             .maybe(origin.local_time.as_ref().map(Text::as_bytes))
             .maybe(origin.local_date.as_ref().map(Text::as_bytes)),
     };

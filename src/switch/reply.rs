@@ -159,6 +159,7 @@ pub(super) fn owed_message(queued: &Queued, repeat: bool) -> Box<Canonical> {
             forwarder: queued.original.forwarder,
             batch: queued.original.batch,
             date: queued.original.local_date,
+            time: queued.original.local_time,
         });
     }
     msg

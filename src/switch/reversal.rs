@@ -356,6 +356,7 @@ fn original_names(msg: &Canonical, own: &Origin) -> Vec<Origin> {
         mti: Text::EMPTY,
         transmission: stated.transmission.or(own.transmission),
         stan: stated.stan.unwrap_or(own.stan),
+        local_time: stated.time.or(own.local_time),
         local_date: stated.date.or(own.local_date),
         acquirer: stated.acquirer.filter(|a| a.as_bytes().iter().any(|b| *b != b'0')),
         batch: stated.batch.or(own.batch),
