@@ -85,7 +85,9 @@ fn iso1987(msg: &Msg) -> Business {
         (_, "30" | "31") => Business::Balance,
         (1, "00") => Business::Hold,
         (1, "02" | "20") => Business::HoldVoid,
-        (2, "00" | "01") if msg.get(90).is_some() => Business::Completion,
+        // F25 = 06: it was authorized before.
+        (2, "00" | "01") if msg.text(25) == "06" => Business::Completion,
+        (2, "02") if msg.text(25) == "06" => Business::CompletionVoid,
         (2, "00" | "01") => Business::Purchase,
         (2, "02") => Business::Void,
         (2, "20") => Business::Refund,

@@ -22,6 +22,8 @@ pub struct Patience {
     pub reversal_retry: Duration,
     /// Without an answer for so long, a request leaves again as a repeat, once.
     pub repeat_after: Option<Duration>,
+    /// After a lost connection, what left or was granted within so long before is repeated.
+    pub repeat_after_loss: Option<Duration>,
 }
 
 /// What counts besides the ledger.
@@ -48,6 +50,9 @@ pub struct Counts {
     /// Messages that could not be understood.
     pub garbled: u64,
 }
+
+/// No connection carries more in the seconds in question.
+const MOST_REPEATED: usize = 100_000;
 
 /// (`F11`, `F7`): what the platform knows its messages by.
 type Key = (String, String);
@@ -80,6 +85,8 @@ pub struct Desk {
     repeats: VecDeque<(Instant, usize)>,
     retries: VecDeque<(Instant, usize)>,
     unsettled: usize,
+    /// When the first connection was lost since one was last opened.
+    lost: Option<Instant>,
     latency: Latency,
     counts: Counts,
 }
@@ -98,6 +105,7 @@ impl Desk {
             repeats: VecDeque::new(),
             retries: VecDeque::new(),
             unsettled: 0,
+            lost: None,
             latency,
             counts: Counts::default(),
         }
@@ -173,6 +181,27 @@ impl Desk {
             out.extend(self.try_reversal(no, now));
         }
         out
+    }
+
+    /// A connection is lost: whether its answers were read at the other end, nobody knows.
+    pub fn connection_lost(&mut self, now: Instant) {
+        self.lost.get_or_insert(now);
+    }
+
+    /// A connection is open again: what it has to carry first. Repeats tell the switch that
+    /// approvals it cannot be sure of did arrive, and bring back answers that did not.
+    pub fn connection_opened(&mut self) -> Vec<Msg> {
+        let Some((lost, window)) = self.lost.take().zip(self.patience.repeat_after_loss) else {
+            return Vec::new();
+        };
+        let recent = |row: &&mut Row| row.left + window >= lost && row.left <= lost;
+        let unsure = |row: &&mut Row| {
+            let request = &row.request;
+            let wanted = request.end == End::InFlight || request.is_approved();
+            wanted && request.reversal.is_none()
+        };
+        let rows = self.rows.iter_mut().rev().take(MOST_REPEATED).filter(recent).filter(unsure);
+        rows.map(|row| row.repeat(&mut self.counts)).collect()
     }
 
     fn repeat(&mut self, no: usize) -> Option<Msg> {

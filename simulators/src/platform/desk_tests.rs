@@ -19,8 +19,12 @@ fn desk(customer: u32, repeats: u32, start: Instant) -> Desk {
         repeats_per_mille: repeats,
         ..Mix::default()
     };
-    let patience =
-        Patience { timeout: 3 * SECOND, reversal_retry: SECOND, repeat_after: Some(SECOND) };
+    let patience = Patience {
+        timeout: 3 * SECOND,
+        reversal_retry: SECOND,
+        repeat_after: Some(SECOND),
+        repeat_after_loss: Some(SECOND),
+    };
     Desk::new(Maker::new(mix, 1), patience, start, Latency::new().unwrap())
 }
 
@@ -88,4 +92,23 @@ fn strange_answers_are_kept_apart() {
     let asked = desk.next(start, 0, true).unwrap();
     desk.answer(start, 0, &answer(&asked, "00").with(41, "TERM9999"));
     assert!(desk.requests().remove(1).contradiction.is_some());
+}
+
+#[test]
+fn after_a_lost_connection_what_was_asked_last_is_repeated_once() {
+    let start = now();
+    let mut desk = desk(0, 0, start);
+    for at in [0, 5, 6] {
+        let intended = start + Duration::from_secs(at);
+        let asked = desk.next(intended, 0, true).unwrap();
+        let code = if at == 6 { "51" } else { "00" };
+        desk.answer(intended, 0, &answer(&asked, code));
+    }
+    desk.next(start + Duration::from_secs(6), 0, true).unwrap();
+    assert_eq!(desk.connection_opened(), []);
+    desk.connection_lost(start + Duration::from_secs(6));
+    let repeats = desk.connection_opened();
+    let stans: Vec<_> = repeats.iter().map(|msg| (msg.mti.as_str(), msg.text(11))).collect();
+    assert_eq!(stans, [("0201", "000004"), ("0201", "000002")]);
+    assert_eq!(desk.connection_opened(), []);
 }

@@ -66,6 +66,7 @@ impl PlatformSpec {
                 timeout: Duration::from_secs(5),
                 reversal_retry: Duration::from_secs(1),
                 repeat_after: None,
+                repeat_after_loss: None,
             },
             signs_on: false,
             seed: 1,
@@ -166,6 +167,7 @@ impl Platform {
     pub fn disconnect(&self) {
         let sessions = std::mem::take(&mut *self.inside.sessions());
         sessions.values().for_each(Session::cut);
+        self.inside.desk().connection_lost(now());
     }
 
     /// Sends these bytes as they are on one connection; `false` where there is none.
@@ -275,6 +277,8 @@ impl Inside {
             let sign_on = self.desk().network(now_ms(), "001");
             session.send(self.bytes(&sign_on));
         }
+        let repeats = self.desk().connection_opened();
+        session.send(repeats.iter().flat_map(|msg| self.bytes(msg)).collect());
         sessions.insert(id, session.clone());
         session
     }
@@ -331,5 +335,6 @@ impl Ear for Inside {
 
     fn gone(self: Arc<Self>, session: u64) {
         self.sessions().remove(&session);
+        self.desk().connection_lost(now());
     }
 }

@@ -43,6 +43,8 @@ pub struct Sighting {
 #[derive(Debug, Clone)]
 pub struct Scanner {
     patterns: Vec<Pattern>,
+    /// By the first two bytes of a place, whether a pattern can begin there.
+    begins: Vec<bool>,
 }
 
 #[derive(Debug, Clone)]
@@ -55,7 +57,14 @@ struct Pattern {
 impl Scanner {
     /// A scanner for these canaries.
     pub fn new(canaries: &[Canary]) -> Self {
-        Self { patterns: canaries.iter().flat_map(patterns).collect() }
+        let patterns: Vec<Pattern> = canaries.iter().flat_map(patterns).collect();
+        let mut begins = vec![false; 1 << 16];
+        for pattern in &patterns {
+            if let [first, second, ..] = pattern.bytes[..] {
+                begins[place(first, second)] = true;
+            }
+        }
+        Self { patterns, begins }
     }
 
     /// Plants every pattern in noise and looks for it; `false` means that a clean scan would
@@ -71,11 +80,22 @@ impl Scanner {
 
     /// Every sighting in these bytes, one per pattern.
     pub fn scan(&self, bytes: &[u8]) -> Vec<Sighting> {
-        let find = |pattern: &Pattern| {
-            let at = bytes.windows(pattern.bytes.len()).position(|w| w == pattern.bytes)?;
-            Some(Sighting { name: pattern.name.clone(), coding: pattern.coding, at })
+        let mut found: Vec<Option<usize>> = vec![None; self.patterns.len()];
+        for (at, pair) in bytes.windows(2).enumerate() {
+            if !self.begins[place(pair[0], pair[1])] {
+                continue;
+            }
+            let rest = bytes.get(at..).unwrap_or_default();
+            for (pattern, found) in self.patterns.iter().zip(&mut found) {
+                if found.is_none() && rest.starts_with(&pattern.bytes) {
+                    *found = Some(at);
+                }
+            }
+        }
+        let sighting = |(pattern, at): (&Pattern, Option<usize>)| {
+            Some(Sighting { name: pattern.name.clone(), coding: pattern.coding, at: at? })
         };
-        self.patterns.iter().filter_map(find).collect()
+        self.patterns.iter().zip(found).filter_map(sighting).collect()
     }
 
     /// Every sighting in every file at or below `path`.
@@ -93,6 +113,10 @@ impl Scanner {
         let sightings = self.scan(&fs::read(path)?);
         Ok(sightings.into_iter().map(|sighting| (path.to_owned(), sighting)).collect())
     }
+}
+
+fn place(first: u8, second: u8) -> usize {
+    usize::from(u16::from_be_bytes([first, second]))
 }
 
 fn patterns(canary: &Canary) -> Vec<Pattern> {

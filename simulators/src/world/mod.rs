@@ -7,6 +7,7 @@
 //! are not about money; I10 is [`canary`].
 
 pub mod canary;
+pub mod journal;
 mod rules;
 #[cfg(test)]
 mod rules_tests;
