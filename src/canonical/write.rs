@@ -258,7 +258,7 @@ impl<'a> Writer<'a> {
         }
         match atom {
             Atom::OriginalMti => match self.entry {
-                Some(entry) => entry.original_mti(original.mti).map(|m| Value::Text(m)),
+                Some(entry) => entry.original_mti(original.mti).map(Value::Text),
                 None => text(&original.mti),
             },
             Atom::OriginalStan => original.stan.map(|n| Value::Number(n.into())),

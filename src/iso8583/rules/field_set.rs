@@ -19,14 +19,14 @@ impl FieldSet {
     #[inline]
     pub fn contains(self, de: u8) -> bool {
         let at = usize::from(de.wrapping_sub(1));
-        self.0.get(at / 64).is_some_and(|word| word << (at % 64) >> 63 == 1)
+        self.0.get(at / 64).is_some_and(|word| (word << (at % 64)) >> 63 == 1)
     }
 
     /// Adds `de`; what lies outside 1–192 is not added.
     pub fn insert(&mut self, de: u8) {
         let at = usize::from(de.wrapping_sub(1));
         if let Some(word) = self.0.get_mut(at / 64) {
-            *word |= 1 << 63 >> (at % 64);
+            *word |= (1 << 63) >> (at % 64);
         }
     }
 
@@ -53,7 +53,7 @@ impl FieldSet {
         std::iter::from_fn(move || {
             let (index, word) = words.iter_mut().enumerate().find(|(_, w)| **w != 0)?;
             let bit = word.leading_zeros();
-            *word &= !(1 << 63 >> bit);
+            *word &= !((1 << 63) >> bit);
             u8::try_from(index as u32 * 64 + bit + 1).ok()
         })
     }

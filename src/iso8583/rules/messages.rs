@@ -480,7 +480,7 @@ fn read_masks(
         Some(link.shape.max)
     });
     let right = |mask: &&str| !mask.is_empty() && width.is_none_or(|w| w == mask.len());
-    if masks.is_empty() || !masks.iter().all(|m| right(&m)) {
+    if masks.is_empty() || !masks.iter().all(right) {
         let width = width.map_or("some".to_owned(), |w| w.to_string());
         faults.add(key, &format!("expected a value of {width} characters, x for any"));
         return None;
