@@ -7,6 +7,7 @@
 
 mod error;
 mod read;
+mod render;
 #[cfg(test)]
 mod tests;
 mod write;

@@ -8,18 +8,13 @@
 //! fills it – and the header of a request, which is the line's.
 
 use super::read::name_of;
+use super::render::{Room, Value, ZEROS, check_carried, push_part, put_whole, set};
 use super::{Canonical, Flow, Kind, OriginalData, WriteError};
-use crate::iso8583::Class;
 use crate::iso8583::rules::{
-    Atom, Breach, Entry, FieldSet, Link, Need, Part, Rules, Shape, StanRule, What, Width,
+    Atom, Breach, Entry, FieldSet, Link, Need, Part, Rules, StanRule, What, Width,
 };
 use crate::iso8583::{Message, Mti};
 use crate::text::Text;
-
-/// The longest composite, and the longest fixed value that has to be filled up.
-const ROOM: usize = 256;
-/// Zeros, for numbers, filling and the place of the MAC.
-const ZEROS: [u8; ROOM] = [b'0'; ROOM];
 
 pub(super) fn write(
     rules: &Rules,
@@ -59,45 +54,6 @@ struct Writer<'a> {
     only: Option<FieldSet>,
     /// What stands in the original data.
     original: Option<&'a OriginalData>,
-}
-
-/// A value before it has a width.
-enum Value<'a> {
-    Text(&'a [u8]),
-    Code(Text<4>),
-    Number(u64),
-}
-
-impl Value<'_> {
-    /// As characters; a number gets exactly `width` digits, `None` where it has more.
-    fn characters<'s>(&'s self, width: usize, scratch: &'s mut [u8; 20]) -> Option<&'s [u8]> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Code(code) => Some(code.as_bytes()),
-            Self::Number(number) => digits(*number, width.min(20), scratch),
-        }
-    }
-}
-
-/// A composite under construction.
-struct Room {
-    bytes: [u8; ROOM],
-    len: usize,
-}
-
-impl Room {
-    const EMPTY: Self = Self { bytes: [0; ROOM], len: 0 };
-
-    fn push(&mut self, value: &[u8]) -> Option<()> {
-        let place = self.bytes.get_mut(self.len..self.len + value.len())?;
-        place.copy_from_slice(value);
-        self.len += value.len();
-        Some(())
-    }
-
-    fn get(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
 }
 
 impl<'a> Writer<'a> {
@@ -221,7 +177,7 @@ impl<'a> Writer<'a> {
             Atom::Expiry => text(&from.expiry),
             Atom::SettlementDate => text(&from.settlement_date),
             Atom::MerchantType => text(&from.merchant_type),
-            Atom::PosEntryMode => text(&from.pos_entry_mode),
+            Atom::PosEntryMode => return self.pos_entry_mode(de),
             Atom::CardSequence => text(&from.card_sequence),
             Atom::NetworkId => text(&from.network_id),
             Atom::PosCondition => text(&from.pos_condition),
@@ -242,6 +198,33 @@ impl<'a> Writer<'a> {
             _ => self.original_value(atom),
         };
         Ok(value)
+    }
+
+    /// Twelve positions (1993) become three digits (1987) where the field has no more room: how
+    /// the card was read (position 7), and whether a PIN could be entered (position 2). The way
+    /// up would have to invent nine positions and is not taken.
+    fn pos_entry_mode(&self, de: u8) -> Result<Option<Value<'a>>, WriteError> {
+        let Some(mode) = self.from.pos_entry_mode.as_ref().map(Text::as_bytes) else {
+            return Ok(None);
+        };
+        let room = self.rules.fields().link(de).map_or(0, |link| link.shape.max);
+        let (3, [_, pin, _, _, _, _, read, ..]) = (room, mode) else {
+            let (name, got) = (Atom::PosEntryMode.word(), mode.len());
+            let fits = got == room;
+            let unfit = WriteError::Length { de, name, want: room, got };
+            return if fits { Ok(Some(Value::Text(mode))) } else { Err(unfit) };
+        };
+        let read = match read {
+            b'6' => b'1',
+            b'1'..=b'5' => *read,
+            _ => b'0',
+        };
+        let pin = match pin {
+            b'1' => b'1',
+            b'0' | b'6' => b'2',
+            _ => b'0',
+        };
+        Ok(Text::new(&[b'0', read, pin]).ok().map(Value::Code))
     }
 
     /// A reversal states the batch of its original.
@@ -384,117 +367,4 @@ fn choose<'a>(
     let (index, entry) = messages.written(from.kind, from.flow).ok_or(none)?;
     let repeats = from.repeat && entry.repeats;
     Ok((if repeats { entry.mti.as_repeat() } else { entry.mti }, Some(index), Some(entry)))
-}
-
-fn set(message: &mut Message, de: u8, value: &[u8]) -> Result<(), WriteError> {
-    message.set(de, value).map_err(|_| WriteError::Full { de })
-}
-
-/// A number as digits, right-justified; `None` where it has more than `width`.
-fn digits(mut number: u64, width: usize, into: &mut [u8; 20]) -> Option<&[u8]> {
-    let mut at = into.len();
-    let first = into.len().checked_sub(width)?;
-    while at > first {
-        at -= 1;
-        into[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
-    (number == 0).then(|| &into[first..])
-}
-
-fn put_whole(
-    de: u8,
-    name: &'static str,
-    shape: Shape,
-    value: &Value<'_>,
-    message: &mut Message,
-) -> Result<(), WriteError> {
-    let (most, mut scratch) = (shape.max, [0; 20]);
-    let too_long = WriteError::TooLong { de, name, most, got: most + 1 };
-    let text = value.characters(most, &mut scratch).ok_or(too_long)?;
-    let got = text.len();
-    if got > most {
-        return Err(WriteError::TooLong { de, name, most, got });
-    }
-    if !shape.fixed || got == most {
-        return set(message, de, text);
-    }
-    let mut room = Room::EMPTY;
-    fill(de, name, text, most, shape.class == Class::N, &mut room)?;
-    set(message, de, room.get())
-}
-
-/// Text is filled up behind with spaces. Digits are never filled up: 12 is not 012.
-fn fill(
-    de: u8,
-    name: &'static str,
-    text: &[u8],
-    width: usize,
-    numeric: bool,
-    room: &mut Room,
-) -> Result<(), WriteError> {
-    let length = WriteError::Length { de, name, want: width, got: text.len() };
-    if numeric || text.len() > width {
-        return Err(length);
-    }
-    room.push(text).ok_or(length)?;
-    for _ in text.len()..width {
-        room.push(b" ").ok_or(length)?;
-    }
-    Ok(())
-}
-
-fn push_part(de: u8, part: &Part, value: &Value<'_>, room: &mut Room) -> Result<(), WriteError> {
-    let name = name_of(part);
-    let (Width::Fixed(most) | Width::Rest(most) | Width::Counted(_, most)) = part.width else {
-        return Ok(());
-    };
-    let mut scratch = [0; 20];
-    let too_long = |got| WriteError::TooLong { de, name, most, got };
-    let text = value.characters(most, &mut scratch).ok_or(too_long(most + 1))?;
-    if text.len() > most {
-        return Err(too_long(text.len()));
-    }
-    match part.width {
-        Width::Counted(size, _) => {
-            let mut scratch = [0; 20];
-            let count =
-                digits(text.len() as u64, size, &mut scratch).ok_or(too_long(text.len()))?;
-            room.push(count).ok_or(too_long(text.len()))?;
-            room.push(text).ok_or(too_long(text.len()))
-        }
-        // Institution ids are right-justified and zero filled in original data (domain.md 2).
-        Width::Fixed(width)
-            if matches!(
-                part.what,
-                What::Atom(Atom::OriginalAcquirer | Atom::OriginalForwarder)
-            ) =>
-        {
-            room.push(&ZEROS[..(width - text.len()).min(ROOM)]).ok_or(too_long(text.len()))?;
-            room.push(text).ok_or(too_long(text.len()))
-        }
-        Width::Fixed(width) if text.len() != width => {
-            fill(de, name, text, width, is_digits(part), room)
-        }
-        Width::Fixed(_) | Width::Rest(_) | Width::Whole => {
-            room.push(text).ok_or(too_long(text.len()))
-        }
-    }
-}
-
-/// Terminals and merchants are text; every other part of a composite is digits.
-fn is_digits(part: &Part) -> bool {
-    !matches!(part.what, What::Atom(Atom::Terminal | Atom::Merchant | Atom::Rrn | Atom::AuthId))
-}
-
-fn check_carried(de: u8, value: &[u8], shape: Option<Shape>) -> Result<(), WriteError> {
-    let name = "carried";
-    let shape = shape.ok_or(WriteError::Missing { de, name })?;
-    if value.len() > shape.max {
-        return Err(WriteError::TooLong { de, name, most: shape.max, got: value.len() });
-    }
-    if shape.fixed && shape.class == Class::N && value.len() != shape.max {
-        return Err(WriteError::Length { de, name, want: shape.max, got: value.len() });
-    }
-    Ok(())
 }

@@ -284,6 +284,50 @@ fn dates_and_amounts_in_composites() {
     assert_eq!((read.local_date, read.local_time), (msg.local_date, msg.local_time));
 }
 
+#[test]
+fn from_1993_to_unionpay_and_a_reversal_in_1993() {
+    let (newer, unionpay) = (dialect("iso8583-1993-ascii"), dialect("unionpay-pos"));
+    let fields = [
+        (2, "6250946000000016"),
+        (3, "000000"),
+        (4, "000000012345"),
+        (11, "000042"),
+        (12, "261122173000"),
+        (22, "510101511344"),
+        (24, "200"),
+        (26, "5411"),
+        (41, "TERM0001"),
+        (42, "MERCHANT0000001"),
+        (49, "156"),
+    ];
+    let mut msg = read_ok(&newer, &message("1200", &fields));
+    assert_eq!(
+        (msg.kind, msg.local_year),
+        (Kind::Transaction(TransactionType::Purchase), Some(26))
+    );
+    assert_eq!((msg.merchant_type, msg.local_date), (text("5411"), text("1122")));
+    msg.batch = Some(7);
+    assert_eq!(shown(&write_ok(&unionpay, &msg), 22), "051");
+    msg.pos_entry_mode = text("051");
+    assert_eq!(shown(&write_ok(&newer, &msg), 22), "-", "declared lossy");
+
+    let mut reversal = reversal_of(TransactionType::Purchase);
+    (reversal.local_date, reversal.local_year) = (text("0101"), Some(27));
+    reversal.local_time = text("000100");
+    let original = reversal.original.as_mut().unwrap();
+    (original.date, original.time) = (text("1231"), text("235900"));
+    let written = write_ok(&newer, &reversal);
+    let got = [24, 25, 56].map(|de| shown(&written, de));
+    assert_eq!(got, ["400", "4021", "12000000412612312359000812345678"]);
+    let mut accepted = read_ok(&newer, &written);
+    assert_eq!(accepted.reason, Some(Reason::Timeout));
+    assert_eq!(accepted.original.as_ref().and_then(|o| o.time), text("235900"));
+    accepted.flow = Flow::AdviceResponse;
+    accepted.answer = Some(Answer::Own(Reason::Accepted));
+    let reply = write_ok(&newer, &accepted);
+    assert_eq!((reply.mti().as_str(), shown(&reply, 39)), ("1430", "400".to_owned()));
+}
+
 fn digits(count: usize) -> impl Strategy<Value = String> {
     proptest::collection::vec(0..10_u8, count)
         .prop_map(|d| d.iter().map(|d| char::from(b'0' + d)).collect())

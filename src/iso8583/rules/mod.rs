@@ -13,6 +13,7 @@ mod field_map;
 mod field_set;
 pub mod mac;
 mod messages;
+mod messages_load;
 mod peer;
 mod presence;
 

@@ -1,0 +1,172 @@
+//! Values as characters of their field: numbers to digits, widths, filling up, composites.
+//!
+//! Contract: nothing is cut; text is filled up behind with spaces, digits never (12 is not 012).
+//! Deliberately absent: which value goes where ([`super::write`]).
+
+use super::WriteError;
+use super::read::name_of;
+use crate::iso8583::rules::{Atom, Part, Shape, What, Width};
+use crate::iso8583::{Class, Message};
+use crate::text::Text;
+
+/// The longest composite, and the longest fixed value that has to be filled up.
+const ROOM: usize = 256;
+/// Zeros, for numbers, filling and the place of the MAC.
+pub(super) const ZEROS: [u8; ROOM] = [b'0'; ROOM];
+
+/// A value before it has a width.
+pub(super) enum Value<'a> {
+    Text(&'a [u8]),
+    Code(Text<4>),
+    Number(u64),
+}
+
+impl Value<'_> {
+    /// As characters; a number gets exactly `width` digits, `None` where it has more.
+    fn characters<'s>(&'s self, width: usize, scratch: &'s mut [u8; 20]) -> Option<&'s [u8]> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Code(code) => Some(code.as_bytes()),
+            Self::Number(number) => digits(*number, width.min(20), scratch),
+        }
+    }
+}
+
+/// A composite under construction.
+pub(super) struct Room {
+    bytes: [u8; ROOM],
+    len: usize,
+}
+
+impl Room {
+    pub(super) const EMPTY: Self = Self { bytes: [0; ROOM], len: 0 };
+
+    pub(super) fn push(&mut self, value: &[u8]) -> Option<()> {
+        let place = self.bytes.get_mut(self.len..self.len + value.len())?;
+        place.copy_from_slice(value);
+        self.len += value.len();
+        Some(())
+    }
+
+    pub(super) fn get(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+pub(super) fn set(message: &mut Message, de: u8, value: &[u8]) -> Result<(), WriteError> {
+    message.set(de, value).map_err(|_| WriteError::Full { de })
+}
+
+/// A number as digits, right-justified; `None` where it has more than `width`.
+fn digits(mut number: u64, width: usize, into: &mut [u8; 20]) -> Option<&[u8]> {
+    let mut at = into.len();
+    let first = into.len().checked_sub(width)?;
+    while at > first {
+        at -= 1;
+        into[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    (number == 0).then(|| &into[first..])
+}
+
+pub(super) fn put_whole(
+    de: u8,
+    name: &'static str,
+    shape: Shape,
+    value: &Value<'_>,
+    message: &mut Message,
+) -> Result<(), WriteError> {
+    let (most, mut scratch) = (shape.max, [0; 20]);
+    let too_long = WriteError::TooLong { de, name, most, got: most + 1 };
+    let text = value.characters(most, &mut scratch).ok_or(too_long)?;
+    let got = text.len();
+    if got > most {
+        return Err(WriteError::TooLong { de, name, most, got });
+    }
+    if !shape.fixed || got == most {
+        return set(message, de, text);
+    }
+    let mut room = Room::EMPTY;
+    fill(de, name, text, most, shape.class == Class::N, &mut room)?;
+    set(message, de, room.get())
+}
+
+/// Text is filled up behind with spaces. Digits are never filled up: 12 is not 012.
+fn fill(
+    de: u8,
+    name: &'static str,
+    text: &[u8],
+    width: usize,
+    numeric: bool,
+    room: &mut Room,
+) -> Result<(), WriteError> {
+    let length = WriteError::Length { de, name, want: width, got: text.len() };
+    if numeric || text.len() > width {
+        return Err(length);
+    }
+    room.push(text).ok_or(length)?;
+    for _ in text.len()..width {
+        room.push(b" ").ok_or(length)?;
+    }
+    Ok(())
+}
+
+pub(super) fn push_part(
+    de: u8,
+    part: &Part,
+    value: &Value<'_>,
+    room: &mut Room,
+) -> Result<(), WriteError> {
+    let name = name_of(part);
+    let (Width::Fixed(most) | Width::Rest(most) | Width::Counted(_, most)) = part.width else {
+        return Ok(());
+    };
+    let mut scratch = [0; 20];
+    let too_long = |got| WriteError::TooLong { de, name, most, got };
+    let text = value.characters(most, &mut scratch).ok_or(too_long(most + 1))?;
+    if text.len() > most {
+        return Err(too_long(text.len()));
+    }
+    match part.width {
+        Width::Counted(size, _) => {
+            let mut scratch = [0; 20];
+            let count =
+                digits(text.len() as u64, size, &mut scratch).ok_or(too_long(text.len()))?;
+            room.push(count).ok_or(too_long(text.len()))?;
+            room.push(text).ok_or(too_long(text.len()))
+        }
+        // Institution ids are right-justified and zero filled in original data (domain.md 2).
+        Width::Fixed(width)
+            if matches!(
+                part.what,
+                What::Atom(Atom::OriginalAcquirer | Atom::OriginalForwarder)
+            ) =>
+        {
+            room.push(&ZEROS[..(width - text.len()).min(ROOM)]).ok_or(too_long(text.len()))?;
+            room.push(text).ok_or(too_long(text.len()))
+        }
+        Width::Fixed(width) if text.len() != width => {
+            fill(de, name, text, width, is_digits(part), room)
+        }
+        Width::Fixed(_) | Width::Rest(_) | Width::Whole => {
+            room.push(text).ok_or(too_long(text.len()))
+        }
+    }
+}
+
+/// Terminals and merchants are text; every other part of a composite is digits.
+fn is_digits(part: &Part) -> bool {
+    !matches!(part.what, What::Atom(Atom::Terminal | Atom::Merchant | Atom::Rrn | Atom::AuthId))
+}
+
+pub(super) fn check_carried(de: u8, value: &[u8], shape: Option<Shape>) -> Result<(), WriteError> {
+    let name = "carried";
+    let shape = shape.ok_or(WriteError::Missing { de, name })?;
+    if value.len() > shape.max {
+        return Err(WriteError::TooLong { de, name, most: shape.max, got: value.len() });
+    }
+    if shape.fixed && shape.class == Class::N && value.len() != shape.max {
+        return Err(WriteError::Length { de, name, want: shape.max, got: value.len() });
+    }
+    Ok(())
+}
