@@ -3,7 +3,8 @@
 //! Bottom up: [`backend`] (the disk), [`keys`] and [`seal`] (encryption), [`entry`] (a batch),
 //! [`segment`] (a file of batches), [`batch`] and [`writer`] (writing), [`shelf`] (files made
 //! ahead), [`map`] and [`reader`] (finding), [`verdicts`], [`scan`], `walk` and [`recovery`]
-//! (starting), [`checkpoint`], [`retention`], [`index`]. [`sim_disk`] is a disk that breaks on demand.
+//! (starting), [`checkpoint`], [`retention`], [`index`] (keys by business day). [`sim_disk`] is a
+//! disk that breaks on demand.
 
 pub mod backend;
 pub mod batch;
