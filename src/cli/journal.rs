@@ -310,7 +310,10 @@ fn stat(args: &StatArgs, out: &mut impl Write) -> anyhow::Result<ExitCode> {
             }
             FileName::Spare(_) => spares += 1,
             FileName::Checkpoint(upto) => checkpoints.push(upto),
-            FileName::Unfinished(_) | FileName::Keys | FileName::DayIndex(_) => {}
+            FileName::Blank(_)
+            | FileName::Unfinished(_)
+            | FileName::Keys
+            | FileName::DayIndex(_) => {}
         }
     }
     for (name, header) in &segments {

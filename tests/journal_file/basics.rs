@@ -4,8 +4,10 @@
 use crate::world::{NOW, Tested, append, append_as, entropy, key, record, replay, start};
 use pointsman::journal::file::backend::FileName;
 use pointsman::journal::{
-    Class, JournalError, Reader, SimDisk, newest_checkpoint, prune_checkpoints, write_checkpoint,
+    Class, JournalError, Reader, Replayed, Retention, SimDisk, newest_checkpoint,
+    prune_checkpoints, retire, walk_all, write_checkpoint,
 };
+use pointsman::time::Wall;
 use std::sync::Arc;
 
 #[test]
@@ -16,13 +18,18 @@ fn what_was_synced_survives_a_power_cut_and_what_was_not_is_cut_off() -> Tested 
         for life in 0..4 {
             let mut writer = start(&disk, seed * 10 + life)?;
             assert!(writer.next() > durable, "seed {seed}: {durable} was durable");
+            // What a start found, it vouches for.
+            durable = writer.durable();
             for turn in 0..30 {
                 append(&mut writer, turn % 7)?;
                 if turn % 3 == 0 {
                     durable = writer.sync()?;
                 }
             }
-            disk.crash();
+            // Every third life ends with the process only.
+            if (seed + life) % 3 > 0 {
+                disk.crash();
+            }
         }
         assert!(replay(&disk)?.next > durable);
     }
@@ -81,6 +88,48 @@ fn a_restart_starts_from_the_newest_checkpoint_and_an_older_one_if_that_is_damag
     assert!(disk.flip(file, 90, 3));
     assert_eq!(prune_checkpoints(&disk, 1)?, Some(1_000));
     assert_eq!(newest_checkpoint(&disk, &key())?.0.map(|c| c.upto), Some(1_000));
+    Ok(())
+}
+
+#[test]
+fn old_segments_go_to_the_archive_and_are_recycled_when_nothing_needs_them() -> Tested {
+    let disk = SimDisk::new(1);
+    let archive = SimDisk::new(2);
+    let retention = Retention { keep_ms: 1_000, archive: Some(Arc::new(archive.clone())) };
+    let old = Wall::from_millis(NOW.millis() + 1_000);
+    let mut writer = start(&disk, 1)?;
+    let mut reader = Reader::new(Arc::new(disk.clone()), key(), writer.map());
+    let mut most = 0;
+    for _ in 0..100 {
+        append(&mut writer, 100)?;
+        let upto = writer.sync()?;
+        let state = format!("state {upto}");
+        write_checkpoint(&disk, &key(), &writer.map(), &mut entropy(upto), upto, state.as_bytes())?;
+        let covered = prune_checkpoints(&disk, 2)?.unwrap_or(0);
+        let (map, shelf) = (writer.map(), writer.shelf());
+        let gone = retire(&disk, &map, &shelf, &retention, covered, NOW)?;
+        assert!(gone.is_empty(), "too young");
+        retire(&disk, &map, &shelf, &retention, covered, old)?;
+        most = most.max(disk.used());
+        assert_eq!(reader.read(upto)?, Some(record(upto)));
+    }
+    // Three checkpoints, four spares or segments beside the newest: it does not grow.
+    assert!(most < 9 * 16_384, "{most} bytes");
+    assert_eq!(reader.read(1)?, None, "retired");
+    let upto = writer.durable();
+    disk.crash();
+    assert_eq!(replay(&disk)?.next, upto + 1);
+
+    // The archive holds all of them, and the chain through them is unbroken.
+    let mut next = 1;
+    let walked = walk_all(&archive, Some(&key()), &mut |_, _, replayed| {
+        if let Replayed::Record { no, bytes } = replayed {
+            assert_eq!((no, bytes), (next, record(no)));
+            next += 1;
+        }
+        Ok(())
+    })?;
+    assert!(walked.findings.is_empty() && next > 9_000, "{next} {:?}", walked.findings);
     Ok(())
 }
 

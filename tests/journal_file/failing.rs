@@ -47,7 +47,16 @@ fn calls_of_a_life() -> Result<u64, Box<dyn Error>> {
     Ok(disk.done().calls)
 }
 
-fn fail_every_call(for_good: bool) -> Tested {
+/// How a life ends.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    /// The power goes.
+    Power,
+    /// The process ends and is started again, with the page cache as it was; then the power goes.
+    ProcessThenPower,
+}
+
+fn fail_every_call(for_good: bool, end: End) -> Tested {
     let calls = calls_of_a_life()?;
     assert!(calls > 80, "{calls}");
     for n in 0..calls {
@@ -56,6 +65,13 @@ fn fail_every_call(for_good: bool) -> Tested {
         disk.fail_after(n, for_good);
         let lived = live(&disk, 1, &mut durable);
         assert!(lived.is_err(), "call {n} of {calls} failed and nobody heard");
+        if end == End::ProcessThenPower {
+            disk.heal();
+            open_keys(&disk, &KeyEncryptionKey::new([1; 32]), &mut entropy(98))?;
+            let started = start(&disk, 3).map_err(|error| format!("call {n}: {error}"))?;
+            assert!(started.durable() >= durable, "call {n}");
+            durable = started.durable();
+        }
         disk.crash();
         let recovered = replay(&disk).map_err(|error| format!("call {n}: {error}"))?;
         assert!(recovered.next > durable, "call {n}: {} after {durable}", recovered.next);
@@ -68,12 +84,18 @@ fn fail_every_call(for_good: bool) -> Tested {
 
 #[test]
 fn every_call_may_fail_once_and_nothing_durable_is_lost() -> Tested {
-    fail_every_call(false)
+    fail_every_call(false, End::Power)
 }
 
 #[test]
 fn the_disk_may_die_at_every_call_and_nothing_durable_is_lost() -> Tested {
-    fail_every_call(true)
+    fail_every_call(true, End::Power)
+}
+
+#[test]
+fn after_any_failure_a_restart_vouches_only_for_what_reached_the_medium() -> Tested {
+    fail_every_call(false, End::ProcessThenPower)?;
+    fail_every_call(true, End::ProcessThenPower)
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub enum FileName {
     Segment(u64),
     /// A zero-filled or retired file that waits to become a segment.
     Spare(u64),
+    /// A file that is being zero-filled.
+    Blank(u64),
     /// A checkpoint, by the last record number it covers.
     Checkpoint(u64),
     /// A checkpoint that is being written.
@@ -38,6 +40,7 @@ impl FileName {
         let name = match extension {
             "segment" => Self::Segment(number()?),
             "spare" => Self::Spare(number()?),
+            "blank" => Self::Blank(number()?),
             "checkpoint" => Self::Checkpoint(number()?),
             "unfinished" => Self::Unfinished(number()?),
             "index" => Self::DayIndex(u32::try_from(number()?).ok()?),
@@ -53,6 +56,7 @@ impl fmt::Display for FileName {
         match self {
             Self::Segment(id) => write!(f, "journal-{id:010}.segment"),
             Self::Spare(id) => write!(f, "journal-{id:010}.spare"),
+            Self::Blank(id) => write!(f, "journal-{id:010}.blank"),
             Self::Checkpoint(no) => write!(f, "state-{no:020}.checkpoint"),
             Self::Unfinished(no) => write!(f, "state-{no:020}.unfinished"),
             Self::Keys => write!(f, "journal.keys"),
@@ -282,6 +286,7 @@ mod tests {
         let names = [
             FileName::Segment(1),
             FileName::Spare(12),
+            FileName::Blank(13),
             FileName::Checkpoint(7_000_000_000),
             FileName::Unfinished(3),
             FileName::Keys,

@@ -86,6 +86,8 @@ pub struct Recovered {
     pub map: Arc<SegmentMap>,
     /// Where the chain ends.
     pub(super) last: Before,
+    /// Where the batches of the last segment start that no mark covers.
+    pub(super) unmarked_from: u64,
     /// The highest segment id in use.
     pub(super) highest: u64,
     /// The newest segment if nothing was ever written to it: its id and length.

@@ -8,6 +8,7 @@ use super::entry::{BATCH_HEADER_LEN, BatchHeader};
 use super::seal::{Cipher, Tag};
 use super::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
 use super::verdicts::{PLACE_ROWS, Row, Verdict, decide};
+use std::collections::VecDeque;
 use std::ops::Range;
 
 /// A segment being stepped through.
@@ -26,6 +27,8 @@ pub struct Scan<'a> {
     next: u64,
     /// The last tag of the chain; `None` behind an accepted loss.
     tag: Option<Tag>,
+    /// Batches no mark covers so far: where they start and the number after their records.
+    unmarked: VecDeque<(usize, u64)>,
 }
 
 /// What stands at a place.
@@ -79,6 +82,7 @@ impl<'a> Scan<'a> {
             sequence: 0,
             next: header.first,
             tag: Some(header.tag),
+            unmarked: VecDeque::new(),
         }
     }
 
@@ -121,6 +125,11 @@ impl<'a> Scan<'a> {
     /// Where it stands, the number of the next record, and the last tag of the chain.
     pub fn reached(&self) -> (u64, u64, Tag) {
         (self.at as u64, self.next, self.tag.unwrap_or_default())
+    }
+
+    /// Where the batches start that no mark covers; they end at [`Scan::reached`].
+    pub fn unmarked_from(&self) -> u64 {
+        self.unmarked.front().map_or(self.at, |(offset, _)| *offset) as u64
     }
 
     /// Passes over damage to the next batch that can be opened (an operator accepted the loss);
@@ -196,6 +205,11 @@ impl<'a> Scan<'a> {
         self.next = header.next();
         self.mark = self.mark.max(header.durable);
         self.tag = Some(header.tag);
+        while self.unmarked.front().is_some_and(|(_, next)| *next <= self.mark.saturating_add(1)) {
+            self.unmarked.pop_front();
+        }
+        // Not even a batch that only carries the mark vouches for itself.
+        self.unmarked.push_back((offset, self.next));
         Step::Batch { header, offset, body: start..start + header.body_len as usize, before }
     }
 

@@ -40,7 +40,7 @@ struct State {
 const CHUNK_BYTES: usize = 256 << 10;
 
 impl Shelf {
-    /// Finds the spares in the folder; removes those of another length (a crash left them).
+    /// Finds the spares in the folder; removes those of another length and half-made ones.
     ///
     /// # Errors
     /// What the disk says.
@@ -55,7 +55,9 @@ impl Shelf {
                     state.next_name = state.next_name.max(id + 1);
                     state.spares.push(id);
                 }
-                FileName::Spare(_) => backend.change(Change::Remove(name)).at("remove", name)?,
+                FileName::Spare(_) | FileName::Blank(_) => {
+                    backend.change(Change::Remove(name)).at("remove", name)?;
+                }
                 FileName::Segment(id) => state.next_name = state.next_name.max(id + 1),
                 _ => {}
             }
@@ -153,9 +155,11 @@ impl Shelf {
         Ok(())
     }
 
+    /// Filled and synced under another name: what is called a spare is whole on the medium, even
+    /// after a sync that failed in an earlier life.
     fn make_one(&self) -> Result<(), JournalError> {
         let spare = self.new_name();
-        let name = FileName::Spare(spare);
+        let name = FileName::Blank(spare);
         match self.write_zeros(name) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {
@@ -168,6 +172,8 @@ impl Shelf {
             }
             Err(error) => return Err(error).at("zero-fill", name),
         }
+        let rename = Change::Rename { from: name, to: FileName::Spare(spare) };
+        self.backend.change(rename).at("rename", name)?;
         self.sync_folder()?;
         self.state().spares.push(spare);
         Ok(())

@@ -3,8 +3,9 @@
 //! Contract: deterministic from its seed. What is written is visible at once (the page cache) and
 //! safe only after a sync of its file; names are safe only after a sync of the folder.
 //! [`SimDisk::crash`] is a power cut: of every unsynced write any subset of its 512-byte sectors
-//! survives, of unsynced folder changes any leading part. Clones share one disk. For tests and
-//! the simulation; nothing in the switch uses it.
+//! survives, of unsynced folder changes any leading part. After a failed sync of a file what had
+//! been written stays visible and never reaches the medium, though later syncs succeed. Clones
+//! share one disk. For tests and the simulation; nothing in the switch uses it.
 
 use super::backend::{Backend, Change, FileName, Sync};
 use std::collections::BTreeMap;
@@ -304,7 +305,15 @@ impl Backend for SimDisk {
 
     fn sync(&self, what: Sync) -> io::Result<()> {
         let mut disk = self.disk();
-        disk.call()?;
+        if let Err(error) = disk.call() {
+            // As Linux does: what could not be written is taken for clean and never tried again.
+            if let Sync::File(name) = what
+                && let Some(inode) = disk.named(name)
+            {
+                inode.pending.clear();
+            }
+            return Err(error);
+        }
         match what {
             Sync::File(name) => {
                 disk.done.file_syncs += 1;

@@ -207,6 +207,20 @@ mod tests {
         every_combination_has_one_row(CHECKPOINT_ROWS, CHECKPOINT_COLUMNS);
     }
 
+    #[test]
+    fn every_row_is_explained_to_operators() {
+        let page = include_str!("../../../docs/journal-format.md");
+        let explained: Vec<&str> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("| ")?.split('|').next())
+            .flat_map(str::split_whitespace)
+            .collect();
+        let rows = PLACE_ROWS.iter().chain(SEGMENT_ROWS).chain(CHECKPOINT_ROWS);
+        for row in rows.chain([&MISSING_SEGMENTS, &MISCOUNTED]) {
+            assert!(explained.contains(&row.name), "{} is not in journal-format.md", row.name);
+        }
+    }
+
     /// The law, stated apart from the table: a marked place is never cut off or passed over, and
     /// what is not intact is never accepted.
     #[test]

@@ -62,6 +62,7 @@ pub(super) struct Walk<'a, 'f> {
     link: Option<Before>,
     /// Where the chain ends so far.
     last: Before,
+    unmarked_from: u64,
     highest: u64,
     unused: Option<(u64, u64)>,
     findings: Vec<Finding>,
@@ -89,6 +90,7 @@ impl<'a, 'f> Walk<'a, 'f> {
             records: 0,
             link: None,
             last: Before::default(),
+            unmarked_from: 0,
             highest: 0,
             unused: None,
             findings: Vec::new(),
@@ -186,10 +188,12 @@ impl<'a, 'f> Walk<'a, 'f> {
         if stopped == Stopped::Clean && reached == header.first && next.is_none() && !self.lost {
             self.unused = Some((file.id, file.len));
             self.last = header.before;
+            self.unmarked_from = header.before.end;
             self.map.remove(file.id);
             return Ok(());
         }
         self.last = Before { id: file.id, end, tag };
+        self.unmarked_from = scan.unmarked_from();
         self.link = Some(self.last).filter(|_| stopped != Stopped::Damaged);
         Ok(())
     }
@@ -363,6 +367,7 @@ impl<'a, 'f> Walk<'a, 'f> {
             needs_checkpoint: self.lost,
             map: self.map,
             last: self.last,
+            unmarked_from: self.unmarked_from,
             highest: self.highest,
             unused: self.unused,
         }

@@ -104,11 +104,20 @@ impl Writer {
         Ok(writer)
     }
 
-    /// What was read back may only stand in the page cache (after kill -9): it must be on disk
-    /// before the new segment's header vouches for it.
+    /// What was read back may stand in the page cache only, after kill -9 or a failed sync (which
+    /// the kernel then takes for written): what no mark covers is written once more, with the
+    /// same bytes, and synced before the new segment's header vouches for it.
     fn settle(&self, recovered: &Recovered) -> Result<(), JournalError> {
-        if recovered.last.id != 0 {
-            let file = FileName::Segment(recovered.last.id);
+        let Recovered { last, unmarked_from, .. } = recovered;
+        if last.id != 0 {
+            let file = FileName::Segment(last.id);
+            let len = usize::try_from(last.end.saturating_sub(*unmarked_from)).unwrap_or(0);
+            let mut tail = vec![0; len];
+            let got = self.backend.read_at(file, *unmarked_from, &mut tail).at("read", file)?;
+            tail.truncate(got);
+            if !tail.is_empty() {
+                self.backend.write_at(file, *unmarked_from, &tail).at("write", file)?;
+            }
             self.backend.sync(Sync::File(file)).at("sync", file)?;
         }
         if let Some((id, len)) = recovered.unused {
