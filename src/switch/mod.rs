@@ -15,6 +15,8 @@ pub mod input;
 pub mod output;
 pub mod policy;
 pub mod record;
+pub mod record_bytes;
+pub mod record_json;
 pub mod txn;
 
 mod answer;
@@ -23,6 +25,9 @@ mod inflight;
 mod leg;
 mod lines;
 mod netmgmt;
+mod record_fields;
+#[cfg(test)]
+mod record_proofs;
 mod replay;
 mod reply;
 mod request;

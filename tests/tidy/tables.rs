@@ -64,7 +64,7 @@ const DIALECT_CRATES: &str =
     "bytes jiff nom rust_decimal serde serde_json serde_path_to_error thiserror toml zeroize";
 const CRYPTO_CRATES: &str =
     "aes cbc_mac cmac des hmac retail_mac serde sha2 sm4 subtle thiserror zeroize";
-const SWITCH_CRATES: &str = "bytes hmac jiff serde sha2 slab subtle thiserror zeroize";
+const SWITCH_CRATES: &str = "bytes hmac jiff serde serde_json sha2 slab subtle thiserror zeroize";
 const CONFIG_CRATES: &str = "jiff serde serde_path_to_error sha2 thiserror toml zeroize";
 
 /// Paths of the standard library that a pure room may not name, with the way out.
@@ -119,6 +119,11 @@ pub(crate) struct Exception {
 
 /// Who may open a secret (`expose`), and the few other exceptions.
 pub(crate) const EXCEPTIONS: &[Exception] = &[
+    Exception {
+        rule: "expose",
+        path: "src/switch/record_bytes.rs",
+        reason: "card numbers stand in the journal, which encrypts every record",
+    },
     Exception {
         rule: "expose",
         path: "src/switch/duplicates.rs",

@@ -1,0 +1,233 @@
+//! The fields of every record in the order they are stored, and the number of every value.
+//!
+//! Contract: one line here is one field on disk and one key in `journal dump`; numbers are
+//! never given twice and never change. A field that is missing here does not compile.
+
+use super::input::DeskVerb;
+use super::record::{
+    Attempt, BankKeys, CardFacts, Closed, Cutover, Debt, Desk, Ending, Forgotten, GarbledNote,
+    Intent, Late, Leg, LineState, Origin, Outcome, Owed, PolicyStamp, Queued, Record, Refused,
+};
+use super::record_bytes::{Coded, Reader, RecordError};
+use super::record_json::Shown;
+use crate::meaning::{Flow, Kind, NetworkFunction, Reason, ResponseClass, TransactionType};
+use serde_json::{Map, Value};
+
+macro_rules! record_struct {
+    ($name:ident { $($field:ident),* $(,)? }) => {
+        impl Coded for $name {
+            fn put(&self, out: &mut Vec<u8>) {
+                let Self { $($field),* } = self;
+                $($field.put(out);)*
+            }
+
+            fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+                $(
+                    from.name(concat!(stringify!($name), ".", stringify!($field)));
+                    let $field = Coded::take(from)?;
+                )*
+                Ok(Self { $($field),* })
+            }
+        }
+
+        impl Shown for $name {
+            fn shown(&self) -> Value {
+                let Self { $($field),* } = self;
+                let mut map = Map::new();
+                $(
+                    let value = $field.shown();
+                    if !value.is_null() {
+                        map.insert(stringify!($field).to_owned(), value);
+                    }
+                )*
+                Value::Object(map)
+            }
+        }
+    };
+}
+
+macro_rules! record_enum {
+    ($name:ident { $($number:literal = $variant:ident $(($inner:ident))?),* $(,)? }) => {
+        impl Coded for $name {
+            fn put(&self, out: &mut Vec<u8>) {
+                match self {
+                    $(Self::$variant $(($inner))? => {
+                        out.push($number);
+                        $($inner.put(out);)?
+                    })*
+                }
+            }
+
+            fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+                from.name(stringify!($name));
+                match from.byte()? {
+                    $($number => {
+                        $(let $inner = Coded::take(from)?;)?
+                        Ok(Self::$variant $(($inner))?)
+                    })*
+                    _ => Err(from.wrong()),
+                }
+            }
+        }
+
+        impl Shown for $name {
+            fn shown(&self) -> Value {
+                match self {
+                    $(Self::$variant $(($inner))? => {
+                        let name = stringify!($variant);
+                        super::record_json::variant(name, [$($inner.shown())?])
+                    })*
+                }
+            }
+        }
+    };
+}
+
+record_enum!(Record {
+    1 = Intent(body), 2 = Outcome(body), 3 = Refused(body), 4 = Queued(body), 5 = Attempt(body),
+    6 = Closed(body), 7 = Late(body), 8 = Desk(body), 9 = Cutover(body), 10 = Policy(body),
+    11 = LineState(body), 12 = Garbled(body), 13 = Released(body), 14 = Answered(body),
+    15 = Forgotten(body),
+});
+
+record_struct!(Origin {
+    mti,
+    transmission,
+    stan,
+    local_time,
+    local_date,
+    acquirer,
+    forwarder,
+    rrn,
+    terminal,
+    merchant,
+    batch,
+});
+record_struct!(BankKeys {
+    stan,
+    transmission,
+    local_time,
+    local_date,
+    acquirer,
+    forwarder,
+    rrn,
+    terminal,
+    merchant,
+    batch,
+});
+record_struct!(CardFacts {
+    expiry,
+    processing_code,
+    merchant_type,
+    pos_entry_mode,
+    card_sequence,
+    network_id,
+    pos_condition,
+});
+record_struct!(Intent {
+    at,
+    platform,
+    bank,
+    line,
+    rule,
+    kind,
+    flow,
+    origin,
+    keys,
+    pan,
+    amount,
+    facts,
+    accepts_partial,
+    owes,
+    original,
+    policy,
+});
+record_struct!(Outcome {
+    txn,
+    at,
+    leg,
+    class,
+    bank_code,
+    reason,
+    auth_id,
+    rrn,
+    amount,
+    settlement_date,
+});
+record_struct!(Refused {
+    at,
+    platform,
+    kind,
+    flow,
+    origin,
+    pan,
+    processing_code,
+    amount,
+    reason,
+    concerns,
+});
+record_struct!(Queued {
+    at,
+    txn,
+    bank,
+    line,
+    owed,
+    kind,
+    flow,
+    reason,
+    origin,
+    platform,
+    keys,
+    original,
+    original_mti,
+    pan,
+    amount,
+    replacement,
+    facts,
+    auth_id,
+    not_found_final_after,
+});
+record_struct!(Attempt { entry, at, count });
+record_struct!(Closed { entry, at, ending, bank_code, settlement_date });
+record_struct!(Late { txn, at, bank, stan, leg, bank_code, auth_id, amount });
+record_struct!(Desk { item, at, operator, verb });
+record_struct!(Cutover { bank, at, date });
+record_struct!(PolicyStamp { at, hash, start });
+record_struct!(LineState { line, terminal, at, function, signed_on, batch });
+record_struct!(GarbledNote { line, at, path, offset, len, digest });
+
+record_enum!(Forgotten { 0 = Window(upto), 1 = Original(txn) });
+record_enum!(DeskVerb { 0 = Resend, 1 = GiveUp(reason) });
+record_enum!(Debt { 0 = Reversal, 1 = Repeat, 2 = Nothing, 3 = Desk });
+record_enum!(Leg {
+    0 = NotSent, 1 = SentUnknown, 2 = Approved, 3 = PartiallyApproved, 4 = Declined, 5 = Refused,
+    6 = InvalidAnswer, 7 = LateApproved, 8 = LateDeclined, 9 = StoodIn, 10 = Acknowledged,
+});
+record_enum!(Owed { 0 = OwnReversal, 1 = PlatformReversal, 2 = Repeat });
+record_enum!(Ending { 0 = Acknowledged, 1 = NoOriginal, 2 = Needless, 3 = Dead, 4 = GivenUp });
+record_enum!(Kind {
+    0 = Transaction(of), 1 = Reversal(of), 2 = Reconciliation, 3 = BatchUpload,
+    4 = NetworkManagement(of),
+});
+record_enum!(TransactionType {
+    0 = Purchase, 1 = PreAuthorization, 2 = PreAuthorizationVoid, 3 = Completion,
+    4 = CompletionVoid, 5 = Void, 6 = Refund, 7 = Balance, 8 = TopUp, 9 = Unstated,
+});
+record_enum!(NetworkFunction {
+    0 = SignOn, 1 = SignOff, 2 = Echo, 3 = KeyChange, 4 = Cutover, 5 = CutoverEnd, 6 = Unstated,
+});
+record_enum!(Flow {
+    0 = Request, 1 = Response, 2 = Advice, 3 = AdviceResponse, 4 = Notification,
+    5 = NotificationResponse,
+});
+record_enum!(ResponseClass {
+    0 = Approved, 1 = Partial, 2 = Refer, 3 = Declined, 4 = PickUp, 5 = Retry, 6 = Security,
+    7 = Duplicate, 8 = Format, 9 = Mac, 10 = SignOn, 11 = NotFound, 12 = AlreadyReversed,
+    13 = Unknown,
+});
+record_enum!(Reason {
+    0 = Accepted, 1 = FormatError, 2 = InvalidTransaction, 3 = UnknownMerchant,
+    4 = UnknownTerminal, 5 = NoRoute, 6 = PinNotSupported, 7 = BankDown, 8 = Timeout,
+    9 = Duplicate, 10 = OriginalNotFound, 11 = Reversed, 12 = SystemError, 13 = MacFailed,
+    14 = InvalidAnswer, 15 = Undeliverable, 16 = CustomerCancel, 17 = AnswerTooLate,
+});

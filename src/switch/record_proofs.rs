@@ -1,0 +1,300 @@
+//! Properties of records as bytes and as JSON.
+//!
+//! Contract: every record a generator can make comes back whole; no bytes make a panic; a dump
+//! shows no card number.
+
+use super::ids::RecordNo;
+use super::input::DeskVerb;
+use super::record::*;
+use super::record_bytes::RecordError;
+use super::record_json::describe;
+use crate::meaning::{Flow, Kind, NetworkFunction, Reason, ResponseClass, TransactionType};
+use crate::money::{Amount, Currency};
+use crate::sensitive::Pan;
+use crate::text::Text;
+use crate::time::Wall;
+use proptest::option::of;
+use proptest::prelude::*;
+use std::sync::Arc;
+
+fn text<const N: usize>() -> BoxedStrategy<Text<N>> {
+    proptest::collection::vec(0x20_u8..0x7F, 0..=N.min(12))
+        .prop_map(|bytes| Text::new(&bytes).unwrap_or_default())
+        .boxed()
+}
+
+fn wall() -> BoxedStrategy<Wall> {
+    any::<i64>().prop_map(Wall::from_millis).boxed()
+}
+
+fn pan() -> BoxedStrategy<Option<Pan>> {
+    of(proptest::collection::vec(b'0'..=b'9', 8..=19))
+        .prop_map(|digits| digits.and_then(|digits| Pan::new(&digits).ok()))
+        .boxed()
+}
+
+fn amount() -> BoxedStrategy<Option<Amount>> {
+    of((any::<u64>(), 0_u16..1000))
+        .prop_map(|a| a.and_then(|(minor, code)| Some(Amount::new(minor, Currency::new(code)?))))
+        .boxed()
+}
+
+fn no() -> BoxedStrategy<RecordNo> {
+    any::<u64>().prop_map(RecordNo).boxed()
+}
+
+fn reason() -> BoxedStrategy<Reason> {
+    proptest::sample::select(Reason::ALL.to_vec()).boxed()
+}
+
+fn kind() -> BoxedStrategy<Kind> {
+    prop_oneof![
+        proptest::sample::select(TransactionType::ALL.to_vec()).prop_map(Kind::Transaction),
+        proptest::sample::select(TransactionType::ALL.to_vec()).prop_map(Kind::Reversal),
+        Just(Kind::Reconciliation),
+        Just(Kind::BatchUpload),
+        Just(Kind::NetworkManagement(NetworkFunction::Cutover)),
+    ]
+    .boxed()
+}
+
+fn origin() -> BoxedStrategy<Origin> {
+    let ids = (of(text()), of(text()), of(text()), of(text()), of(text()));
+    (text(), of(text()), any::<u32>(), of(text()), of(text()), ids, of(any::<u32>()))
+        .prop_map(|(mti, transmission, stan, local_time, local_date, ids, batch)| {
+            let (acquirer, forwarder, rrn, terminal, merchant) = ids;
+            Origin {
+                mti,
+                transmission,
+                stan,
+                local_time,
+                local_date,
+                acquirer,
+                forwarder,
+                rrn,
+                terminal,
+                merchant,
+                batch,
+            }
+        })
+        .boxed()
+}
+
+fn keys() -> BoxedStrategy<BankKeys> {
+    (origin(), of(any::<u32>()))
+        .prop_map(|(origin, batch)| BankKeys {
+            stan: origin.stan,
+            transmission: origin.transmission,
+            local_time: origin.local_time,
+            local_date: origin.local_date,
+            acquirer: origin.acquirer,
+            forwarder: origin.forwarder,
+            rrn: origin.rrn,
+            terminal: origin.terminal,
+            merchant: origin.merchant,
+            batch,
+        })
+        .boxed()
+}
+
+fn facts() -> BoxedStrategy<CardFacts> {
+    (of(text()), of(text()), of(text()), of(text()), of(text()), of(text()), of(text()))
+        .prop_map(
+            |(
+                expiry,
+                processing_code,
+                merchant_type,
+                pos_entry_mode,
+                card,
+                network_id,
+                condition,
+            )| {
+                CardFacts {
+                    expiry,
+                    processing_code,
+                    merchant_type,
+                    pos_entry_mode,
+                    card_sequence: card,
+                    network_id,
+                    pos_condition: condition,
+                }
+            },
+        )
+        .boxed()
+}
+
+fn intent() -> BoxedStrategy<Record> {
+    let names = (text(), text(), text(), text());
+    let debts = proptest::sample::select(vec![Debt::Reversal, Debt::Repeat, Debt::Desk]);
+    let rest = (pan(), amount(), facts(), any::<bool>(), debts, of(no()), any::<u64>());
+    (wall(), names, kind(), origin(), keys(), rest)
+        .prop_map(|(at, (platform, bank, line, rule), kind, origin, keys, rest)| {
+            let (pan, amount, facts, accepts_partial, owes, original, policy) = rest;
+            Record::Intent(Arc::new(Intent {
+                at,
+                platform,
+                bank,
+                line,
+                rule,
+                kind,
+                flow: Flow::Request,
+                origin,
+                keys,
+                pan,
+                amount,
+                facts,
+                accepts_partial,
+                owes,
+                original,
+                policy,
+            }))
+        })
+        .boxed()
+}
+
+fn queued() -> BoxedStrategy<Record> {
+    let names = (text(), of(text()), of(text()), of(text()), of(text()));
+    let money = (pan(), amount(), amount());
+    let rest = (of(no()), facts(), of(origin()), wall());
+    (wall(), names, kind(), reason(), (keys(), keys()), money, rest)
+        .prop_map(
+            |(at, names, kind, reason, (keys, original), (pan, amount, replacement), rest)| {
+                let (bank, line, platform, original_mti, auth_id) = names;
+                let (txn, facts, origin, not_found_final_after) = rest;
+                Record::Queued(Arc::new(Queued {
+                    at,
+                    txn,
+                    bank,
+                    line,
+                    owed: Owed::PlatformReversal,
+                    kind,
+                    flow: Flow::Advice,
+                    reason,
+                    origin,
+                    platform,
+                    keys,
+                    original,
+                    original_mti,
+                    pan,
+                    amount,
+                    replacement,
+                    facts,
+                    auth_id,
+                    not_found_final_after,
+                }))
+            },
+        )
+        .boxed()
+}
+
+fn outcome() -> BoxedStrategy<Record> {
+    let texts = (of(text()), of(text()), of(text()), of(text()));
+    let classes = proptest::sample::select(vec![ResponseClass::Approved, ResponseClass::Unknown]);
+    (no(), wall(), of(classes), of(reason()), texts, amount())
+        .prop_map(|(txn, at, class, reason, (bank_code, auth_id, rrn, settlement_date), amount)| {
+            Record::Outcome(Outcome {
+                txn,
+                at,
+                leg: Leg::PartiallyApproved,
+                class,
+                bank_code,
+                reason,
+                auth_id,
+                rrn,
+                amount,
+                settlement_date,
+            })
+        })
+        .boxed()
+}
+
+fn small() -> BoxedStrategy<Record> {
+    let verb = of(prop_oneof![Just(DeskVerb::Resend), text().prop_map(DeskVerb::GiveUp)]);
+    prop_oneof![
+        (no(), wall(), any::<u32>()).prop_map(|(entry, at, count)| Record::Attempt(Attempt {
+            entry,
+            at,
+            count
+        })),
+        (no(), wall(), of(text()), verb)
+            .prop_map(|(item, at, operator, verb)| Record::Desk(Desk { item, at, operator, verb })),
+        (text(), wall(), text()).prop_map(|(bank, at, date)| Record::Cutover(Cutover {
+            bank,
+            at,
+            date
+        })),
+        (wall(), any::<u64>(), any::<bool>())
+            .prop_map(|(at, hash, start)| Record::Policy(PolicyStamp { at, hash, start })),
+        (text(), wall(), text(), any::<[u8; 16]>()).prop_map(|(line, at, path, digest)| {
+            Record::Garbled(GarbledNote { line, at, path, offset: 7, len: 90, digest })
+        }),
+        no().prop_map(Record::Answered),
+        no().prop_map(|no| Record::Forgotten(Forgotten::Window(no))),
+    ]
+    .boxed()
+}
+
+pub(super) fn record() -> BoxedStrategy<Record> {
+    prop_oneof![intent(), queued(), outcome(), small()].boxed()
+}
+
+proptest! {
+    #[test]
+    fn a_record_comes_back_whole_and_its_beginnings_are_errors(record in record()) {
+        let mut bytes = vec![];
+        record.encode(&mut bytes);
+        prop_assert_eq!(Record::decode(&bytes), Ok(record));
+        for cut in 0..bytes.len() {
+            prop_assert!(Record::decode(&bytes[..cut]).is_err());
+        }
+        bytes.push(0);
+        let left = RecordError::Trailing { at: bytes.len() - 1, left: 1 };
+        prop_assert_eq!(Record::decode(&bytes), Err(left));
+    }
+
+    #[test]
+    fn any_bytes_decode_to_a_record_or_an_error(mut bytes in proptest::collection::vec(any::<u8>(), 0..200), tag in 0_u8..18) {
+        if let [version, first, ..] = &mut bytes[..] {
+            *version = 1;
+            *first = tag;
+        }
+        if let Ok(record) = Record::decode(&bytes) {
+            let mut again = vec![];
+            record.encode(&mut again);
+            prop_assert_eq!(Record::decode(&again), Ok(record));
+        }
+    }
+
+    #[test]
+    fn a_dump_shows_no_card_number(record in record()) {
+        let shown = describe(RecordNo(7), &record).to_string();
+        let pan = match &record {
+            Record::Intent(intent) => intent.pan.as_ref(),
+            Record::Queued(queued) => queued.pan.as_ref(),
+            _ => None,
+        };
+        if let Some(pan) = pan {
+            let clear = String::from_utf8_lossy(pan.expose()).into_owned();
+            prop_assert!(!shown.contains(&clear));
+        }
+    }
+}
+
+#[test]
+fn what_a_newer_build_wrote_is_refused_by_name() {
+    assert_eq!(Record::decode(&[99, 1]), Err(RecordError::Version { got: 99 }));
+    assert_eq!(Record::decode(&[1, 99]), Err(RecordError::Value { what: "Record", at: 1 }));
+}
+
+#[test]
+fn bytes_on_disk_stay_what_they_are() {
+    // A journal written by an older build is read by the newer one.
+    let record = Record::Cutover(Cutover {
+        bank: "alfa".parse().unwrap_or_default(),
+        at: Wall::from_millis(1_000),
+        date: "1123".parse().unwrap_or_default(),
+    });
+    let mut bytes = vec![];
+    record.encode(&mut bytes);
+    assert_eq!(bytes, *b"\x01\x09\x05alfa\xD0\x0F\x051123");
+}
