@@ -1,11 +1,11 @@
 //! What makes a request the same as an earlier one, and the small memory that knows.
 //!
 //! Contract: a platform's request is named by {platform, MTI without the repeat digit, `F7` or
-//! `F12` + `F13` (from 1993 on these first), batch where the dialect has one, `F11`, `F32`, `F41`}; what it asks for is
-//! `F2`, `F3`, `F4` (domain.md section 6). Padding and leading zeros do not count. The memory
-//! keeps 24 bytes and at most 11 of index per transaction, oldest first; bodies come by recall.
-//! It is bounded by records ([`super::record::Forgotten`]), never by itself, so that replay
-//! forgets what was forgotten live.
+//! `F12` + `F13` (from 1993 on these first), batch where the dialect has one, `F11`, `F32`,
+//! `F41`}; what it asks for is `F2`, `F3`, `F4` (domain.md section 6). Padding and leading zeros
+//! do not count. The memory keeps 24 bytes and at most 11 of index per transaction, oldest
+//! first; bodies come by recall. It is bounded by records ([`super::record::Forgotten`]), never
+//! by itself, so that replay forgets what was forgotten live.
 
 use super::hash::Digest;
 use super::ids::{Name, RecordNo};

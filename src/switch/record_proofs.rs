@@ -253,7 +253,10 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_decode_to_a_record_or_an_error(mut bytes in proptest::collection::vec(any::<u8>(), 0..200), tag in 0_u8..18) {
+    fn any_bytes_decode_to_a_record_or_an_error(
+        mut bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        tag in 0_u8..18,
+    ) {
         if let [version, first, ..] = &mut bytes[..] {
             *version = 1;
             *first = tag;
