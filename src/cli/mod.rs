@@ -5,15 +5,24 @@
 //! Errors go to standard error as one sentence plus where. [`run`] takes its arguments and reads
 //! none of the process's own, so that the demo can start itself as the switch.
 
+pub mod check;
 pub mod decode;
 pub mod dialect;
 pub mod encode;
 pub mod journal;
+pub mod serve;
 
+use crate::config::settings::SecretRef;
+use crate::server::secrets::resolve;
+use crate::switch::ids::RecordNo;
+use crate::switch::record::Record;
+use crate::switch::record_json::describe;
 use clap::Parser;
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::ExitCode;
+use zeroize::Zeroizing;
 
 /// The input is wrong.
 const WRONG_INPUT: u8 = 1;
@@ -32,12 +41,18 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Run the switch.
+    Serve(serve::Args),
+    /// Validate a configuration: every error at once.
+    Check(check::Args),
     /// Show messages field by field, or as JSON.
     Decode(decode::Args),
     /// Make messages from JSON.
     Encode(encode::Args),
     /// Check and list dialects.
     Dialect(dialect::Args),
+    /// Look at a journal.
+    Journal(journal::Args),
 }
 
 /// Runs a command line; the first argument is the program's name.
@@ -65,10 +80,32 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Check(args) => Ok(check::run(&args)),
         Command::Decode(args) => decode::run(args),
         Command::Encode(args) => encode::run(args),
         Command::Dialect(args) => dialect::run(args),
+        Command::Journal(args) => journal::run(args, described, secret),
     }
+}
+
+/// What may be shown of a record.
+fn described(bytes: &[u8]) -> serde_json::Value {
+    match Record::decode(bytes) {
+        // The dump itself says the number.
+        Ok(record) => describe(RecordNo(0), &record)["record"].take(),
+        Err(error) => serde_json::json!({ "unreadable": error.to_string() }),
+    }
+}
+
+/// The secret behind `file:PATH` (relative to where we stand) or `env:NAME`.
+fn secret(reference: &str) -> anyhow::Result<Zeroizing<String>> {
+    let known = match reference.split_once(':') {
+        Some(("file", path)) => SecretRef::File(path.to_owned()),
+        Some(("env", name)) => SecretRef::Env(name.to_owned()),
+        _ => anyhow::bail!("expected file:PATH or env:NAME"),
+    };
+    resolve(&known, Path::new(".")).map_err(|error| anyhow::anyhow!("{error}"))
 }
 
 #[cfg(test)]

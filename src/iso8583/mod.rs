@@ -26,8 +26,6 @@ mod mti;
 mod notation;
 mod pack;
 mod plan;
-mod quick;
-mod quick_inside;
 #[cfg(test)]
 mod round_trips;
 pub mod rules;

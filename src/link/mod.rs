@@ -21,6 +21,7 @@ pub mod tcp;
 #[cfg(test)]
 mod tests;
 mod throttle;
+pub mod translation;
 mod writing;
 
 pub use ended::Ended;

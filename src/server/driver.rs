@@ -138,8 +138,7 @@ impl Driver {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let known =
-            [self.parts.switch.deadline(), self.gate.deadline(), self.phase.deadline()];
+        let known = [self.parts.switch.deadline(), self.gate.deadline(), self.phase.deadline()];
         let gauges = self.gauges_due;
         Some(known.into_iter().flatten().fold(gauges, Instant::min))
     }
@@ -227,8 +226,7 @@ impl Driver {
             let in_flight = self.parts.switch.in_flight(cap.platform);
             cap.throttle.set(stuck || in_flight >= cap.max_in_flight);
         }
-        let sight =
-            Sight { busy: self.is_busy(), sessions: self.gate.sessions(), failed };
+        let sight = Sight { busy: self.is_busy(), sessions: self.gate.sessions(), failed };
         let next = self.phase.step(now, sight);
         if matches!(next, Phase::Ending(_)) && next != self.phase {
             self.gate.end_all();

@@ -161,13 +161,23 @@ impl JournalHandle {
 
     /// Makes everything durable, writes the last mark and ends the thread.
     pub fn stop(mut self) -> Health {
+        self.end();
+        self.health()
+    }
+
+    fn end(&mut self) {
         self.shared.work().stop = true;
         self.shared.wake.notify_one();
         let ended = self.thread.take().map(JoinHandle::join);
         if let Some(Err(_)) = ended {
             let _ = self.shared.failure.set("its thread panicked".to_owned());
         }
-        self.health()
+    }
+}
+
+impl Drop for JournalHandle {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -1,6 +1,20 @@
 //! The shell's engine: the driver around the one switch, the gate, the journal's thread, the
 //! clock, and the wiring of it all. The only room that spawns.
+//!
+//! One current-thread runtime carries sessions, driver and gate; the journal writes on a thread
+//! of its own. Invariant: the driver waits for nobody; what a record must precede leaves only
+//! once that record is durable. Deliberately absent: decisions about money (`switch`).
 
 pub mod clock;
+mod doors;
+pub mod driver;
 pub mod gate;
+pub mod journal_thread;
+#[cfg(test)]
+mod journal_thread_tests;
+mod opening;
+pub mod secrets;
 pub mod shutdown;
+#[cfg(test)]
+mod tests;
+pub mod wiring;

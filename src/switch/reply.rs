@@ -74,7 +74,10 @@ pub(super) fn to_bank(msg: &mut Canonical, keys: &BankKeys) {
 
 /// Turns a request into our own answer to it.
 pub(super) fn own_answer(mut msg: Box<Canonical>, reason: Reason) -> Box<Canonical> {
+    // Where the request's kind is unknown, only its MTI tells how an answer to it looks.
+    let asked = msg.mti;
     strip(&mut msg);
+    msg.mti = asked;
     msg.flow = msg.flow.answer().unwrap_or(msg.flow);
     msg.answer = Some(Answer::Own(reason));
     msg.reason = None;

@@ -50,7 +50,21 @@ impl Watch {
                 metrics::counter!(names::IMPOSSIBLE).increment(1);
                 error!(what, "impossible: this is a bug");
             }
-            other => self.bank_event(other),
+            Event::ReloadRefused => {
+                warn!(
+                    "reload refused: a bank with open obligations would vanish, or order changed"
+                );
+            }
+            Event::DeskRefused { item, why } => warn!(%item, why, "desk: refused"),
+            Event::TimedOut { .. }
+            | Event::ReversalQueued { .. }
+            | Event::ReversalClosed { .. }
+            | Event::LateAnswer { .. }
+            | Event::DuplicateAnswer { .. }
+            | Event::UnmatchedAnswer { .. }
+            | Event::OnDesk { .. }
+            | Event::PinDeclined { .. }
+            | Event::StansExhausted { .. } => self.bank_event(event),
         }
     }
 
@@ -96,6 +110,10 @@ impl Watch {
                 let meaning = if *approved { "approved" } else { "declined" };
                 self.meters.count(names::LATE_RESPONSES, "bank", *bank, Some(("meaning", meaning)));
                 debug!(%bank, %txn, approved, "late answer");
+            }
+            Event::DuplicateAnswer { bank, txn } => {
+                self.meters.count(names::DUPLICATE_RESPONSES, "bank", *bank, None);
+                debug!(%bank, %txn, "the same answer once more");
             }
             Event::UnmatchedAnswer { bank } => {
                 self.meters.count(names::UNMATCHED_RESPONSES, "bank", *bank, None);

@@ -53,6 +53,8 @@ metrics_table! {
         "Bank legs put before an operator since the start, by bank.";
     LATE_RESPONSES = "pointsman_late_responses_total", Counter,
         "Answers that came after their transaction had been decided, by bank and meaning.";
+    DUPLICATE_RESPONSES = "pointsman_duplicate_responses_total", Counter,
+        "Answers that came a second time, by bank.";
     UNMATCHED_RESPONSES = "pointsman_unmatched_responses_total", Counter,
         "Answers that fitted nothing known, by bank.";
     TIMEOUTS = "pointsman_timeouts_total", Counter,

@@ -1,0 +1,124 @@
+//! `pointsman serve CONFIG`: runs the switch until it is told to stop.
+//!
+//! Contract: on standard output, one line each, for programs that start it:
+//! `listening platform=NAME address=HOST:PORT` per listening line, `admin address=HOST:PORT`,
+//! then `ready`. SIGTERM and SIGINT drain (a second one ends at once), SIGHUP reads the
+//! configuration again: a bad one is rejected whole and the old one runs on. Exit code 1 when it
+//! cannot start (every reason at once) or when its journal failed.
+
+use super::check;
+use crate::config::settings::Settings;
+use crate::server::journal_thread::Health;
+use crate::server::wiring::{Ready, Remote, prepare};
+use crate::telemetry::{Format, start_logging};
+use anyhow::Context;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Arguments of `serve`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration file.
+    #[arg(value_name = "CONFIG")]
+    config: PathBuf,
+    /// What is logged: error, warn, info, debug, trace, or a filter like `pointsman::link=debug`.
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    log: String,
+    /// One JSON object per log line.
+    #[arg(long)]
+    log_json: bool,
+}
+
+/// Runs `serve`.
+///
+/// # Errors
+/// When the operating system refuses what every process has (threads, signals).
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let format = if args.log_json { Format::Json } else { Format::Plain };
+    start_logging(format, &args.log);
+    let Some(settings) = check::load_or_tell(&args.config) else { return Ok(ExitCode::from(1)) };
+    // One thread for sessions, driver and gate: handing over to another core costs more than the
+    // work (docs/performance.md); the journal has a thread of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(serve(settings, &args.config))
+}
+
+async fn serve(settings: Settings, config: &Path) -> anyhow::Result<ExitCode> {
+    let ready = match prepare(&settings, check::folder_of(config)).await {
+        Ok(ready) => ready,
+        Err(errors) => {
+            for error in errors {
+                eprintln!("pointsman: {}: {error}", config.display());
+            }
+            return Ok(ExitCode::from(1));
+        }
+    };
+    announce(&ready).context("cannot write to standard output")?;
+    let signals = listen_to_signals(ready.remote.clone(), settings, config.to_owned())?;
+    let health = tokio::select! {
+        health = ready.run() => health,
+        never = signals => never,
+    };
+    match health {
+        Health::Good | Health::Full => Ok(ExitCode::SUCCESS),
+        Health::Failed(why) => {
+            eprintln!("pointsman: the journal failed and the switch has ended: {why}");
+            Ok(ExitCode::from(1))
+        }
+    }
+}
+
+fn announce(ready: &Ready) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for (line, address) in &ready.listening {
+        writeln!(out, "listening platform={line} address={address}")?;
+    }
+    if let Some(address) = ready.admin {
+        writeln!(out, "admin address={address}")?;
+    }
+    writeln!(out, "ready")?;
+    out.flush()
+}
+
+/// Passes signals on to the switch; never ends.
+fn listen_to_signals(
+    remote: Remote,
+    settings: Settings,
+    config: PathBuf,
+) -> anyhow::Result<impl Future<Output = Health>> {
+    let mut term = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = term.recv() => remote.drain(),
+                _ = interrupt.recv() => remote.drain(),
+                _ = hangup.recv() => reload(&remote, &settings, &config),
+            }
+        }
+    })
+}
+
+/// Only what the core decides by can change while it runs; wires need a restart.
+fn reload(remote: &Remote, running: &Settings, config: &Path) {
+    let Ok(fresh) = check::load(config).inspect_err(|errors| {
+        for error in errors {
+            tracing::warn!(%error, "reload rejected");
+        }
+    }) else {
+        return;
+    };
+    let wires = |settings: &Settings| format!("{:?}", (&settings.lines, &settings.journal));
+    if wires(&fresh) != wires(running) {
+        tracing::warn!("reload rejected: lines or journal changed, which needs a restart");
+        return;
+    }
+    tracing::info!("configuration read again");
+    remote.reload(fresh.policy);
+}

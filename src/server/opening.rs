@@ -1,0 +1,164 @@
+//! Opening the journal: keys, recovery, and a switch that knows what its records say.
+//!
+//! Contract: the journal is replayed whole before anything else happens; a journal that cannot be
+//! read is refused with file, byte and remedy, and nothing is changed. Deliberately absent:
+//! checkpoints – a journal that holds one is refused by name.
+
+use super::clock::Clock;
+use super::secrets;
+use super::wiring::StartError;
+use crate::config::settings::{JournalSettings, SecretRef, Settings};
+use crate::journal::{
+    Backend, DataKey, DiskBackend, KeyEncryptionKey, Options, Reader, Recovered, Replayed, Writer,
+    open_keys, os_entropy, recover,
+};
+use crate::switch::Switch;
+use crate::switch::ids::RecordNo;
+use crate::switch::record::Record;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use tracing::{info, warn};
+use zeroize::Zeroizing;
+
+/// Where the demo key is kept when no key is configured: beside the data, so it protects nothing.
+const DEMO_KEY_FILE: &str = "demo-key.hex";
+
+/// A journal ready for its writer thread, and the switch as its records left it, started.
+pub(super) struct Opened {
+    /// Replayed and started; its first outputs wait.
+    pub(super) switch: Switch,
+    /// Ready for the switch's next record.
+    pub(super) writer: Writer,
+    /// Reads beside it.
+    pub(super) reader: Reader,
+    /// Bytes of the largest batch.
+    pub(super) batch_bytes_max: usize,
+}
+
+/// Opens the journal of `settings` and replays it.
+///
+/// # Errors
+/// Every reason at once.
+pub(super) fn open(
+    settings: &Settings,
+    folder: &Path,
+    clock: Clock,
+) -> Result<Opened, Vec<StartError>> {
+    let journal = &settings.journal;
+    let home = folder.join(&journal.folder);
+    let wrong = |why: String| vec![StartError { key: "journal".to_owned(), why }];
+    let backend = DiskBackend::open(&home)
+        .map_err(|error| wrong(format!("{}: {}", home.display(), opening_failed(&error))))?;
+    let backend: Arc<dyn Backend> = Arc::new(backend);
+    let wrap = key_encryption_key(settings, folder, &home).map_err(|error| vec![error])?;
+    let told = |error: &dyn std::fmt::Display| wrong(format!("{}: {error}", home.display()));
+    let mut entropy = os_entropy();
+    let key = open_keys(&*backend, &wrap, &mut entropy).map_err(|error| told(&error))?;
+    let options = options(journal);
+    let seed = getrandom::u64().unwrap_or_default();
+    let mut switch = Switch::new(Arc::clone(&settings.policy), seed);
+    let recovered = replay(&*backend, &key, &options, &mut switch, clock).map_err(|e| told(&e))?;
+    let reader = Reader::new(Arc::clone(&backend), key.clone(), Arc::clone(&recovered.map));
+    let writer = Writer::start(backend, key, options, &recovered, entropy, clock.wall())
+        .map_err(|error| told(&error))?;
+    switch.start(clock.now());
+    Ok(Opened { switch, writer, reader, batch_bytes_max: options.batch_bytes_max() })
+}
+
+fn opening_failed(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::WouldBlock => "another process holds this journal".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn options(journal: &JournalSettings) -> Options {
+    let segment_bytes = u32::try_from(journal.segment_bytes).unwrap_or(u32::MAX);
+    Options { segment_bytes, ..Options::default() }
+}
+
+fn replay(
+    backend: &dyn Backend,
+    key: &DataKey,
+    options: &Options,
+    switch: &mut Switch,
+    clock: Clock,
+) -> Result<Recovered, crate::journal::RecoveryError> {
+    let began = clock.mono();
+    let recovered = recover(backend, key, options, &mut |replayed| match replayed {
+        Replayed::Record { no, bytes } => {
+            let record = Record::decode(bytes).map_err(|error| error.to_string())?;
+            switch.replay(RecordNo(no), &record);
+            Ok(())
+        }
+        Replayed::Checkpoint { .. } => Err("this version reads no checkpoints".to_owned()),
+        Replayed::Lost { from, upto } => Err(format!("records {from} to {upto} are lost")),
+    })?;
+    for finding in &recovered.findings {
+        warn!("{finding}");
+    }
+    let took_ms = clock.mono().since(began).as_millis() as u64;
+    info!(records = recovered.records, took_ms, "journal replayed");
+    Ok(recovered)
+}
+
+/// Whether the configured key can be read; none configured is not an error here.
+///
+/// # Errors
+/// A key file or variable that is missing, or no key.
+pub(super) fn check_key(journal: &JournalSettings, folder: &Path) -> Result<(), StartError> {
+    journal.key.as_ref().map_or(Ok(()), |secret| configured_key(secret, folder).map(drop))
+}
+
+fn configured_key(secret: &SecretRef, folder: &Path) -> Result<KeyEncryptionKey, StartError> {
+    let text = secrets::resolve(secret, folder).map_err(|error| bad_key(&error))?;
+    KeyEncryptionKey::from_hex(&text).map_err(|error| bad_key(&error))
+}
+
+fn bad_key(why: &dyn std::fmt::Display) -> StartError {
+    StartError { key: "journal.key".to_owned(), why: why.to_string() }
+}
+
+fn key_encryption_key(
+    settings: &Settings,
+    folder: &Path,
+    home: &Path,
+) -> Result<KeyEncryptionKey, StartError> {
+    match &settings.journal.key {
+        Some(secret) => configured_key(secret, folder),
+        None if settings.production => {
+            Err(bad_key(&"is missing: production = true needs a key of its own"))
+        }
+        None => {
+            let text = demo_key(home);
+            let text = text.map_err(|error| bad_key(&format!("{DEMO_KEY_FILE}: {error}")))?;
+            KeyEncryptionKey::from_hex(&text).map_err(|error| bad_key(&error))
+        }
+    }
+}
+
+/// The key beside the data, made on first use.
+fn demo_key(home: &Path) -> std::io::Result<Zeroizing<String>> {
+    let path = home.join(DEMO_KEY_FILE);
+    warn!(
+        file = %path.display(),
+        "NO JOURNAL KEY IS CONFIGURED: a demo key lies beside the data and protects nothing; \
+         set journal.key before any real card number comes near"
+    );
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Zeroizing::new(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let mut bytes = Zeroizing::new([0_u8; 32]);
+            getrandom::fill(bytes.as_mut()).map_err(|e| std::io::Error::other(e.to_string()))?;
+            let text = Zeroizing::new(bytes.iter().map(|b| format!("{b:02x}")).collect::<String>());
+            let mut file =
+                std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            Ok(text)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,70 @@
+//! Where secret references become secrets: the one place that reads key files and `env:`.
+//!
+//! Contract: what is read is wiped after use; errors name the reference, never the value.
+
+use crate::config::settings::SecretRef;
+use std::fmt;
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// Why a secret could not be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretError {
+    /// The reference as it is configured.
+    pub reference: String,
+    /// What is wrong.
+    pub why: String,
+}
+
+impl fmt::Display for SecretError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reference, self.why)
+    }
+}
+
+/// The text a reference stands for: the first line of the file (relative to `folder`), or the
+/// variable.
+///
+/// # Errors
+/// A file that cannot be read or is empty, a variable that is not set.
+pub fn resolve(secret: &SecretRef, folder: &Path) -> Result<Zeroizing<String>, SecretError> {
+    let (reference, found) = match secret {
+        SecretRef::File(path) => {
+            let text = std::fs::read_to_string(folder.join(path)).map(Zeroizing::new);
+            (format!("file:{path}"), text.map_err(|error| error.to_string()))
+        }
+        SecretRef::Env(name) => (format!("env:{name}"), variable(name)),
+    };
+    let first_line = |text: Zeroizing<String>| {
+        Zeroizing::new(text.lines().next().unwrap_or_default().trim().to_owned())
+    };
+    match found.map(first_line) {
+        Ok(line) if line.is_empty() => Err(SecretError { reference, why: "is empty".to_owned() }),
+        Ok(line) => Ok(line),
+        Err(why) => Err(SecretError { reference, why }),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place where `env:` is resolved")]
+fn variable(name: &str) -> Result<Zeroizing<String>, String> {
+    std::env::var(name).map(Zeroizing::new).map_err(|_| "is not set".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_key_file_is_read_from_the_configuration_s_folder_and_errors_name_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("mak.hex"), "0123 \nignored\n").unwrap();
+        std::fs::write(folder.path().join("empty.hex"), "\n").unwrap();
+        let read = |name: &str| resolve(&SecretRef::File(name.to_owned()), folder.path());
+        assert_eq!(read("mak.hex").unwrap().as_str(), "0123");
+        assert_eq!(read("empty.hex").unwrap_err().to_string(), "file:empty.hex: is empty");
+        assert!(read("none.hex").unwrap_err().to_string().starts_with("file:none.hex: "));
+        let unset = resolve(&SecretRef::Env("POINTSMAN_NO_SUCH_KEY".to_owned()), folder.path());
+        assert_eq!(unset.unwrap_err().to_string(), "env:POINTSMAN_NO_SUCH_KEY: is not set");
+    }
+}

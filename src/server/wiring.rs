@@ -1,0 +1,287 @@
+//! Everything built from the settings, in the order in which it can fail.
+//!
+//! Contract: either the whole switch is ready, or every reason why not is told at once and
+//! nothing was changed. Listeners are bound before the journal is replayed, so that peers who come
+//! back after a crash wait in the backlog instead of being refused.
+
+use super::clock::Clock;
+use super::doors::{Line, keep_calling, keep_listening};
+use super::driver::{Cap, Driver, Parts};
+use super::journal_thread::{Health, JournalHandle};
+use super::opening::{self, Opened};
+use super::secrets;
+use crate::admin::{self, Latch, Latches};
+use crate::config::settings::{Endpoint, LineSettings, Settings};
+use crate::crypto::MacKey;
+use crate::limits::TURN_INPUTS;
+use crate::link::connector::{Backoff, Connector};
+use crate::link::translation::Wire;
+use crate::link::{Arrival, Door, Inbox, Listener, Throttle};
+use crate::switch::ids::{LineId, Name};
+use crate::switch::input::{Command, Input};
+use crate::switch::policy::{Owner, Policy};
+use crate::telemetry::{JournalMeters, LineMeters, Recorder, UPKEEP_EVERY, Watch};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// One reason why the switch does not start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartError {
+    /// The key of the configuration it comes from.
+    pub key: String,
+    /// What is wrong, with the file or address.
+    pub why: String,
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.why)
+    }
+}
+
+/// A switch that is ready to run.
+pub struct Ready {
+    /// Where each platform's door listens, by the platform's name.
+    pub listening: Vec<(Name, SocketAddr)>,
+    /// Where health and metrics are.
+    pub admin: Option<SocketAddr>,
+    /// How to ask for things from outside.
+    pub remote: Remote,
+    driver: Driver,
+    listeners: Vec<(Line, Listener)>,
+    callers: Vec<(Line, Connector)>,
+    pages: Option<TcpListener>,
+    latches: Latches,
+    recorder: Recorder,
+}
+
+/// A handle to a running switch.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    inbox: Arc<Inbox>,
+}
+
+impl Remote {
+    /// Finish what is in flight, then end. A second time: end now.
+    pub fn drain(&self) {
+        self.inbox.put(Arrival::Input(Input::Command(Command::Drain)));
+    }
+
+    /// Swap the policy, whole.
+    pub fn reload(&self, policy: Arc<Policy>) {
+        self.inbox.put(Arrival::Input(Input::Command(Command::Reload(policy))));
+    }
+}
+
+/// Checks, opens and binds everything. `folder` is the configuration's: paths are relative to it.
+///
+/// # Errors
+/// Every reason at once.
+pub async fn prepare(settings: &Settings, folder: &Path) -> Result<Ready, Vec<StartError>> {
+    let mut errors = Vec::new();
+    let clock = Clock::start();
+    let recorder = Recorder::of_process();
+    let inbox = Inbox::new(TURN_INPUTS);
+    let bench = Bench::new(settings, folder, clock, &inbox);
+    let (mut listeners, mut callers) = (Vec::new(), Vec::new());
+    for (at, wire) in settings.lines.iter().enumerate() {
+        let line = bench.line(at, wire).map_err(|error| errors.push(error)).ok();
+        match &wire.endpoint {
+            Endpoint::Listen { address, max_sessions } => {
+                let bound = Listener::bind(address, *max_sessions, Arc::new(|_| true)).await;
+                let bound = bound.map_err(|error| errors.push(cannot_listen(address, &error)));
+                listeners.extend(line.zip(bound.ok()));
+            }
+            Endpoint::Connect { addresses, connect_timeout, first_retry, max_retry } => {
+                let backoff = Backoff::new(*first_retry, *max_retry);
+                let calls = Connector::new(addresses.clone(), *connect_timeout, backoff);
+                callers.extend(line.map(|line| (line, calls)));
+            }
+        }
+    }
+    let pages = bind_pages(settings.admin.as_deref(), &mut errors).await;
+    let opened = opening::open(settings, folder, clock).map_err(|why| errors.extend(why)).ok();
+    let Some(opened) = opened.filter(|_| errors.is_empty()) else { return Err(errors) };
+    let latches = Latches::default();
+    let driver = bench.driver(opened, &latches).map_err(|error| vec![error])?;
+    let listening = listeners
+        .iter()
+        .filter_map(|(line, door)| Some((bench.owner(line), door.local_addr().ok()?)))
+        .collect();
+    let admin = pages.as_ref().and_then(|socket| socket.local_addr().ok());
+    latches.set(Latch::Dialects, true);
+    latches.set(Latch::Listeners, true);
+    let remote = Remote { inbox };
+    Ok(Ready { listening, admin, remote, driver, listeners, callers, pages, latches, recorder })
+}
+
+impl Ready {
+    /// Runs until it is asked to stop and has, or its journal failed: how the journal ended.
+    pub async fn run(self) -> Health {
+        let Self { driver, listeners, callers, pages, latches, recorder, .. } = self;
+        for (line, listener) in listeners {
+            tokio::spawn(keep_listening(listener, line));
+        }
+        for (line, connector) in callers {
+            tokio::spawn(keep_calling(connector, line));
+        }
+        if let Some(socket) = pages {
+            tokio::spawn(admin::serve(socket, latches, recorder.clone()));
+        }
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(UPKEEP_EVERY).await;
+                recorder.upkeep();
+            }
+        });
+        driver.run().await
+    }
+}
+
+/// Every key that is missing or wrong, without starting anything.
+pub fn check_keys(settings: &Settings, folder: &Path) -> Vec<StartError> {
+    let inbox = Inbox::new(0);
+    let bench = Bench::new(settings, folder, Clock::start(), &inbox);
+    let lines = settings.lines.iter().zip(&settings.policy.lines);
+    let mut errors: Vec<_> =
+        lines.filter_map(|(wire, line)| bench.mac(line.name, wire).err()).collect();
+    errors.extend(opening::check_key(&settings.journal, folder).err());
+    errors
+}
+
+fn cannot_listen(address: &str, error: &std::io::Error) -> StartError {
+    StartError { key: "listen".to_owned(), why: format!("cannot listen on {address}: {error}") }
+}
+
+async fn bind_pages(address: Option<&str>, errors: &mut Vec<StartError>) -> Option<TcpListener> {
+    let address = address?;
+    let bound = TcpListener::bind(address).await;
+    let admin = |error: std::io::Error| StartError {
+        key: "admin.address".to_owned(),
+        ..cannot_listen(address, &error)
+    };
+    bound.map_err(|error| errors.push(admin(error))).ok()
+}
+
+/// What lines and driver are made of.
+struct Bench<'s> {
+    settings: &'s Settings,
+    folder: &'s Path,
+    clock: Clock,
+    inbox: &'s Arc<Inbox>,
+    /// One per platform.
+    throttles: Vec<Arc<Throttle>>,
+    /// For lines that are never stopped: the banks'.
+    never: Arc<Throttle>,
+    sessions: Arc<std::sync::atomic::AtomicU64>,
+    digest_key: Arc<[u8; 32]>,
+}
+
+impl<'s> Bench<'s> {
+    fn new(settings: &'s Settings, folder: &'s Path, clock: Clock, inbox: &'s Arc<Inbox>) -> Self {
+        let mut digest_key = [0; 32];
+        // Without randomness the hash still tells messages apart within this run.
+        let _ = getrandom::fill(&mut digest_key);
+        Self {
+            settings,
+            folder,
+            clock,
+            inbox,
+            throttles: settings.policy.platforms.iter().map(|_| Arc::default()).collect(),
+            never: Arc::default(),
+            sessions: Arc::default(),
+            digest_key: Arc::new(digest_key),
+        }
+    }
+
+    fn line(&self, at: usize, settings: &LineSettings) -> Result<Line, StartError> {
+        let policy = &self.settings.policy;
+        let (name, owner) = policy
+            .lines
+            .get(at)
+            .map_or_else(|| (Name::default(), None), |line| (line.name, Some(line.owner)));
+        let throttle = match owner {
+            Some(Owner::Platform(platform)) => self.throttles.get(usize::from(platform.0)),
+            _ => None,
+        };
+        let clock = self.clock;
+        Ok(Line {
+            name,
+            door: Door {
+                line: LineId(u16::try_from(at).unwrap_or(u16::MAX)),
+                framing: settings.framing.clone(),
+                outbound_queue: settings.outbound_queue,
+                inbox: Arc::clone(self.inbox),
+                throttle: Arc::clone(throttle.unwrap_or(&self.never)),
+                clock: Arc::new(move || clock.mono()),
+            },
+            wire: Wire {
+                dialect: Arc::clone(&settings.dialect),
+                framing: settings.framing.clone(),
+                mac: self.mac(name, settings)?,
+                tpdu: settings.tpdu,
+                header: settings.header.as_deref().map(Arc::from),
+                digest_key: Arc::clone(&self.digest_key),
+            },
+            meters: LineMeters::new(name),
+            sessions: Arc::clone(&self.sessions),
+        })
+    }
+
+    /// The platform or bank a line belongs to.
+    fn owner(&self, line: &Line) -> Name {
+        let policy = &self.settings.policy;
+        let owner = policy.lines.get(usize::from(line.door.line.0)).map(|line| line.owner);
+        let name = owner.and_then(|owner| match owner {
+            Owner::Platform(id) => policy.platforms.get(usize::from(id.0)).map(|p| p.name),
+            Owner::Bank(id) => policy.banks.get(usize::from(id.0)).map(|b| b.name),
+        });
+        name.unwrap_or(line.name)
+    }
+
+    fn mac(&self, line: Name, settings: &LineSettings) -> Result<Option<MacKey>, StartError> {
+        let Some(mac) = &settings.mac else { return Ok(None) };
+        let wrong = |why: String| StartError { key: format!("line {line}: mac_key"), why };
+        let rule = settings.dialect.rules().mac().map(|rule| rule.statement);
+        let Some(statement) = mac.statement.or(rule) else {
+            return Err(wrong("the dialect has no MAC".to_owned()));
+        };
+        let text = secrets::resolve(&mac.key, self.folder).map_err(|e| wrong(e.to_string()))?;
+        MacKey::from_hex(&statement, &text).map(Some).map_err(|e| wrong(e.to_string()))
+    }
+
+    fn driver(&self, opened: Opened, latches: &Latches) -> Result<Driver, StartError> {
+        let meters = JournalMeters::default();
+        let journal = JournalHandle::start(
+            opened.writer,
+            opened.reader,
+            opened.batch_bytes_max,
+            self.clock,
+            Arc::clone(self.inbox),
+            Box::new(move |took, records| meters.commit(took, records)),
+        )
+        .map_err(|error| StartError { key: "journal".to_owned(), why: error.to_string() })?;
+        let policy = &self.settings.policy;
+        let caps = policy.platforms.iter().zip(&self.throttles).zip(0..);
+        Ok(Driver::new(Parts {
+            switch: opened.switch,
+            journal,
+            inbox: Arc::clone(self.inbox),
+            clock: self.clock,
+            caps: caps
+                .map(|((platform, throttle), id)| Cap {
+                    platform: crate::switch::ids::PlatformId(id),
+                    name: platform.name,
+                    max_in_flight: platform.max_in_flight,
+                    throttle: Arc::clone(throttle),
+                })
+                .collect(),
+            banks: policy.banks.iter().map(|bank| bank.name).collect(),
+            latches: latches.clone(),
+            watch: Watch::default(),
+        }))
+    }
+}
