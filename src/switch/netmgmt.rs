@@ -130,8 +130,10 @@ impl Switch {
         msg.transmission = Some(stamp);
         msg.terminal = terminal.map(|(t, _)| t);
         msg.merchant = terminal.map(|(_, m)| m);
-        let line = at.line;
-        msg.batch = self.batch_of(line, terminal.map(|(t, _)| t.trimmed()).as_ref());
+        let (line, has_batches) = (at.line, at.signers.iter().any(|s| s.terminal.is_some()));
+        let batch = self.batch_of(line, terminal.map(|(t, _)| t.trimmed()).as_ref());
+        // Batches count from 1; the answer to the sign-in names the one in force.
+        msg.batch = batch.or(has_batches.then_some(1));
         self.send((line, session), msg, None, None, SendOwner::Plain);
     }
 
