@@ -102,7 +102,24 @@ pub(super) struct Remembered {
     outcome: u32,
 }
 
+impl Past {
+    /// The one with this number in checkpoints.
+    pub(super) fn numbered(number: u8) -> Option<Self> {
+        PASTS.get(usize::from(number)).copied()
+    }
+}
+
 impl Remembered {
+    /// Fingerprint of its name.
+    pub(super) const fn fingerprint(self) -> u64 {
+        self.fingerprint
+    }
+
+    /// Fingerprint of what it asked for.
+    pub(super) const fn content(self) -> u32 {
+        self.content
+    }
+
     /// Number of its record.
     pub(super) const fn no(self) -> RecordNo {
         RecordNo(self.no_and_past & (u64::MAX >> 8))
@@ -156,6 +173,22 @@ impl PartialEq for Memory {
 }
 
 impl Memory {
+    /// An empty memory whose first entry will have this position.
+    pub(super) fn starting_at(first: u64) -> Self {
+        let mut memory = Self { first, ..Self::default() };
+        let gone = Remembered { fingerprint: 0, no_and_past: 0, content: 0, outcome: 0 };
+        // The chunk of the first entry holds what came before it: forgotten ones.
+        let mut chunk = Vec::with_capacity(CHUNK);
+        chunk.resize(first as usize % CHUNK, gone);
+        memory.chunks.push_back(chunk);
+        memory
+    }
+
+    /// Position of the oldest entry.
+    pub(super) const fn first(&self) -> u64 {
+        self.first
+    }
+
     /// How many are remembered.
     pub(super) const fn len(&self) -> usize {
         self.len

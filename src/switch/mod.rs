@@ -9,6 +9,7 @@
 //! order, then [`Switch::start`] once; then inputs. Deliberately absent: sockets, clocks,
 //! randomness, threads, async.
 
+pub mod audit;
 pub mod duplicates;
 pub mod ids;
 pub mod input;
@@ -20,6 +21,7 @@ pub mod record_json;
 pub mod txn;
 
 mod answer;
+mod checkpoint;
 mod hash;
 mod inflight;
 mod leg;

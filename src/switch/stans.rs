@@ -67,6 +67,28 @@ impl Stans {
         }
     }
 
+    /// Where the search continues, and every held number with how often it is held.
+    pub(super) fn parts(&self) -> (u32, impl Iterator<Item = (u32, u32)>) {
+        let numbers = self.held.iter().zip(0_u32..).flat_map(|(word, at)| {
+            (0..64).filter(move |bit| word & (1_u64 << bit) != 0).map(move |bit| at * 64 + bit)
+        });
+        let more = |stan: u32| self.more.get(&stan).copied().unwrap_or_default();
+        (self.next, numbers.map(move |stan| (stan, more(stan).saturating_add(1))))
+    }
+
+    /// Holds a number so many times.
+    pub(super) fn hold_times(&mut self, stan: u32, holders: u32) {
+        self.hold(stan);
+        if holders > 1 && self.is_held(stan) {
+            self.more.insert(stan, holders - 1);
+        }
+    }
+
+    /// Continues the search here.
+    pub(super) fn continue_at(&mut self, next: u32) {
+        self.next = next.clamp(1, STAN_MAX);
+    }
+
     /// Lets go of a number once.
     pub(super) fn release(&mut self, stan: u32) {
         if !self.more.is_empty()

@@ -23,7 +23,7 @@ pub(super) struct Open {
     /// What was intended.
     pub intent: Arc<Intent>,
     /// Where the memory of requests has it.
-    position: u64,
+    pub position: u64,
 }
 
 /// An obligation in the SAF.
@@ -41,7 +41,8 @@ pub(super) struct Entry {
 /// What is known of one bank.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct BankState {
-    name: Name,
+    /// Its name.
+    pub name: Name,
     /// Its STANs.
     pub stans: Stans,
     /// Its business date, MMDD, once it has named one.

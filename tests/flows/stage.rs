@@ -11,6 +11,7 @@ use pointsman::canonical::{
 use pointsman::money::{Amount, Currency};
 use pointsman::sensitive::{Pan, PinBlock};
 use pointsman::switch::Switch;
+use pointsman::switch::audit::Auditor;
 use pointsman::switch::ids::{BankId, LineId, PlatformId, RecordNo, SessionId};
 use pointsman::switch::input::{Command, DeskAction, DeskVerb, Input, Unsent};
 use pointsman::switch::output::{Event, Output, RecallKey, Send};
@@ -36,7 +37,7 @@ fn text<const N: usize>(s: &str) -> Text<N> {
 }
 
 /// The words of `# policy:`.
-struct Options<'a>(&'a str);
+pub(crate) struct Options<'a>(pub(crate) &'a str);
 
 impl Options<'_> {
     fn has(&self, word: &str) -> bool {
@@ -118,7 +119,7 @@ fn route(name: &str, low: &str, high: &str, to: u16) -> Route {
 }
 
 /// What `# policy:` may switch.
-fn policy(options: &Options<'_>) -> Policy {
+pub(crate) fn policy(options: &Options<'_>) -> Policy {
     let alfa_signs = if options.has("sign_on") { SignOn::Line } else { SignOn::No };
     let terminals = SignOn::Terminals(vec![(text("TERM1"), text("SHOP"))]);
     let platform = Owner::Platform(PlatformId(0));
@@ -397,6 +398,13 @@ pub(crate) fn play(script: &str) -> Fallible<String> {
         stage.advance(Instant::from_nanos((seconds * 1e9).round() as u64));
         stage.directive(what)?;
     }
+    let mut auditor = Auditor::new();
+    stage.journal.iter().for_each(|(no, record)| {
+        auditor.see(*no, record);
+    });
+    for violation in auditor.finish().violations {
+        stage.say(&format!("VIOLATION {violation}"));
+    }
     Ok(stage.said)
 }
 
@@ -461,7 +469,7 @@ fn euros(minor: &str) -> Fallible<Amount> {
 }
 
 /// Reads a message line; what is not stated has its usual value.
-fn read(mti: &str, words: &[&str]) -> Fallible<Canonical> {
+pub(crate) fn read(mti: &str, words: &[&str]) -> Fallible<Canonical> {
     let stated = |key: &str| words.iter().find_map(|w| w.strip_prefix(key)?.strip_prefix('='));
     let digits = mti.as_bytes();
     let flow = match digits.get(2) {

@@ -1,0 +1,201 @@
+//! The whole state as bytes, so that a restart replays only what came after.
+//!
+//! Contract: a state restored from [`Switch::checkpoint`] equals the one replayed from record 1
+//! (invariant I13); bytes of another format, or damaged ones, are refused and leave the switch
+//! as it was, to be replayed from the beginning. Card numbers stand in it: the journal encrypts
+//! it like every record.
+
+use super::Switch;
+use super::duplicates::{Memory, Past};
+use super::ids::RecordNo;
+use super::record_bytes::{Coded, Reader, RecordError};
+use super::stans::Stans;
+use super::state::{BankState, Entry, Open, Signed, State};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The format written. A checkpoint of any other is passed over: the records tell the same.
+const CHECKPOINT_VERSION: u8 = 1;
+
+macro_rules! coded_struct {
+    ($name:ident { $($field:ident),* $(,)? }) => {
+        impl Coded for $name {
+            fn put(&self, out: &mut Vec<u8>) {
+                let Self { $($field),* } = self;
+                $($field.put(out);)*
+            }
+
+            fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+                $(
+                    from.name(concat!(stringify!($name), ".", stringify!($field)));
+                    let $field = Coded::take(from)?;
+                )*
+                Ok(Self { $($field),* })
+            }
+        }
+    };
+}
+
+coded_struct!(State {
+    last,
+    open,
+    unanswered,
+    saf,
+    chains,
+    undelivered,
+    desk,
+    memory,
+    banks,
+    lines,
+    policy,
+});
+coded_struct!(Open { intent, position });
+coded_struct!(Entry { queued, tries, again });
+coded_struct!(BankState { name, stans, business_date });
+coded_struct!(Signed { on, batch });
+
+/// A count, then so many values. Nothing is reserved on a count's word.
+fn put_all<'a, T: Coded + 'a>(all: impl ExactSizeIterator<Item = &'a T>, out: &mut Vec<u8>) {
+    (all.len() as u64).put(out);
+    all.for_each(|value| value.put(out));
+}
+
+fn take_all<T: Coded, C: Default + Extend<T>>(from: &mut Reader<'_>) -> Result<C, RecordError> {
+    let mut all = C::default();
+    for _ in 0..u64::take(from)? {
+        all.extend([T::take(from)?]);
+    }
+    Ok(all)
+}
+
+impl<T: Coded> Coded for Vec<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_all(self.iter(), out);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+        take_all(from)
+    }
+}
+
+impl<T: Coded + Ord> Coded for BTreeSet<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_all(self.iter(), out);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+        take_all(from)
+    }
+}
+
+impl<K: Coded + Ord, V: Coded> Coded for BTreeMap<K, V> {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.len() as u64).put(out);
+        for (key, value) in self {
+            key.put(out);
+            value.put(out);
+        }
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+        take_all(from)
+    }
+}
+
+impl<A: Coded, B: Coded> Coded for (A, B) {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+        self.1.put(out);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+        Ok((A::take(from)?, B::take(from)?))
+    }
+}
+
+impl Coded for Memory {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.first().put(out);
+        (self.len() as u64).put(out);
+        for entry in self.iter() {
+            out.extend_from_slice(&entry.fingerprint().to_le_bytes());
+            entry.no().put(out);
+            out.push(entry.past() as u8);
+            out.extend_from_slice(&entry.content().to_le_bytes());
+            entry.outcome().put(out);
+        }
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+        // Positions count requests since the beginning; more than record numbers is damage.
+        let first = u64::take(from)?;
+        if first >> 56 != 0 {
+            return Err(from.wrong());
+        }
+        let mut memory = Self::starting_at(first);
+        for _ in 0..u64::take(from)? {
+            let fingerprint = from.take(8)?.try_into().map_err(|_| from.wrong())?;
+            let no = RecordNo::take(from)?;
+            let past = Past::numbered(from.byte()?).ok_or(from.wrong())?;
+            let content = from.take(4)?.try_into().map_err(|_| from.wrong())?;
+            let (fingerprint, content) =
+                (u64::from_le_bytes(fingerprint), u32::from_le_bytes(content));
+            let at = memory.insert(fingerprint, content, no, past);
+            memory.set(at, past, Coded::take(from)?);
+        }
+        Ok(memory)
+    }
+}
+
+impl Coded for Stans {
+    fn put(&self, out: &mut Vec<u8>) {
+        let (next, held) = self.parts();
+        next.put(out);
+        let mut before = 0;
+        let held: Vec<(u32, u32)> = held.collect();
+        (held.len() as u64).put(out);
+        for (stan, holders) in held {
+            (stan - before).put(out);
+            holders.put(out);
+            before = stan;
+        }
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+        let next = u32::take(from)?;
+        let mut stans = Self::default();
+        let mut stan = 0_u32;
+        for _ in 0..u64::take(from)? {
+            stan = stan.checked_add(u32::take(from)?).ok_or(from.wrong())?;
+            let holders = u32::take(from)?;
+            stans.hold_times(stan, holders);
+        }
+        stans.continue_at(next);
+        Ok(stans)
+    }
+}
+
+impl Switch {
+    /// The state after the last record handed out, and that record's number.
+    pub fn checkpoint(&self) -> (RecordNo, Vec<u8>) {
+        let mut out = vec![CHECKPOINT_VERSION];
+        self.state.put(&mut out);
+        (self.state.last, out)
+    }
+
+    /// Takes a state back instead of replaying the records it covers; before
+    /// [`Switch::replay`] of those after it.
+    ///
+    /// # Errors
+    /// [`RecordError`] when the bytes are no checkpoint of this format; nothing has changed.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), RecordError> {
+        let mut from = Reader::new(bytes);
+        let version = from.byte()?;
+        if version != CHECKPOINT_VERSION {
+            return Err(RecordError::Version { got: version });
+        }
+        let state = State::take(&mut from)?;
+        from.end()?;
+        self.state = state;
+        Ok(())
+    }
+}
