@@ -44,7 +44,7 @@ fn every_flow_goes_as_written() -> Result<(), String> {
 
 #[test]
 fn after_every_storm_the_books_agree() {
-    let seeds = std::env::var("STORM_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
+    let seeds = std::env::var("STORM_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(40);
     let first = std::env::var("STORM_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
     let mut sums = [0; 3];
     for seed in first..first + seeds {
@@ -53,5 +53,6 @@ fn after_every_storm_the_books_agree() {
             *sum += part;
         }
     }
+    println!("approved, owed and paid, started: {sums:?}");
     assert!(sums.iter().all(|sum| *sum as u64 >= seeds), "too little happened: {sums:?}");
 }

@@ -47,7 +47,11 @@ struct World {
     held: Vec<Send>,
     sessions: BTreeMap<u64, u16>,
     last_session: u64,
-    to_bank: Vec<(u16, Canonical)>,
+    /// Line, earliest arrival, message.
+    to_bank: Vec<(u16, Instant, Canonical)>,
+    /// Steps for which no bank takes anything.
+    asleep: u64,
+    calm: bool,
     to_switch: Vec<(u16, Canonical)>,
     books: Books,
     wishes: Wishes,
@@ -71,6 +75,8 @@ impl World {
             sessions: BTreeMap::new(),
             last_session: 0,
             to_bank: vec![],
+            asleep: 0,
+            calm: false,
             to_switch: vec![],
             books: Books::default(),
             wishes: Wishes::default(),
@@ -175,7 +181,13 @@ impl World {
         }
         match send.line.0 {
             0 => self.platform_hears(&send.msg),
-            line => self.to_bank.push((line, *send.msg)),
+            line => {
+                // One in six is slow: its reversal will overtake it.
+                let slow = !self.calm && self.below(6) == 0;
+                let wait = if slow { 15 + self.below(35) } else { 0 };
+                let due = self.now.after(Duration::from_secs(wait));
+                self.to_bank.push((line, due, *send.msg));
+            }
         }
         self.feed(Input::Released { id });
     }
@@ -208,7 +220,13 @@ impl World {
         if at >= self.to_bank.len() {
             return;
         }
-        let (line, msg) = self.to_bank.swap_remove(at);
+        if self.to_bank.get(at).is_some_and(|(_, due, _)| *due > self.now) {
+            return;
+        }
+        let (line, due, msg) = self.to_bank.swap_remove(at);
+        if self.now.since(due) > Duration::from_secs(9) {
+            return; // The policy says that nothing arrives after more than 60 seconds.
+        }
         let whose = u16::from(line == 3);
         let mut reply = Canonical::new(msg.kind, msg.flow.answer().unwrap_or(Flow::Response));
         reply.stan = msg.stan;
@@ -223,6 +241,7 @@ impl World {
                 let key = (whose, msg.stan.unwrap_or_default(), f7);
                 let amount = msg.amount.map_or(0, |a| a.minor);
                 let approves = amount % 10 != 1;
+
                 assert!(self.books.seen.insert(key.clone(), true).is_none(), "sent twice: {key:?}");
                 if approves {
                     self.books.effects.insert(key, amount);
@@ -250,7 +269,10 @@ impl World {
         };
         let code: Text<4> = code.parse().unwrap_or_default();
         reply.answer = Some(Answer::Given { class, code });
-        self.to_switch.push((line, reply));
+        // One answer in six is lost on the way.
+        if self.calm || self.below(6) > 0 {
+            self.to_switch.push((line, reply));
+        }
     }
 
     /// One answer of a bank arrives.
@@ -336,26 +358,31 @@ impl World {
     }
 
     fn weather(&mut self) {
+        self.asleep = self.asleep.saturating_sub(1);
+        if self.below(300) == 0 {
+            self.asleep = self.below(60);
+        }
         match self.below(100) {
-            0..25 => self.request(),
-            25..30 => self.repeat_or_reverse(false),
-            30..35 => self.repeat_or_reverse(true),
-            35..60 => {
+            0..18 => self.request(),
+            18..23 => self.repeat_or_reverse(false),
+            23..26 => self.repeat_or_reverse(true),
+            26..50 => {
                 let at = self.below(self.held.len().max(1) as u64) as usize;
                 self.gate(at);
             }
-            60..70 => self.durable = self.journal.len(),
-            70..80 => {
+            50..60 => self.durable = self.journal.len(),
+            60..76 if self.asleep > 0 => self.pass_time(Duration::from_millis(200)),
+            60..76 => {
                 let at = self.below(self.to_bank.len().max(1) as u64) as usize;
                 self.bank(at);
             }
-            80..90 => {
+            76..90 => {
                 let at = self.below(self.to_switch.len().max(1) as u64) as usize;
                 let keep = self.below(6) == 0;
                 self.arrive(at, keep);
             }
             90..94 => {
-                let by = Duration::from_millis(self.below(9_000));
+                let by = Duration::from_millis(self.below(5_000));
                 self.pass_time(by);
             }
             94..96 => {
@@ -381,7 +408,8 @@ impl World {
     }
 
     /// Everything heals: all that is owed is paid.
-    fn calm(&mut self) {
+    fn heal(&mut self) {
+        self.calm = true;
         for line in 0..4 {
             if self.session_of(line).is_none() {
                 self.session_up(line);
@@ -393,8 +421,8 @@ impl World {
                 self.durable = self.journal.len();
                 self.gate(0);
             }
-            while !self.to_bank.is_empty() {
-                self.bank(0);
+            for at in (0..self.to_bank.len()).rev() {
+                self.bank(at);
             }
             while !self.to_switch.is_empty() {
                 self.arrive(0, false);
@@ -439,7 +467,7 @@ pub(crate) fn storm(seed: u64, steps: u32) -> [usize; 3] {
         world.weather();
     }
     world.check_state();
-    world.calm();
+    world.heal();
     world.judge();
     let count = |f: fn(&Record) -> bool| world.journal.iter().filter(|r| f(r)).count();
     [
