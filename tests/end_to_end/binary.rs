@@ -1,0 +1,126 @@
+//! The real binary as a process: started, watched, killed, stopped, asked.
+//!
+//! Contract: what it prints goes to files beside its configuration, so that it survives a kill
+//! and can be scanned; a process never outlives its handle.
+
+use crate::{SOON, Tested, wait_until};
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+/// A running switch.
+#[derive(Debug)]
+pub(crate) struct Switch {
+    child: Child,
+    out: PathBuf,
+    err: PathBuf,
+    /// The platform's door.
+    pub(crate) door: SocketAddr,
+    /// Health and metrics.
+    pub(crate) admin: SocketAddr,
+}
+
+impl Switch {
+    /// Starts `serve CONFIG` and waits until it is ready. `log` is its `RUST_LOG`; `name` names
+    /// the files it prints to, in the folder of the configuration.
+    pub(crate) fn start(config: &Path, name: &str, log: &str) -> Tested<Self> {
+        let folder = config.parent().ok_or("no folder")?;
+        let (out, err) = (folder.join(format!("{name}.out")), folder.join(format!("{name}.err")));
+        let child = Command::new(env!("CARGO_BIN_EXE_pointsman"))
+            .arg("serve")
+            .arg(config)
+            .env("RUST_LOG", log)
+            .stdin(Stdio::null())
+            .stdout(File::create(&out)?)
+            .stderr(File::create(&err)?)
+            .spawn()?;
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut switch = Self { child, out, err, door: nowhere, admin: nowhere };
+        wait_until("the switch is ready", SOON, || switch.is_ready())?;
+        switch.door = switch.address("listening platform=shop")?;
+        switch.admin = switch.address("admin")?;
+        Ok(switch)
+    }
+
+    fn is_ready(&mut self) -> Tested<bool> {
+        if let Some(status) = self.child.try_wait()? {
+            let said = fs::read_to_string(&self.err)?;
+            return Err(format!("the switch ended with {status}: {said}").into());
+        }
+        Ok(fs::read_to_string(&self.out)?.lines().any(|line| line == "ready"))
+    }
+
+    /// The address in the line that begins like this.
+    fn address(&self, begin: &str) -> Tested<SocketAddr> {
+        let said = fs::read_to_string(&self.out)?;
+        let mut lines = said.lines().filter_map(|line| line.strip_prefix(begin));
+        let address = lines.find_map(|rest| rest.split_once("address=").map(|(_, a)| a.trim()));
+        Ok(address.ok_or_else(|| format!("no `{begin}… address=` in: {said}"))?.parse()?)
+    }
+
+    /// Ends it with SIGKILL, now.
+    pub(crate) fn kill(mut self) -> Tested {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Ends it with SIGTERM and waits till it is gone; its exit code.
+    pub(crate) fn stop(mut self) -> Tested<Option<i32>> {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status()?;
+        assert!(sent.success(), "SIGTERM could not be sent");
+        let mut code = None;
+        wait_until("the switch has stopped", SOON, || {
+            let status = self.child.try_wait()?;
+            code = status.and_then(|s| s.code());
+            Ok(status.is_some())
+        })?;
+        Ok(code)
+    }
+
+    /// A page of the admin door.
+    pub(crate) fn page(&self, path: &str) -> Tested<String> {
+        let mut stream = TcpStream::connect(self.admin)?;
+        stream.set_read_timeout(Some(SOON))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")?;
+        let mut page = Vec::new();
+        stream.read_to_end(&mut page)?;
+        Ok(String::from_utf8(page)?)
+    }
+
+    /// The sum over every series of a metric whose labels contain `labels`.
+    pub(crate) fn metric(&self, name: &str, labels: &str) -> Tested<f64> {
+        let page = self.page("/metrics")?;
+        let mine = |line: &&str| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|r| r.starts_with(['{', ' '])) && line.contains(labels)
+        };
+        let values = page.lines().filter(mine).filter_map(|l| l.rsplit(' ').next());
+        Ok(values.filter_map(|v| v.parse::<f64>().ok()).sum())
+    }
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        // It may have ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Runs a command of the binary to its end.
+pub(crate) fn run(arguments: &[&str]) -> Tested<Output> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pointsman"));
+    Ok(command.args(arguments).env_remove("RUST_LOG").stdin(Stdio::null()).output()?)
+}
+
+/// Runs a command that must succeed; what it printed.
+pub(crate) fn run_well(arguments: &[&str]) -> Tested<String> {
+    let output = run(arguments)?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+    Ok(String::from_utf8(output.stdout)?)
+}

@@ -1,0 +1,108 @@
+//! When nothing goes wrong: every answer byte for byte, repeats answered from memory, and
+//! commands that read the journal afterwards.
+
+use crate::frames::{self, Request};
+use crate::shop::Shop;
+use crate::stage::{CALM, Stage};
+use crate::walk::Answer;
+use crate::{SOON, Tested, binary};
+use simulators::clock::{now_ms, stamp};
+
+#[test]
+fn every_answer_comes_home_byte_for_byte() -> Tested {
+    let stage = Stage::new(CALM)?;
+    let switch = stage.start("warn")?;
+    let mut shop = Shop::new(SOON);
+    shop.call(switch.door)?;
+    let requests = frames::requests()?;
+    for expected in frames::expected()? {
+        let asked = find(&requests, expected.no)?;
+        let row = shop.ask(asked)?;
+        let moment = shop.row(row).transmission.clone();
+        let told = shop.answer_to(row)?;
+        let wanted = expected.message.at(&moment);
+        assert!(
+            told == wanted,
+            "request {}: told {:#?}, wanted {:#?}",
+            expected.no,
+            Answer::walk(&told),
+            Answer::walk(&wanted)
+        );
+        assert_eq!(stage.entries_of(&asked.rrn).len(), 1, "request {}", expected.no);
+    }
+    assert_eq!(switch.stop()?, Some(0));
+    the_journal_can_be_read(&stage)
+}
+
+/// `journal verify`, `stat` and `dump` of what a whole day left behind.
+fn the_journal_can_be_read(stage: &Stage) -> Tested {
+    let folder = stage.journal();
+    let folder = folder.to_str().ok_or("a folder without a name")?;
+    binary::run_well(&["journal", "verify", folder])?;
+    assert!(!binary::run_well(&["journal", "stat", folder])?.is_empty());
+    assert!(!binary::run_well(&["journal", "dump", folder])?.is_empty());
+    let dump = binary::run_well(&["journal", "dump", folder, "--json"])?;
+    let records: Vec<serde_json::Value> =
+        dump.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    // An intent and an outcome each, at least.
+    assert!(records.len() >= 2 * frames::expected()?.len(), "{} records", records.len());
+    Ok(())
+}
+
+#[test]
+fn a_repeat_is_answered_alike_and_the_bank_asked_once() -> Tested {
+    let stage = Stage::new(CALM)?;
+    let switch = stage.start("warn")?;
+    let mut shop = Shop::new(SOON);
+    shop.call(switch.door)?;
+    for asked in &frames::requests()?[..6] {
+        let row = shop.ask(asked)?;
+        let first = shop.answer_to(row)?;
+        for (answers, repeat) in [(2, false), (3, true)] {
+            let mut heard = Vec::new();
+            shop.ask_again(row, repeat);
+            shop.turn_until("the same answer", |shop| {
+                heard.clone_from(shop.last_answer(row));
+                shop.row(row).answers == answers
+            })?;
+            assert!(heard == first, "{:#?} {:#?}", Answer::walk(&heard), Answer::walk(&first));
+        }
+        assert_eq!(stage.entries_of(&asked.rrn).len(), 1, "request {}", asked.no);
+    }
+    assert_eq!(switch.metric("pointsman_repeats_total", "shop")?, 12.0);
+    assert_eq!(switch.stop()?, Some(0));
+    // Memory is the journal's, not the process's.
+    let switch = stage.start("warn")?;
+    shop.call(switch.door)?;
+    shop.ask_again(0, true);
+    shop.turn_until("the answer of before the restart", |shop| shop.row(0).answers == 4)?;
+    assert_eq!(shop.row(0).contradiction, None);
+    assert_eq!(stage.entries_of(&shop.row(0).rrn).len(), 1);
+    Ok(())
+}
+
+#[test]
+fn the_same_name_with_another_amount_is_refused() -> Tested {
+    let stage = Stage::new(CALM)?;
+    let switch = stage.start("warn")?;
+    let mut shop = Shop::new(SOON);
+    shop.call(switch.door)?;
+    let asked = &frames::requests()?[0];
+    let moment = stamp(now_ms());
+    shop.send(&asked.message.at(&moment));
+    shop.turn_until("the first answer", |shop| shop.strays.len() == 1)?;
+    let mut other = asked.message.at(&moment);
+    // The last digit of F4 stands right before F7.
+    let digit = asked.message.offset_of_f7().ok_or("no F7")? - 1;
+    other[digit] ^= 1;
+    shop.send(&other);
+    shop.turn_until("the second answer", |shop| shop.strays.len() == 2)?;
+    let codes: Vec<&str> = shop.strays.iter().map(Answer::code).collect();
+    assert_eq!(codes, ["00", "94"]);
+    assert_eq!(stage.entries_of(&asked.rrn).len(), 1);
+    Ok(())
+}
+
+fn find(requests: &[Request], no: u64) -> Tested<&Request> {
+    Ok(requests.iter().find(|r| r.no == no).ok_or_else(|| format!("no request {no}"))?)
+}

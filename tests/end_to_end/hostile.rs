@@ -1,0 +1,97 @@
+//! Bytes that no honest platform sends: answered where there is somebody to answer, never
+//! forwarded, and nobody else's trouble.
+
+use crate::frames;
+use crate::shop::Shop;
+use crate::stage::{CALM, Stage};
+use crate::walk::{Answer, whole_frames};
+use crate::{SOON, Tested};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+/// What a session did with bytes and the honest request behind them.
+struct Reaction {
+    codes: Vec<(String, String)>,
+    closed: bool,
+}
+
+/// Sends `bytes`, then an honest frame, and reads until `answers` came or the session is closed.
+fn provoke(door: SocketAddr, bytes: &[u8], honest: &[u8], answers: usize) -> Tested<Reaction> {
+    let mut stream = TcpStream::connect(door)?;
+    stream.set_read_timeout(Some(SOON))?;
+    stream.write_all(bytes)?;
+    // The session may be closed already.
+    drop(stream.write_all(honest));
+    let (mut inbox, mut codes, mut closed) = (Vec::new(), Vec::new(), false);
+    while codes.len() < answers && !closed {
+        let mut chunk = [0; 4096];
+        match stream.read(&mut chunk) {
+            Ok(0) => closed = true,
+            Ok(len) => inbox.extend_from_slice(&chunk[..len]),
+            Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => closed = true,
+            Err(e) => return Err(e.into()),
+        }
+        for frame in whole_frames(&mut inbox) {
+            let answer = Answer::walk(&frame)?;
+            codes.push((answer.get(11).to_owned(), answer.code().to_owned()));
+        }
+    }
+    Ok(Reaction { codes, closed })
+}
+
+#[test]
+fn hostile_bytes_hurt_their_own_session_only() -> Tested {
+    let stage = Stage::new(CALM)?;
+    let switch = stage.start("warn")?;
+    let mut shop = Shop::new(SOON);
+    shop.call(switch.door)?;
+    let requests = frames::requests()?;
+    for (hostile, pair) in frames::hostile()?.iter().zip(requests.chunks(2)) {
+        let name = &hostile.name;
+        let today = simulators::clock::stamp(simulators::clock::now_ms());
+        let honest = pair[0].message.at(&today);
+        let before = stage.entries().len();
+        let answers = match hostile.expect.as_str() {
+            "30" => 2,
+            "silence" => 1,
+            _ => usize::MAX,
+        };
+        let reaction = provoke(switch.door, &hostile.bytes, &honest, answers)?;
+        let codes: Vec<&str> = reaction.codes.iter().map(|(_, code)| code.as_str()).collect();
+        match hostile.expect.as_str() {
+            "30" => assert_eq!(codes, ["30", "00"], "{name}"),
+            "silence" => assert_eq!(codes, ["00"], "{name}"),
+            _ => assert!(reaction.closed && codes.is_empty(), "{name}: {codes:?}"),
+        }
+        let honest_ones = usize::from(!reaction.closed);
+        assert_eq!(stage.entries().len(), before + honest_ones, "{name} reached a bank");
+        assert_eq!(shop.ask_and_wait(&pair[1])?.code(), "00", "after {name}");
+    }
+    assert!(switch.metric("pointsman_garbled_total", "shop")? >= 4.0);
+    assert!(switch.metric("pointsman_sessions_ended_total", "shop")? >= 2.0);
+    assert_eq!(switch.metric("pointsman_impossible_total", "")?, 0.0);
+    Ok(())
+}
+
+#[test]
+fn a_frame_in_pieces_and_frames_in_one_piece_are_the_same() -> Tested {
+    let stage = Stage::new(CALM)?;
+    let switch = stage.start("warn")?;
+    let today = simulators::clock::stamp(simulators::clock::now_ms());
+    let requests = frames::requests()?;
+    let frames: Vec<Vec<u8>> = requests[..8].iter().map(|r| r.message.at(&today)).collect();
+    let mut stream = TcpStream::connect(switch.door)?;
+    stream.set_nodelay(true)?;
+    for byte in &frames[0] {
+        stream.write_all(std::slice::from_ref(byte))?;
+    }
+    drop(stream);
+    // Its session is gone before its answer is there: approved or not, it is one request.
+    let reaction = provoke(switch.door, &frames[1..7].concat(), &frames[7], 7)?;
+    assert!(reaction.codes.iter().all(|(_, code)| code == "00"), "{:?}", reaction.codes);
+    let mut stans: Vec<&str> = reaction.codes.iter().map(|(stan, _)| stan.as_str()).collect();
+    stans.sort_unstable();
+    let asked: Vec<&str> = requests[1..8].iter().map(|r| r.stan.as_str()).collect();
+    assert_eq!(stans, asked);
+    Ok(())
+}

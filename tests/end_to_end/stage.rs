@@ -1,0 +1,219 @@
+//! The stage: two simulated banks, a configuration between them and the platform, a folder.
+//!
+//! Contract: one stage per test; banks outlive the switch, so that their ledgers tell what
+//! happened before and after a kill. River speaks BCD behind a TPDU, Mountain UnionPay POS with
+//! a MAC.
+
+use crate::Tested;
+use crate::binary::Switch;
+use simulators::bank::command::Command;
+use simulators::bank::ledger::Entry;
+use simulators::bank::{Bank, BankSpec};
+use simulators::speaker::SpeakerSpec;
+use std::fs;
+use std::path::PathBuf;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// Any key will do: it stands in this test only.
+const MAK: &str = "0123456789ABCDEFFEDCBA9876543210";
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    budget_ms: u32,
+    response_timeout_ms: u32,
+    original_lifetime_ms: u32,
+}
+
+/// Nothing times out, however crowded the machine is.
+pub(crate) const CALM: Pace =
+    Pace { budget_ms: 60_000, response_timeout_ms: 50_000, original_lifetime_ms: 60_000 };
+
+/// Timeouts come soon enough to be waited for.
+pub(crate) const HASTY: Pace =
+    Pace { budget_ms: 1_500, response_timeout_ms: 700, original_lifetime_ms: 3_000 };
+
+const CONFIG: &str = r#"
+[journal]
+folder = "journal"
+segment_bytes = 1_048_576
+
+[admin]
+address = "127.0.0.1:0"
+
+[platform.shop]
+listen = "127.0.0.1:0"
+dialect = "iso8583-1987-ascii"
+framing = "2-byte-be"
+budget_ms = @budget
+margin_ms = 300
+
+[bank.river]
+dialect = "iso8583-1987-bcd"
+framing = "2-byte-be-tpdu"
+tpdu = "6000010002"
+response_timeout_ms = @response
+original_lifetime_ms = @lifetime
+sign_on = "line"
+sign_on_retry_ms = 200
+network_timeout_ms = 2_000
+echo_interval_ms = 2_000
+default_merchant = "RIVER0000000001"
+default_terminal = "RIV00001"
+[[bank.river.line]]
+connect = ["@river"]
+first_retry_ms = 50
+max_retry_ms = 200
+[bank.river.saf]
+slots = 16
+timeout_ms = 600
+first_retry_ms = 100
+max_retry_ms = 400
+
+[bank.mountain]
+dialect = "unionpay-pos"
+framing = "2-byte-be-tpdu"
+tpdu = "6000030004"
+mac_key = "file:mak.hex"
+response_timeout_ms = @response
+original_lifetime_ms = @lifetime
+sign_on = "terminals"
+sign_on_retry_ms = 200
+network_timeout_ms = 2_000
+echo_interval_ms = 2_000
+[[bank.mountain.terminal]]
+terminal = "MTN00001"
+merchant = "MOUNTAIN0000001"
+[[bank.mountain.identity]]
+bank_merchant = "MOUNTAIN0000001"
+bank_terminal = "MTN00001"
+[[bank.mountain.line]]
+connect = ["@mountain"]
+first_retry_ms = 50
+max_retry_ms = 200
+[bank.mountain.saf]
+slots = 16
+timeout_ms = 600
+first_retry_ms = 100
+max_retry_ms = 400
+
+[[route]]
+name = "unionpay-cards"
+pan = ["62"]
+currency = ["156"]
+bank = "mountain"
+[[route]]
+name = "everything-else"
+bank = "river"
+"#;
+
+/// Two banks and a folder.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    // Dropped in this order: the banks live on the runtime.
+    pub(crate) river: Bank,
+    pub(crate) mountain: Bank,
+    runtime: Runtime,
+    folder: TempDir,
+    starts: std::cell::Cell<u32>,
+}
+
+impl Stage {
+    /// Both banks up, the configuration written.
+    pub(crate) fn new(pace: Pace) -> Tested<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        let folder = tempfile::tempdir()?;
+        let river = runtime.block_on(bank("river", "iso8583-1987-bcd", None))?;
+        let mountain = runtime.block_on(bank("mountain", "unionpay-pos", Some(MAK)))?;
+        let config = CONFIG
+            .replace("@budget", &pace.budget_ms.to_string())
+            .replace("@response", &pace.response_timeout_ms.to_string())
+            .replace("@lifetime", &pace.original_lifetime_ms.to_string())
+            .replace("@river", &river.address().to_string())
+            .replace("@mountain", &mountain.address().to_string());
+        let stage = Self { river, mountain, runtime, folder, starts: std::cell::Cell::new(0) };
+        fs::write(stage.config(), config)?;
+        fs::write(stage.folder().join("mak.hex"), MAK)?;
+        Ok(stage)
+    }
+
+    /// Everything of this test stands here: configuration, journal, what the switch printed.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    /// The configuration file.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("pointsman.toml")
+    }
+
+    /// The journal's folder.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.folder.path().join("journal")
+    }
+
+    /// Rewrites the configuration.
+    pub(crate) fn edit(&self, from: &str, to: &str) -> Tested {
+        let text = fs::read_to_string(self.config())?;
+        assert!(text.contains(from), "nothing to edit: {from}");
+        Ok(fs::write(self.config(), text.replacen(from, to, 1))?)
+    }
+
+    /// Starts a switch on the journal as it is, and waits until both banks are signed on.
+    pub(crate) fn start(&self, log: &str) -> Tested<Switch> {
+        let switch = self.start_alone(log)?;
+        crate::wait_until("both banks are up", crate::SOON, || {
+            Ok(switch.metric("pointsman_link_up", "river")? > 0.0
+                && switch.metric("pointsman_link_up", "mountain")? > 0.0)
+        })?;
+        Ok(switch)
+    }
+
+    /// Starts a switch and does not wait for banks.
+    pub(crate) fn start_alone(&self, log: &str) -> Tested<Switch> {
+        self.starts.set(self.starts.get() + 1);
+        Switch::start(&self.config(), &format!("switch-{}", self.starts.get()), log)
+    }
+
+    /// Tells both banks.
+    pub(crate) fn tell(&self, command: &str) -> Tested {
+        self.tell_one(&self.river, command)?;
+        self.tell_one(&self.mountain, command)
+    }
+
+    /// Tells one bank.
+    pub(crate) fn tell_one(&self, bank: &Bank, command: &str) -> Tested {
+        // Commands may start tasks.
+        let _inside = self.runtime.enter();
+        bank.command(&command.parse::<Command>()?);
+        Ok(())
+    }
+
+    /// Everything both banks wrote down.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        [self.river.ledger(), self.mountain.ledger()].concat()
+    }
+
+    /// What the banks wrote down about one request of the platform.
+    pub(crate) fn entries_of(&self, rrn: &str) -> Vec<Entry> {
+        self.entries().into_iter().filter(|entry| entry.rrn == rrn).collect()
+    }
+}
+
+async fn bank(name: &str, dialect: &str, mak: Option<&str>) -> Tested<Bank> {
+    let speaker = SpeakerSpec {
+        dialect: dialect.to_owned(),
+        framing: "2-byte-be-tpdu".to_owned(),
+        mak: mak.map(str::to_owned),
+    };
+    let spec = BankSpec {
+        settlement_date: Some("0101".to_owned()),
+        needs_sign_on: true,
+        ..BankSpec::new(name, speaker)
+    };
+    Ok(Bank::start(spec).await?)
+}

@@ -1,0 +1,134 @@
+//! When a bank is away, late or odd: what the platform is told, and what the bank hears later.
+
+use crate::frames::{self, Request};
+use crate::shop::Shop;
+use crate::stage::{CALM, HASTY, Stage};
+use crate::{SOON, Tested, wait_until};
+use simulators::bank::business::Business;
+use simulators::bank::ledger::{Entry, totals};
+
+fn purchases_of<'r>(requests: &'r [Request], bank: &str) -> Vec<&'r Request> {
+    requests.iter().filter(|r| r.kind == "purchase" && r.bank == bank).collect()
+}
+
+fn reversals(entries: &[Entry]) -> usize {
+    entries.iter().filter(|entry| entry.business == Business::Reversal).count()
+}
+
+#[test]
+fn a_bank_that_is_away_is_said_to_be() -> Tested {
+    let stage = Stage::new(CALM)?;
+    stage.river.stop();
+    let switch = stage.start_alone("warn")?;
+    wait_until("mountain is up", SOON, || {
+        Ok(switch.metric("pointsman_link_up", "mountain")? > 0.0)
+    })?;
+    let mut shop = Shop::new(SOON);
+    shop.call(switch.door)?;
+    let requests = frames::requests()?;
+    let away = shop.ask_and_wait(purchases_of(&requests, "river")[0])?;
+    assert_eq!((away.mti.as_str(), away.code(), away.get(38)), ("0210", "91", ""));
+    let there = shop.ask_and_wait(purchases_of(&requests, "mountain")[0])?;
+    assert_eq!(there.code(), "00", "the other bank goes on");
+    // Proof that nothing was sent: nothing is owed.
+    assert_eq!(switch.metric("pointsman_saf_depth", "river")?, 0.0);
+    assert!(stage.river.ledger().is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_silent_bank_is_timed_out_and_its_approval_taken_back() -> Tested {
+    let stage = Stage::new(HASTY)?;
+    let switch = stage.start("warn")?;
+    let mut shop = Shop::new(SOON);
+    shop.call(switch.door)?;
+    let requests = frames::requests()?;
+    stage.tell("silent on")?;
+    for bank in ["river", "mountain"] {
+        let asked = purchases_of(&requests, bank)[0];
+        assert_eq!(shop.ask_and_wait(asked)?.code(), "68", "{bank}");
+        wait_until("the bank hears of the reversal", SOON, || {
+            Ok(reversals(&stage.entries_of(&asked.rrn)) > 0)
+        })?;
+        // Executed, not answered: the platform is told no, the bank has to undo.
+        let seen = stage.entries_of(&asked.rrn);
+        assert_eq!((seen[0].business, seen[0].code.as_str()), (Business::Purchase, "00"));
+    }
+    stage.tell("heal")?;
+    wait_until("the reversals are acknowledged", SOON, || {
+        Ok(switch.metric("pointsman_saf_depth", "")? == 0.0)
+    })?;
+    assert!(totals(&stage.entries()).values().all(|sum| *sum == 0), "{:#?}", stage.entries());
+    Ok(())
+}
+
+#[test]
+fn a_late_approval_is_caught_and_never_handed_on() -> Tested {
+    let stage = Stage::new(HASTY)?;
+    let switch = stage.start("warn")?;
+    let mut shop = Shop::new(SOON);
+    shop.call(switch.door)?;
+    let requests = frames::requests()?;
+    let asked = purchases_of(&requests, "river")[0];
+    stage.tell_one(&stage.river, "late 1200 1")?;
+    assert_eq!(shop.ask_and_wait(asked)?.code(), "68");
+    wait_until("the late answer is counted", SOON, || {
+        Ok(switch.metric("pointsman_late_responses_total", "river")? > 0.0)
+    })?;
+    wait_until("the reversal is acknowledged", SOON, || {
+        Ok(reversals(&stage.entries_of(&asked.rrn)) > 0
+            && switch.metric("pointsman_saf_depth", "river")? == 0.0)
+    })?;
+    // A second request proves that the answer before it has arrived, were there one.
+    shop.ask_and_wait(purchases_of(&requests, "river")[1])?;
+    assert_eq!((shop.row(0).answers, shop.strays.len()), (1, 0));
+    assert_eq!(stage.entries_of(&asked.rrn).iter().map(|e| e.signed).sum::<i64>(), 0);
+    Ok(())
+}
+
+#[test]
+fn an_answer_that_cannot_be_trusted_is_declined_and_taken_back() -> Tested {
+    let stage = Stage::new(HASTY)?;
+    let switch = stage.start("warn")?;
+    let mut shop = Shop::new(SOON);
+    shop.call(switch.door)?;
+    let requests = frames::requests()?;
+    let cases = [("mountain", "wrong-mac 1"), ("mountain", "wrong-amount 1"), ("river", "wrong-amount 1")];
+    for (nth, (bank, command)) in cases.into_iter().enumerate() {
+        let asked = purchases_of(&requests, bank)[nth];
+        stage.tell_one(if bank == "river" { &stage.river } else { &stage.mountain }, command)?;
+        assert_eq!(shop.ask_and_wait(asked)?.code(), "96", "{bank} {command}");
+        wait_until("the reversal is acknowledged", SOON, || {
+            let entries = stage.entries_of(&asked.rrn);
+            Ok(reversals(&entries) > 0 && entries.iter().map(|e| e.signed).sum::<i64>() == 0)
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_a_platform_takes_back_reaches_its_bank() -> Tested {
+    let stage = Stage::new(CALM)?;
+    let switch = stage.start("warn")?;
+    let mut shop = Shop::new(SOON);
+    shop.call(switch.door)?;
+    let requests = frames::requests()?;
+    for bank in ["river", "mountain"] {
+        let asked = purchases_of(&requests, bank)[0];
+        let row = shop.ask(asked)?;
+        shop.answer_to(row)?;
+        // A bank that is away does not stop the platform from taking back.
+        stage.tell("disconnect")?;
+        shop.take_back(row);
+        shop.turn_until("the acknowledgement", |shop| shop.row(row).is_reversed())?;
+        wait_until("the bank undoes it", SOON, || {
+            Ok(stage.entries_of(&asked.rrn).iter().map(|e| e.signed).sum::<i64>() == 0)
+        })?;
+        // What was taken back is never approved again.
+        shop.ask_again(row, true);
+        shop.turn_until("a decline", |shop| shop.row(row).answers == 2)?;
+        assert_ne!(crate::walk::Answer::walk(shop.last_answer(row))?.code(), "00", "{bank}");
+        assert_eq!(stage.entries_of(&asked.rrn).len(), 2, "{bank}");
+    }
+    Ok(())
+}
