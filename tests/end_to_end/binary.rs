@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// A running switch.
 #[derive(Debug)]
@@ -23,15 +24,15 @@ pub(crate) struct Switch {
 }
 
 impl Switch {
-    /// Starts `serve CONFIG` and waits until it is ready. `log` is its `RUST_LOG`; `name` names
-    /// the files it prints to, in the folder of the configuration.
+    /// Starts `serve CONFIG` and waits until it is ready. `log` is what it logs; `name` names the
+    /// files it prints to, in the folder of the configuration.
     pub(crate) fn start(config: &Path, name: &str, log: &str) -> Tested<Self> {
         let folder = config.parent().ok_or("no folder")?;
         let (out, err) = (folder.join(format!("{name}.out")), folder.join(format!("{name}.err")));
         let child = Command::new(env!("CARGO_BIN_EXE_pointsman"))
             .arg("serve")
             .arg(config)
-            .env("RUST_LOG", log)
+            .args(["--log", log])
             .stdin(Stdio::null())
             .stdout(File::create(&out)?)
             .stderr(File::create(&err)?)
@@ -101,6 +102,19 @@ impl Switch {
         let values = page.lines().filter(mine).filter_map(|l| l.rsplit(' ').next());
         Ok(values.filter_map(|v| v.parse::<f64>().ok()).sum())
     }
+
+    /// Waits until nothing is owed to this bank (any, where the name is empty) and nothing is in
+    /// flight, and stays so: gauges are looked at twice a second.
+    pub(crate) fn owes_nothing(&self, bank: &str) -> Tested {
+        let mut since = Instant::now();
+        wait_until("nothing is owed", SOON, || {
+            let owed = self.metric("pointsman_saf_depth", bank)?;
+            if owed != 0.0 || self.metric("pointsman_inflight", "")? != 0.0 {
+                since = Instant::now();
+            }
+            Ok(since.elapsed() > Duration::from_millis(1_500))
+        })
+    }
 }
 
 impl Drop for Switch {
@@ -114,7 +128,7 @@ impl Drop for Switch {
 /// Runs a command of the binary to its end.
 pub(crate) fn run(arguments: &[&str]) -> Tested<Output> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pointsman"));
-    Ok(command.args(arguments).env_remove("RUST_LOG").stdin(Stdio::null()).output()?)
+    Ok(command.args(arguments).stdin(Stdio::null()).output()?)
 }
 
 /// Runs a command that must succeed; what it printed.

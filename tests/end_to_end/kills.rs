@@ -5,7 +5,7 @@ use crate::binary::Switch;
 use crate::frames::{self, Request};
 use crate::shop::Shop;
 use crate::stage::{HASTY, Stage};
-use crate::{SOON, Tested, books, wait_until};
+use crate::{Tested, books};
 use simulators::bank::business::Business;
 use std::time::Duration;
 
@@ -91,10 +91,7 @@ fn play(stage: &Stage, shop: &mut Shop, asked: &[Request], round: usize) -> Test
 fn heal(stage: &Stage, shop: &mut Shop, switch: &Switch) -> Tested {
     stage.tell("heal")?;
     shop.turn_until("the platform has nothing open", Shop::is_at_rest)?;
-    wait_until("the switch owes nothing", SOON, || {
-        Ok(switch.metric("pointsman_saf_depth", "")? == 0.0
-            && switch.metric("pointsman_inflight", "")? == 0.0)
-    })
+    switch.owes_nothing("")
 }
 
 #[test]

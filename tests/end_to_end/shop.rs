@@ -169,7 +169,11 @@ impl Shop {
             return Ok(());
         };
         let row = &mut self.rows[at];
-        if class == '4' { row.acknowledge(&answer) } else { row.answer(&answer, frame) }
+        if class == '4' {
+            row.acknowledge(&answer)
+        } else {
+            row.answer(&answer, frame)
+        }
         Ok(())
     }
 
@@ -286,7 +290,8 @@ impl Row {
     fn answer(&mut self, answer: &Answer, frame: &[u8]) {
         let request = &mut self.request;
         request.answers += 1;
-        request.contradiction = request.contradiction.take().or_else(|| contradiction(request, answer));
+        request.contradiction =
+            request.contradiction.take().or_else(|| contradiction(request, answer));
         self.answer = frame.to_vec();
         match self.step {
             Step::Asked | Step::Repeated => {

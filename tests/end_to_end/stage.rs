@@ -122,10 +122,8 @@ pub(crate) struct Stage {
 impl Stage {
     /// Both banks up, the configuration written.
     pub(crate) fn new(pace: Pace) -> Tested<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let folder = tempfile::tempdir()?;
         let river = runtime.block_on(bank("river", "iso8583-1987-bcd", None))?;
         let mountain = runtime.block_on(bank("mountain", "unionpay-pos", Some(MAK)))?;
