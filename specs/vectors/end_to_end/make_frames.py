@@ -11,8 +11,9 @@ requests.jsonl  no, kind, bank (where it is routed), pan (masked), amount, curre
                 moves, reversal {stan, message {.., f90: offset of the original's F7}}
 answers.jsonl   the answers that some of them must get when nothing goes wrong, byte for byte:
                 no, message; F15 stands at 1 January, F38 counts each bank's approvals
-hostile.jsonl   name, bytes, expect: `30` (answered with a format error), `silence` (its header is
-                no message's: nobody to answer) or `closed` (no frame can begin like this)
+hostile.jsonl   name, bytes, expect: `30` (answered with a format error), `silence` (broken before
+                its STAN: an answer could not be told whose it is) or `closed` (no frame can begin
+                like this)
 canaries.jsonl  name, message, secrets {name: value}: what must never be found again; values in
                 `pin-block` and `garbage` are hex
 """
@@ -117,7 +118,8 @@ def hostile():
         return struct.pack(">H", len(body)) + body
 
     for name, expect, data in (
-        ("letters in the amount", "30", bad(1, **{"4": "00000000ABCD"})),
+        ("letters in the entry mode", "30", bad(1, **{"22": "0X2"})),
+        ("letters in the amount", "silence", bad(4, **{"4": "00000000ABCD"})),
         ("the last field cut short", "30", framed(bad(2)[2:-2])),
         ("bytes after the last field", "30", framed(bad(3)[2:] + b"XYZ")),
         ("not even a message", "silence", framed(b"\xff" * 20)),
@@ -146,7 +148,7 @@ def canaries():
     yield canary(2, "track", {"track-2": track}, **{"2": "4012000077777777", "35": track})
     yield canary(3, "pin", {"pin-block": "C0FFEE5EC0DEBA5E"},
                  **{"52": "C0FFEE5EC0DEBA5E"})
-    yield canary(4, "icc", {"tag-57": equivalent, "tag-5a": icc_pan, "tag-9f6b": contactless}, **{
+    yield canary(4, "icc", {"tag-57": equivalent[:-1], "tag-5a": icc_pan, "tag-9f6b": contactless[:-1]}, **{
         "55": tlv(("57", equivalent), ("5A", icc_pan), ("9F6B", contactless),
                   ("9F02", "000000001007"), ("9F26", "1122334455667788"))})
     yield canary(5, "private", {"f48": remark, "f62": parameter}, **{"48": remark, "62": parameter})
