@@ -1,24 +1,70 @@
 //! The three ledgers compared: the platform's, the banks', the switch's journal.
 //!
 //! Contract: what the platform alone can tell is checked here; the invariants of safety.md
-//! section 1 are judged by the joiner.
+//! section 1 are judged by the joiner. The journal is read as it lies, by number.
 
 use crate::Tested;
 use crate::shop::Shop;
-use crate::stage::Stage;
+use crate::stage::{JOURNAL_KEY, Stage};
+use crate::walk::Answer;
+use pointsman::journal::{DiskBackend, KeyEncryptionKey, Replayed, read_keys, walk_all};
+use pointsman::switch::record::Record;
 use simulators::bank::ledger::totals;
+use simulators::platform::ledger::Stray;
+use simulators::world::{Verdict, World, join};
 use std::collections::BTreeMap;
 
-/// No violation, no difference in money.
+/// No violation, no difference in money, nothing left unknown.
 pub(crate) fn balance(stage: &Stage, shop: &Shop) -> Tested {
+    let requests = shop.ledger();
     let mut believed: BTreeMap<String, i64> = BTreeMap::new();
-    for request in shop.ledger() {
-        assert_eq!(request.contradiction, None, "request {}", request.no);
+    for request in &requests {
         assert!(request.is_settled(), "request {}: {request:#?}", request.no);
         *believed.entry(request.currency.clone()).or_insert(0) += request.signed();
     }
-    assert!(shop.strays.is_empty(), "answers to nothing: {:#?}", shop.strays);
     assert!(believed.values().any(|sum| *sum != 0), "no money moved at all");
-    assert_eq!(believed, totals(&stage.entries()), "platform and banks");
+    let (strays, banks, journal) = (strays(shop), stage.entries(), records(stage)?);
+    let verdict =
+        join(&World { requests: &requests, strays: &strays, banks: &banks, journal: &journal });
+    assert!(verdict.violations.is_empty(), "{}", told(&verdict));
+    assert!(verdict.difference.values().all(|gap| *gap == 0), "{}", told(&verdict));
+    assert_eq!(verdict.unknown_left, 0, "{}", told(&verdict));
+    // The same without the journal, so that the joiner is not believed alone.
+    assert_eq!(believed, totals(&banks), "platform and banks");
     Ok(())
+}
+
+fn told(verdict: &Verdict) -> String {
+    let violations: Vec<String> = verdict.violations.iter().map(ToString::to_string).collect();
+    let (difference, open) = (&verdict.difference, &verdict.open);
+    let unknown = verdict.unknown_left;
+    format!("{}\n{difference:?} open {open:?} unknown {unknown}", violations.join("\n"))
+}
+
+fn strays(shop: &Shop) -> Vec<Stray> {
+    let stray = |answer: &Answer| Stray {
+        mti: answer.mti.clone(),
+        stan: answer.get(11).to_owned(),
+        transmission: answer.get(7).to_owned(),
+        code: answer.code().to_owned(),
+    };
+    shop.strays.iter().map(stray).collect()
+}
+
+/// Every record of the journal.
+fn records(stage: &Stage) -> Tested<Vec<(u64, Record)>> {
+    let backend = DiskBackend::open_read_only(&stage.journal())?;
+    let key = read_keys(&backend, &KeyEncryptionKey::from_hex(JOURNAL_KEY)?)?;
+    let mut records = Vec::new();
+    walk_all(&backend, Some(&key), &mut |_, _, replayed| {
+        match replayed {
+            Replayed::Record { no, bytes } => {
+                records.push((no, Record::decode(bytes).map_err(|error| error.to_string())?));
+            }
+            Replayed::Lost { from, upto } => return Err(format!("{from} to {upto} are lost")),
+            Replayed::Checkpoint { .. } => {}
+        }
+        Ok(())
+    })?;
+    Ok(records)
 }

@@ -8,7 +8,7 @@ use crate::frames::{self, Canary};
 use crate::shop::Shop;
 use crate::stage::{CALM, Stage};
 use crate::walk::Answer;
-use crate::{SOON, Tested, binary};
+use crate::{SOON, Tested};
 use simulators::clock::{now_ms, stamp};
 use simulators::world::canary::{Canary as Secret, Scanner};
 use std::fs;
@@ -48,15 +48,9 @@ fn fly(stage: &Stage, canaries: &[Canary]) -> Tested<Vec<String>> {
 
 /// What the commands print about the journal.
 fn printed(stage: &Stage) -> Tested<Vec<String>> {
-    let folder = stage.journal();
-    let folder = folder.to_str().ok_or("a folder without a name")?;
-    let commands: [&[&str]; 4] = [
-        &["journal", "dump", folder],
-        &["journal", "dump", folder, "--json"],
-        &["journal", "stat", folder],
-        &["journal", "verify", folder],
-    ];
-    commands.iter().map(|command| binary::run_well(command)).collect()
+    let commands: [(&str, &[&str]); 4] =
+        [("dump", &[]), ("dump", &["--json"]), ("stat", &[]), ("verify", &[])];
+    commands.iter().map(|(command, more)| stage.ask_journal(command, more)).collect()
 }
 
 fn scanner(canaries: &[Canary]) -> Tested<Scanner> {

@@ -5,7 +5,7 @@ use crate::frames::{self, Request};
 use crate::shop::Shop;
 use crate::stage::{CALM, Stage};
 use crate::walk::Answer;
-use crate::{SOON, Tested, binary};
+use crate::{SOON, Tested};
 use simulators::clock::{now_ms, stamp};
 
 #[test]
@@ -36,12 +36,10 @@ fn every_answer_comes_home_byte_for_byte() -> Tested {
 
 /// `journal verify`, `stat` and `dump` of what a whole day left behind.
 fn the_journal_can_be_read(stage: &Stage) -> Tested {
-    let folder = stage.journal();
-    let folder = folder.to_str().ok_or("a folder without a name")?;
-    binary::run_well(&["journal", "verify", folder])?;
-    assert!(!binary::run_well(&["journal", "stat", folder])?.is_empty());
-    assert!(!binary::run_well(&["journal", "dump", folder])?.is_empty());
-    let dump = binary::run_well(&["journal", "dump", folder, "--json"])?;
+    assert!(stage.ask_journal("verify", &[])?.contains(" 0 places damaged"));
+    assert!(!stage.ask_journal("stat", &[])?.is_empty());
+    assert!(!stage.ask_journal("dump", &[])?.is_empty());
+    let dump = stage.ask_journal("dump", &["--json"])?;
     let records: Vec<serde_json::Value> =
         dump.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     // An intent and an outcome each, at least.

@@ -5,7 +5,7 @@
 //! a MAC.
 
 use crate::Tested;
-use crate::binary::Switch;
+use crate::binary::{self, Switch};
 use simulators::bank::command::Command;
 use simulators::bank::ledger::Entry;
 use simulators::bank::{Bank, BankSpec};
@@ -17,6 +17,10 @@ use tokio::runtime::Runtime;
 
 /// Any key will do: it stands in this test only.
 const MAK: &str = "0123456789ABCDEFFEDCBA9876543210";
+
+/// So does this one; it wraps the journal's data key.
+pub(crate) const JOURNAL_KEY: &str =
+    "00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF";
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +41,7 @@ pub(crate) const HASTY: Pace =
 const CONFIG: &str = r#"
 [journal]
 folder = "journal"
+key = "file:journal-key.hex"
 segment_bytes = 1_048_576
 
 [admin]
@@ -136,6 +141,7 @@ impl Stage {
         let stage = Self { river, mountain, runtime, folder, starts: std::cell::Cell::new(0) };
         fs::write(stage.config(), config)?;
         fs::write(stage.folder().join("mak.hex"), MAK)?;
+        fs::write(stage.folder().join("journal-key.hex"), JOURNAL_KEY)?;
         Ok(stage)
     }
 
@@ -152,6 +158,15 @@ impl Stage {
     /// The journal's folder.
     pub(crate) fn journal(&self) -> PathBuf {
         self.folder.path().join("journal")
+    }
+
+    /// Runs a `journal` command on this journal; it must succeed. What it printed.
+    pub(crate) fn ask_journal(&self, command: &str, more: &[&str]) -> Tested<String> {
+        let (journal, folder) = (self.journal(), self.folder());
+        let key = format!("file:{}/journal-key.hex", folder.display());
+        let journal = journal.to_str().ok_or("a folder without a name")?;
+        let key = if command == "stat" { vec![] } else { vec!["--key", &key] };
+        binary::run_well(&[&["journal", command, journal], key.as_slice(), more].concat())
     }
 
     /// Rewrites the configuration.

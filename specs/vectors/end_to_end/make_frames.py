@@ -148,7 +148,8 @@ def canaries():
     yield canary(2, "track", {"track-2": track}, **{"2": "4012000077777777", "35": track})
     yield canary(3, "pin", {"pin-block": "C0FFEE5EC0DEBA5E"},
                  **{"52": "C0FFEE5EC0DEBA5E"})
-    yield canary(4, "icc", {"tag-57": equivalent[:-1], "tag-5a": icc_pan, "tag-9f6b": contactless[:-1]}, **{
+    in_tags = {"tag-57": equivalent[:-1], "tag-5a": icc_pan, "tag-9f6b": contactless[:-1]}
+    yield canary(4, "icc", in_tags, **{
         "55": tlv(("57", equivalent), ("5A", icc_pan), ("9F6B", contactless),
                   ("9F02", "000000001007"), ("9F26", "1122334455667788"))})
     yield canary(5, "private", {"f48": remark, "f62": parameter}, **{"48": remark, "62": parameter})
