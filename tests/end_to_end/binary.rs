@@ -82,6 +82,11 @@ impl Switch {
         Ok(code)
     }
 
+    /// What it logged so far.
+    pub(crate) fn logged(&self) -> String {
+        fs::read_to_string(&self.err).unwrap_or_default()
+    }
+
     /// A page of the admin door.
     pub(crate) fn page(&self, path: &str) -> Tested<String> {
         let mut stream = TcpStream::connect(self.admin)?;

@@ -24,10 +24,33 @@ mod trouble;
 mod walk;
 
 use std::error::Error;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// What a test returns: any error fails it, with its text.
-type Tested<T = ()> = Result<T, Box<dyn Error>>;
+type Tested<T = ()> = Result<T, Failed>;
+
+/// Why a test failed.
+struct Failed(Box<dyn Error>);
+
+impl<E: Into<Box<dyn Error>>> From<E> for Failed {
+    fn from(why: E) -> Self {
+        Self(why.into())
+    }
+}
+
+impl fmt::Debug for Failed {
+    /// As people read it: a log over many lines stays one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// Longest wait for anything that a healthy switch does at once, on a crowded machine.
 const SOON: Duration = Duration::from_secs(30);
@@ -39,7 +62,7 @@ fn wait_until(what: &str, limit: Duration, mut is_so: impl FnMut() -> Tested<boo
         if begun.elapsed() > limit {
             return Err(format!("after {limit:?} still not: {what}").into());
         }
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(10));
     }
     Ok(())
 }

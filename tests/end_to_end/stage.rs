@@ -179,10 +179,11 @@ impl Stage {
     /// Starts a switch on the journal as it is, and waits until both banks are signed on.
     pub(crate) fn start(&self, log: &str) -> Tested<Switch> {
         let switch = self.start_alone(log)?;
-        crate::wait_until("both banks are up", crate::SOON, || {
+        let up = crate::wait_until("both banks are up", crate::SOON, || {
             Ok(switch.metric("pointsman_link_up", "river")? > 0.0
                 && switch.metric("pointsman_link_up", "mountain")? > 0.0)
-        })?;
+        });
+        up.map_err(|error| format!("{error}; it logged:\n{}", switch.logged()))?;
         Ok(switch)
     }
 
