@@ -72,8 +72,7 @@ def request(no):
         "37": f"RR{no:010}", "41": f"SHOP{1 + no % 7:04}", "42": MERCHANT,
         "49": "156" if bank == "mountain" else ("840", "978")[no // 10 % 2],
     }
-    if kind != "balance":
-        fields["4"] = f"{1_000 + 7 * no:012}"
+    fields["4"] = f"{0 if kind == 'balance' else 1_000 + 7 * no:012}"
     return kind, bank, fields
 
 
@@ -91,7 +90,7 @@ def requests():
         kind, bank, fields = request(no)
         yield {
             "no": no, "kind": kind, "bank": bank, "pan": masked(fields["2"]),
-            "amount": int(fields.get("4", 0)), "currency": fields["49"], "stan": fields["11"],
+            "amount": int(fields["4"]), "currency": fields["49"], "stan": fields["11"],
             "rrn": fields["37"], "terminal": fields["41"], "message": frame(fields),
             "reversal": None if kind == "balance" else reversal(no, fields),
         }
