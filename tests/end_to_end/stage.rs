@@ -42,7 +42,7 @@ const CONFIG: &str = r#"
 [journal]
 folder = "journal"
 key = "file:journal-key.hex"
-segment_bytes = 1_048_576
+segment_bytes = 131_072
 
 [admin]
 address = "127.0.0.1:0"
