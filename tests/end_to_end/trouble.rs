@@ -3,9 +3,11 @@
 use crate::frames::{self, Request};
 use crate::shop::Shop;
 use crate::stage::{CALM, HASTY, Stage};
+use crate::walk::Answer;
 use crate::{SOON, Tested, wait_until};
 use simulators::bank::business::Business;
 use simulators::bank::ledger::{Entry, totals};
+use simulators::clock::{now_ms, stamp};
 
 fn purchases_of<'r>(requests: &'r [Request], bank: &str) -> Vec<&'r Request> {
     requests.iter().filter(|r| r.kind == "purchase" && r.bank == bank).collect()
@@ -123,8 +125,36 @@ fn what_a_platform_takes_back_reaches_its_bank() -> Tested {
         // What was taken back is never approved again.
         shop.ask_again(row, true);
         shop.turn_until("a decline", |shop| shop.row(row).answers == 2)?;
-        assert_ne!(crate::walk::Answer::walk(shop.last_answer(row))?.code(), "00", "{bank}");
+        assert_ne!(Answer::walk(shop.last_answer(row))?.code(), "00", "{bank}");
         assert_eq!(stage.entries_of(&asked.rrn).len(), 2, "{bank}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_reversal_of_an_unknown_original_is_forwarded_and_declines_it() -> Tested {
+    let stage = Stage::new(HASTY)?;
+    let switch = stage.start("warn")?;
+    let mut shop = Shop::new(SOON);
+    shop.call(switch.door)?;
+    let requests = frames::requests()?;
+    for bank in ["river", "mountain"] {
+        let asked = purchases_of(&requests, bank)[0];
+        let moment = stamp(now_ms());
+        let reversal = asked.reversal.as_ref().ok_or("a purchase has a reversal")?;
+        shop.send(&reversal.message.at(&moment));
+        let heard = shop.strays.len() + 1;
+        shop.turn_until("the acknowledgement", |shop| shop.strays.len() == heard)?;
+        let told = shop.strays.last().ok_or("nothing was told")?;
+        assert_eq!((told.mti.as_str(), told.code()), ("0430", "00"), "{bank}");
+        // The bank does not know it either, and is believed once the original cannot come any more.
+        switch.owes_nothing(bank)?;
+        let seen = stage.entries_of(&asked.rrn);
+        assert!(!seen.is_empty() && seen.iter().all(|e| e.code == "25"), "{bank}: {seen:#?}");
+        shop.send(&asked.message.at(&moment));
+        shop.turn_until("a decline", |shop| shop.strays.len() == heard + 1)?;
+        assert_ne!(shop.strays.last().map(Answer::code), Some("00"), "{bank}");
+        assert_eq!(stage.entries_of(&asked.rrn).len(), seen.len(), "{bank}");
     }
     Ok(())
 }

@@ -78,14 +78,17 @@ fn differs(request: &Request, intent: Option<&Intent>, outcome: &Outcome) -> Opt
 
 /// I3: nothing reaches a bank that was not written down before.
 fn known_before_sent(threads: &Threads<'_>, found: &mut Found) {
-    let owed: HashSet<(String, Key)> = threads
+    // An original that the switch never saw has its platform's terminal in the journal and the
+    // bank's at the bank.
+    let named = |bank: &str, key: &Key| (bank.to_owned(), key.stan.clone(), key.moment.clone());
+    let owed: HashSet<_> = threads
         .orphans
         .iter()
-        .map(|chain| (chain.queued.bank.to_string(), bank_key(&chain.queued.original)))
+        .map(|chain| named(&chain.queued.bank.to_string(), &bank_key(&chain.queued.original)))
         .collect();
     for entry in &threads.strange {
         let reversal = entry.business == Business::Reversal;
-        let of_unknown = owed.contains(&(entry.bank.clone(), entry.key.clone()));
+        let of_unknown = owed.contains(&named(&entry.bank, &entry.key));
         if !(reversal && of_unknown) {
             let what = format!("{} without an intent", entry.mti);
             found.add(Invariant::I3, entry_name(entry), what);
