@@ -125,6 +125,8 @@ impl Switch {
         let Some(at) = self.lines.sessions.get_mut(&session) else { return };
         at.last_stan = if at.last_stan >= STAN_MAX { 1 } else { at.last_stan + 1 };
         at.asked.insert(at.last_stan, asked);
+        // Where terminals sign on, whatever is asked is asked in the name of one.
+        let terminal = terminal.or_else(|| at.signers.first().and_then(|s| s.terminal));
         let mut msg = Box::new(Canonical::new(Kind::NetworkManagement(function), Flow::Request));
         msg.stan = Some(at.last_stan);
         msg.transmission = Some(stamp);

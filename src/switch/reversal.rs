@@ -9,7 +9,7 @@ use super::duplicates::{self, Past, Remembered};
 use super::ids::{BankId, RecordNo, TxnNo};
 use super::inflight::Requester;
 use super::output::{Event, RecallKey};
-use super::record::{BankKeys, Debt, Intent, Origin, Owed, Queued, Record};
+use super::record::{BankKeys, Closed, Debt, Ending, Intent, Origin, Owed, Queued, Record};
 use super::request::Recalling;
 use super::txn::Happening;
 use super::{Switch, reply, routing};
@@ -236,7 +236,9 @@ impl Switch {
         self.answer_own(from, msg, Reason::Accepted, Some(no));
     }
 
-    /// Routed like its original would be, forwarded, and a tombstone for the original.
+    /// Routed like its original would be, forwarded, and a tombstone for the original. Where a
+    /// reversal has the STAN of its original, nothing is forwarded: what never went to the bank
+    /// has no STAN there, and the platform's may be somebody else's.
     fn reverse_unknown(&mut self, from: &Requester, mut msg: Box<Canonical>) {
         let own = reply::origin_of(&msg);
         let original = original_names(&msg, &own).into_iter().next().unwrap_or_default();
@@ -250,10 +252,31 @@ impl Switch {
         let mut queued = self.entry_for(from, &msg, bank, keys, Owed::PlatformReversal);
         queued.original = keys_of(&original);
         queued.original_mti = Some(original.mti);
-        let lifetime = self.policy.banks.get(usize::from(bank.0)).map(|b| b.original_lifetime);
-        let not_found_final = self.now.mono.after(lifetime.unwrap_or_default());
+        let at = self.policy.banks.get(usize::from(bank.0));
+        let same_stan = at.is_some_and(|b| b.reversal.same_stan);
+        let lifetime = at.map(|b| b.original_lifetime).unwrap_or_default();
+        let not_found_final = self.now.mono.after(lifetime);
         queued.not_found_final_after = self.wall_of(not_found_final);
+        if same_stan {
+            return self.acknowledge_needless(from, msg, queued);
+        }
         self.acknowledge_queued(from, msg, queued, not_found_final);
+    }
+
+    /// Journals what need not be sent, as finished, and acknowledges it.
+    fn acknowledge_needless(&mut self, from: &Requester, msg: Box<Canonical>, queued: Queued) {
+        let (bank, at) = (queued.bank, self.now.wall);
+        let entry = self.record(Record::Queued(Arc::new(queued)));
+        let no = self.record(Record::Closed(Closed {
+            entry,
+            at,
+            ending: Ending::Needless,
+            bank_code: None,
+            settlement_date: None,
+        }));
+        self.mark_window();
+        self.answered_event(from, Some(bank), Some(entry), "acknowledged");
+        self.answer_own(from, msg, Reason::Accepted, Some(no));
     }
 
     /// A platform says that something has happened.
