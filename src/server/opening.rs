@@ -114,7 +114,8 @@ pub(super) fn check_key(journal: &JournalSettings, folder: &Path) -> Result<(), 
 
 fn configured_key(secret: &SecretRef, folder: &Path) -> Result<KeyEncryptionKey, StartError> {
     let text = secrets::resolve(secret, folder).map_err(|error| bad_key(&error))?;
-    KeyEncryptionKey::from_hex(&text).map_err(|error| bad_key(&error))
+    let named = |error| bad_key(&format!("{}: {error}", secrets::reference(secret)));
+    KeyEncryptionKey::from_hex(&text).map_err(named)
 }
 
 fn bad_key(why: &dyn std::fmt::Display) -> StartError {

@@ -22,18 +22,27 @@ impl fmt::Display for SecretError {
     }
 }
 
+/// A reference as it is configured, to name it in an error.
+pub fn reference(secret: &SecretRef) -> String {
+    match secret {
+        SecretRef::File(path) => format!("file:{path}"),
+        SecretRef::Env(name) => format!("env:{name}"),
+    }
+}
+
 /// The text a reference stands for: the first line of the file (relative to `folder`), or the
 /// variable.
 ///
 /// # Errors
 /// A file that cannot be read or is empty, a variable that is not set.
 pub fn resolve(secret: &SecretRef, folder: &Path) -> Result<Zeroizing<String>, SecretError> {
-    let (reference, found) = match secret {
+    let reference = reference(secret);
+    let found = match secret {
         SecretRef::File(path) => {
             let text = std::fs::read_to_string(folder.join(path)).map(Zeroizing::new);
-            (format!("file:{path}"), text.map_err(|error| error.to_string()))
+            text.map_err(|error| error.to_string())
         }
-        SecretRef::Env(name) => (format!("env:{name}"), variable(name)),
+        SecretRef::Env(name) => variable(name),
     };
     let first_line = |text: Zeroizing<String>| {
         Zeroizing::new(text.lines().next().unwrap_or_default().trim().to_owned())

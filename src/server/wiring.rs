@@ -250,7 +250,8 @@ impl<'s> Bench<'s> {
             return Err(wrong("the dialect has no MAC".to_owned()));
         };
         let text = secrets::resolve(&mac.key, self.folder).map_err(|e| wrong(e.to_string()))?;
-        MacKey::from_hex(&statement, &text).map(Some).map_err(|e| wrong(e.to_string()))
+        let key = MacKey::from_hex(&statement, &text);
+        key.map(Some).map_err(|e| wrong(format!("{}: {e}", secrets::reference(&mac.key))))
     }
 
     fn driver(&self, opened: Opened, latches: &Latches) -> Result<Driver, StartError> {
