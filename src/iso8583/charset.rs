@@ -119,9 +119,9 @@ impl Class {
             Self::Xn => {
                 matches!(value.first(), Some(b'C' | b'D')) && value.get(1..).is_some_and(all_digits)
             }
-            Self::A | Self::An | Self::Anp | Self::As | Self::Ns | Self::Z => {
-                all_of(self.mask(), value)
-            }
+            Self::An | Self::Anp => by_eights(value, eight_alphanumeric),
+            Self::Z => by_eights(value, eight_track),
+            Self::A | Self::As | Self::Ns => all_of(self.mask(), value),
         }
     }
 
@@ -148,17 +148,56 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 const ONES: u64 = 0x0101_0101_0101_0101;
 
 #[inline]
-fn eight_digits(x: u64) -> bool {
+pub(crate) fn eight_digits(x: u64) -> bool {
     let high_nibbles = 0xF0 * ONES;
     (x & high_nibbles == 0x30 * ONES) & (x.wrapping_add(6 * ONES) & high_nibbles == 0x30 * ONES)
 }
 
 #[inline]
-fn eight_printable(x: u64) -> bool {
+pub(crate) fn eight_printable(x: u64) -> bool {
     let not_ascii = x & HIGH;
     let delete = x.wrapping_add(ONES) & HIGH;
     let control = !(x | HIGH).wrapping_sub(0x20 * ONES) & HIGH;
     not_ascii | delete | control == 0
+}
+
+/// The high bit of every byte (of ASCII bytes) that lies within a range.
+#[inline]
+fn within(x: u64, from: u8, to: u8) -> u64 {
+    let at_least = (x | HIGH).wrapping_sub(u64::from(from).wrapping_mul(ONES));
+    let at_most = (u64::from(to | 0x80).wrapping_mul(ONES)).wrapping_sub(x & !HIGH);
+    at_least & at_most & HIGH
+}
+
+#[inline]
+pub(crate) fn eight_alphanumeric(x: u64) -> bool {
+    // Lower case is upper case with 0x20 set, and so is nothing else that lands on a letter.
+    let letters = within(x | (0x20 * ONES), b'a', b'z');
+    let digits = within(x, b'0', b'9');
+    let spaces = within(x, b' ', b' ');
+    (letters | digits | spaces) & !x & HIGH == HIGH
+}
+
+#[inline]
+pub(crate) fn eight_track(x: u64) -> bool {
+    (within(x, 0x30, 0x3F) | within(x, b'A', b'F')) & !x & HIGH == HIGH
+}
+
+/// Checks `len` bytes at the front of `words`, whose length is the next multiple of eight; what
+/// stands behind them is replaced by `'0'`, which every caller accepts.
+#[inline]
+pub(crate) fn words_hold(words: &[u8], len: usize, eight: impl Fn(u64) -> bool) -> bool {
+    let (chunks, _) = words.as_chunks::<8>();
+    let Some((last, full)) = chunks.split_last() else { return true };
+    let mut good = true;
+    for chunk in full {
+        good &= eight(u64::from_le_bytes(*chunk));
+    }
+    // One to eight bytes of the last word count.
+    let unused = 8 * (len.wrapping_neg() & 7) as u32;
+    let mask = u64::MAX >> unused;
+    let word = u64::from_le_bytes(*last);
+    good & eight(word & mask | (0x30 * ONES) & !mask)
 }
 
 /// Checks eight bytes at a time; a tail is filled up with `'0'`, which every caller accepts.

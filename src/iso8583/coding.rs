@@ -148,6 +148,39 @@ pub(crate) fn spread(packed: &[u8], out: &mut [u8]) {
     }
 }
 
+/// The same, and whether every nibble is a decimal digit.
+#[inline]
+pub(crate) fn spread_checked(packed: &[u8], out: &mut [u8]) -> bool {
+    let (fours, tail) = packed.as_chunks::<4>();
+    let (eights, _) = out.as_chunks_mut::<8>();
+    let mut seen = 0;
+    let mut eights = eights.iter_mut();
+    for (four, eight) in fours.iter().zip(&mut eights) {
+        seen |= above_nine(u32::from_be_bytes(*four));
+        *eight = spread_four(*four);
+    }
+    if let Some(eight) = eights.next() {
+        // At most three bytes are left: they go in from the top.
+        let word = tail.iter().fold(0, |w: u32, b| w << 8 | u32::from(*b));
+        let word = word << (8 * (4 - tail.len() as u32) & 31);
+        seen |= above_nine(word);
+        *eight = spread_four(word.to_be_bytes());
+    }
+    seen == 0
+}
+
+/// The top bit of every nibble above 9.
+#[inline]
+fn above_nine(word: u32) -> u32 {
+    word & 0x8888_8888 & ((word & 0x4444_4444) << 1 | (word & 0x2222_2222) << 2)
+}
+
+/// Whether every nibble is a decimal digit.
+#[inline]
+pub(crate) fn all_decimal(packed: &[u8]) -> bool {
+    packed.iter().fold(0, |seen, b| seen | above_nine(u32::from(*b))) == 0
+}
+
 #[inline]
 fn spread_four(four: [u8; 4]) -> [u8; 8] {
     const ONES: u64 = 0x0101_0101_0101_0101;

@@ -11,6 +11,7 @@ use super::header::Header;
 use super::inside::{DEPTH_MAX, Inside};
 use super::message::Message;
 use super::plan::Plan;
+use super::quick::Quick;
 use super::rules::Rules;
 use std::borrow::Cow;
 
@@ -40,6 +41,9 @@ pub struct Dialect {
     pub(crate) header: Option<Header>,
     pub(crate) fields: FieldTable,
     pub(crate) plans: Vec<Plan>,
+    pub(super) quick: Box<[Quick; 256]>,
+    /// The data elements of the first bitmap, as its bits.
+    pub(crate) known: u64,
     pub(crate) rules: Rules,
 }
 

@@ -14,6 +14,7 @@ use super::field::{FieldTable, Secret};
 use super::header::{self, Header, Tpdu};
 use super::inside_load;
 use super::plan::{LengthCoding, Side, Sign, Unit};
+use super::quick;
 use super::rules::{self, Rules};
 use crate::limits::DE_MAX;
 use std::cell::RefCell;
@@ -88,8 +89,11 @@ fn read(name: &str, sources: &Sources, errors: &RefCell<Vec<DialectError>>) -> D
     keys.finish();
     let Encodings { mti, bitmap, .. } = encodings;
     let plans = fields.plans();
+    let quick = quick::table(&plans);
+    let in_first = fields.iter().take_while(|(de, _)| *de <= 64);
+    let known = in_first.fold(0, |bits, (de, _)| bits | 1 << (64 - de));
     let (name, rules) = (name.to_owned(), Rules::default());
-    Dialect { name, title, version, mti, bitmap, header, fields, plans, rules }
+    Dialect { name, title, version, mti, bitmap, header, fields, plans, quick, known, rules }
 }
 
 fn encodings(keys: &mut Keys<'_>) -> Encodings {

@@ -8,6 +8,7 @@
 use super::fault::{Fault, Kind, take};
 use super::field::Field;
 use super::plan::{LengthCoding, Plan, Prefix, number, write_number};
+use super::quick_inside::{self, TagIndex};
 use super::tlv;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -58,6 +59,8 @@ pub struct Inside {
     /// Not checked by `unpack`, only when read.
     pub(crate) lazy: bool,
     pub(crate) parts: Vec<Part>,
+    /// Finds parts by tag; filled once all parts are there.
+    pub(crate) tags: TagIndex,
 }
 
 /// One named part.
@@ -128,7 +131,10 @@ impl Inside {
     }
 
     fn part_by_tag(&self, tag: &[u8]) -> Option<&Part> {
-        self.parts.iter().find(|p| p.tag == tag)
+        match quick_inside::tag_number(tag) {
+            Some(number) => self.parts.get(self.tags.find(number)?),
+            None => self.parts.iter().find(|p| p.tag == tag),
+        }
     }
 
     pub(crate) fn part_by_key(&self, key: &str) -> Option<&Part> {

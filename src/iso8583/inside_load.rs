@@ -11,6 +11,7 @@ use super::dialect_text::Keys;
 use super::field::Secret;
 use super::inside::{Inside, Part, Shape, TagCoding, Unknown, tagged_plan};
 use super::plan::{LengthCoding, Plan, Prefix};
+use super::quick_inside::TagIndex;
 use super::tlv;
 use toml::{Table, Value};
 
@@ -62,11 +63,13 @@ pub(crate) fn inside(
         lazy: keys.flag("lazy").unwrap_or(false),
         shape,
         parts: Vec::new(),
+        tags: TagIndex::default(),
     };
     match kind {
         KindName::Positional => positional(keys, &mut inside, &defaults, depth),
         _ => keyed(keys, kind, &mut inside, &defaults, depth),
     }
+    inside.tags = TagIndex::of(&inside.parts);
     show(keys, &mut inside);
     Some(inside)
 }

@@ -7,11 +7,13 @@
 //! absent: any knowledge of a dialect – the same message can be packed in another one.
 
 use super::mti::Mti;
+use super::quick::Halves;
 use crate::limits::DE_MAX;
 use std::{fmt, ops::Range};
 use zeroize::Zeroize;
 
-const SLOTS: usize = DE_MAX as usize + 1;
+/// One per number a byte can say, so that no look-up needs a check.
+const SLOTS: usize = 256;
 /// Slots address the arena with sixteen bits.
 const ARENA_MAX: usize = u16::MAX as usize;
 /// The spreading of packed digits writes whole groups of eight.
@@ -206,12 +208,13 @@ impl Message {
     /// values spread out.
     pub(super) fn load(&mut self, frame: &[u8]) {
         self.clear();
-        let most = 3 * frame.len() + SLACK;
+        let most = 3 * frame.len() + 2 * SLACK;
         if self.arena.len() < most {
             self.arena.resize(most, 0);
         }
         self.arena[..frame.len()].copy_from_slice(frame);
-        self.used = frame.len();
+        // Whole words of the frame are read, so some bytes behind it as well.
+        self.used = frame.len() + SLACK;
         self.frame_len = frame.len();
     }
 
@@ -232,13 +235,43 @@ impl Message {
         self.used += len;
     }
 
-    /// Notes where a data element lies; `de` is one [`place`] knows.
-    #[inline]
+    /// Notes where a data element lies; it counts as there once [`Self::arrived`] says so.
     pub(super) fn note(&mut self, de: u8, slot: Slot) {
-        if let Some((word, bit)) = place(de) {
-            self.slots[usize::from(de)] = slot;
-            self.present[word] |= bit;
+        self.slots[usize::from(de)] = slot;
+    }
+
+    /// Where a data element was noted.
+    pub(super) fn slot(&self, de: u8) -> Slot {
+        self.slots[usize::from(de)]
+    }
+
+    /// Takes a loaded message apart for the short way; [`Self::keep`] what it used of the room.
+    #[inline]
+    pub(super) fn halves(&mut self) -> Halves<'_> {
+        let front = self.frame_len + SLACK;
+        let (front, back) = self.arena.split_at_mut(front);
+        Halves { used: self.used - front.len(), front, back, slots: &mut self.slots }
+    }
+
+    /// Says how much of the room behind the frame is used.
+    #[inline]
+    pub(super) fn set_used(&mut self, used: usize) {
+        self.used = self.frame_len + SLACK + used;
+    }
+
+    /// Says which data elements of a bitmap are there.
+    #[inline]
+    pub(super) fn arrived(&mut self, word: usize, bits: u64) {
+        if let Some(present) = self.present.get_mut(word) {
+            *present = bits;
         }
+    }
+
+    /// A noted value, whether it counts as there yet or not.
+    #[inline]
+    pub(super) fn noted(&self, slot: Slot) -> &[u8] {
+        let at = usize::from(slot.at);
+        self.arena.get(at..at + usize::from(slot.len)).unwrap_or_default()
     }
 
     fn append(&mut self, value: &[u8]) -> Option<u16> {

@@ -26,6 +26,8 @@ mod mti;
 mod notation;
 mod pack;
 mod plan;
+mod quick;
+mod quick_inside;
 #[cfg(test)]
 mod round_trips;
 pub mod rules;

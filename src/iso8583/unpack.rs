@@ -13,6 +13,7 @@ use super::inside::InnerFault;
 use super::message::{Message, Slot};
 use super::mti::Mti;
 use super::plan::Plan;
+use super::quick::{self, Stop};
 use crate::limits::FRAME_MAX;
 
 /// Unpacks a frame (without its length header) into a message, which is cleared first.
@@ -70,9 +71,7 @@ fn plausible(dialect: &Dialect, frame: &[u8], at: usize) -> bool {
     if dialect.bitmap.most > 1 {
         bits &= !(1 << 63);
     }
-    let known = |bit: u32| dialect.plans[bit as usize + 1].known;
-    let all_known = (0..64).filter(|bit| bits & (1 << 63 >> bit) != 0).all(known);
-    (1..=8).contains(&mti.class()) && mti.origin() <= 5 && all_known
+    (1..=8).contains(&mti.class()) && mti.origin() <= 5 && bits & !dialect.known == 0
 }
 
 #[inline]
@@ -151,7 +150,7 @@ fn bitmap_at(dialect: &Dialect, frame: &[u8], at: usize) -> Result<(u64, usize),
     Ok((u64::from_be_bytes(bytes), at + size))
 }
 
-#[inline]
+/// Reads all data elements; gives the offset behind the last.
 fn fields(
     dialect: &Dialect,
     frame: &[u8],
@@ -160,30 +159,57 @@ fn fields(
     into: &mut Message,
 ) -> Result<usize, UnpackError> {
     for index in 0..3 {
-        while words[index] != 0 {
-            let leading = words[index].leading_zeros();
-            words[index] &= !(1 << 63 >> leading);
-            let de = (index * 64) as u8 + leading as u8 + 1;
-            if de == 65 && dialect.bitmap.most == 3 {
-                (words[2], at) = read_bitmap(dialect, frame, at)?;
-                continue;
+        // The lowest bit first: that is cheaper to find and to take out.
+        let mut pending = words[index].reverse_bits();
+        while pending != 0 {
+            let base = index as u8 * 64;
+            let mut halves = into.halves();
+            let stop = quick::walk(&dialect.quick, base, &mut pending, &mut at, &mut halves);
+            let used = halves.used;
+            into.set_used(used);
+            let done = match stop {
+                Stop::Done => Ok(()),
+                Stop::Composite(de) => inside(dialect, frame, de, into),
+                Stop::Plan(65) if dialect.bitmap.most == 3 => {
+                    (words[2], at) = read_bitmap(dialect, frame, at)?;
+                    words[1] &= !(1 << 63);
+                    pending &= pending - 1;
+                    Ok(())
+                }
+                Stop::Plan(de) => slowly(dialect, frame, de, &mut at, &mut pending, into),
+            };
+            if let Err(error) = done {
+                into.arrived(index, words[index] & !pending.reverse_bits());
+                return Err(*error);
             }
-            let plan = &dialect.plans[usize::from(de)];
-            let slot = one(plan, frame, at, into)
-                .map_err(|fault| field_error(dialect, frame, de, at, fault))?;
-            into.note(de, slot);
-            if plan.composite {
-                inside(dialect, frame, de, into)?;
-            }
-            at += usize::from(slot.raw_len);
         }
+        into.arrived(index, words[index]);
     }
     Ok(at)
 }
 
-/// Reads one field: where its value lies in the message now.
-#[inline]
-fn one(plan: &Plan, frame: &[u8], at: usize, into: &mut Message) -> Result<Slot, Fault> {
+/// Reads one data element by its plan.
+#[inline(never)]
+fn slowly(
+    dialect: &Dialect,
+    frame: &[u8],
+    de: u8,
+    at: &mut usize,
+    pending: &mut u64,
+    into: &mut Message,
+) -> Result<(), Box<UnpackError>> {
+    let plan = &dialect.plans[usize::from(de)];
+    let slot = by_plan(plan, frame, *at, into).map_err(|fault| {
+        let scene = Scene { path: de.to_string(), field: dialect.field(de), start: *at, frame };
+        Box::new(error::unpack_error(&scene, fault))
+    })?;
+    into.note(de, slot);
+    *pending &= *pending - 1;
+    *at += usize::from(slot.raw_len);
+    if plan.composite { inside(dialect, frame, de, into) } else { Ok(()) }
+}
+
+fn by_plan(plan: &Plan, frame: &[u8], at: usize, into: &mut Message) -> Result<Slot, Fault> {
     if !plan.known {
         return Err(Fault::new(0, Kind::Unknown));
     }
@@ -207,17 +233,16 @@ fn one(plan: &Plan, frame: &[u8], at: usize, into: &mut Message) -> Result<Slot,
     Ok(Slot { at: (start + skip) as u16, len: len as u16, raw_at, raw_len })
 }
 
-#[cold]
-fn field_error(dialect: &Dialect, frame: &[u8], de: u8, at: usize, fault: Fault) -> UnpackError {
-    let scene = Scene { path: de.to_string(), field: dialect.field(de), start: at, frame };
-    error::unpack_error(&scene, fault)
-}
-
 /// Checks the inner structure of a composite just read.
-fn inside(dialect: &Dialect, frame: &[u8], de: u8, into: &Message) -> Result<(), UnpackError> {
+#[inline]
+fn inside(dialect: &Dialect, frame: &[u8], de: u8, into: &Message) -> Result<(), Box<UnpackError>> {
     let Some(inside) = dialect.field(de).and_then(|f| f.inside()) else { return Ok(()) };
-    let Some(value) = into.get(de) else { return Ok(()) };
-    inside.check(value, 0).map_err(|inner| inner_error(dialect, frame, de, into, &inner))
+    let slot = into.slot(de);
+    let value = into.noted(slot);
+    if inside.holds(value, 0) {
+        return Ok(());
+    }
+    inside.check(value, 0).map_err(|inner| Box::new(inner_error(dialect, frame, de, slot, &inner)))
 }
 
 #[cold]
@@ -225,18 +250,17 @@ fn inner_error(
     dialect: &Dialect,
     frame: &[u8],
     de: u8,
-    into: &Message,
+    slot: Slot,
     inner: &InnerFault,
 ) -> UnpackError {
     let plan = dialect.plans[usize::from(de)];
-    let span = into.raw_span(de).unwrap_or_default();
     let prefix = usize::from(plan.prefix.bytes);
     // Offsets in a packed or hex-coded composite count in wire bytes.
     let per = plan.wire_bytes(2 * inner.fault.at) / 2;
     let at = if plan.is_verbatim() { inner.fault.at } else { per };
     let field = error::part_at(dialect, de, &inner.path);
     let path = if inner.path.is_empty() { de.to_string() } else { format!("{de}.{}", inner.path) };
-    let start = span.start + prefix + at;
+    let start = usize::from(slot.raw_at) + prefix + at;
     let fault = Fault { at: 0, kind: inner.fault.kind };
     error::unpack_error(&Scene { path, field, start, frame }, fault)
 }
