@@ -1,9 +1,10 @@
 //! The codec against a hand-written fixed walk in the same run: nanoseconds, ratios, allocations.
 //!
-//! Contract: a 20-field 0200 with 124 bytes of ICC data in 1987 ASCII, 1987 BCD and UnionPay; rounds
-//! of all subjects are interleaved and medians reported, so only the ratios mean something on
-//! a shared machine. Run as a test it does one round. With an argument `profile NAME` it runs one
-//! subject only, for instruction counts under callgrind. Deliberately absent: sockets.
+//! Contract: a 20-field 0200 with 124 bytes of ICC data in 1987 ASCII, 1987 BCD and UnionPay;
+//! rounds of all subjects are interleaved and medians reported, so only the ratios mean
+//! something on a shared machine. Run as a test it does one round. With the arguments
+//! `profile NAME` it runs one subject only, for instruction counts under callgrind. Deliberately
+//! absent: sockets.
 
 mod fixed_walk;
 

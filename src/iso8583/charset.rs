@@ -183,23 +183,6 @@ pub(crate) fn eight_track(x: u64) -> bool {
     (within(x, 0x30, 0x3F) | within(x, b'A', b'F')) & !x & HIGH == HIGH
 }
 
-/// Checks `len` bytes at the front of `words`, whose length is the next multiple of eight; what
-/// stands behind them is replaced by `'0'`, which every caller accepts.
-#[inline]
-pub(crate) fn words_hold(words: &[u8], len: usize, eight: impl Fn(u64) -> bool) -> bool {
-    let (chunks, _) = words.as_chunks::<8>();
-    let Some((last, full)) = chunks.split_last() else { return true };
-    let mut good = true;
-    for chunk in full {
-        good &= eight(u64::from_le_bytes(*chunk));
-    }
-    // One to eight bytes of the last word count.
-    let unused = 8 * (len.wrapping_neg() & 7) as u32;
-    let mask = u64::MAX >> unused;
-    let word = u64::from_le_bytes(*last);
-    good & eight(word & mask | (0x30 * ONES) & !mask)
-}
-
 /// Checks eight bytes at a time; a tail is filled up with `'0'`, which every caller accepts.
 #[inline]
 fn by_eights(value: &[u8], eight: impl Fn(u64) -> bool) -> bool {

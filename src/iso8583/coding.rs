@@ -178,7 +178,10 @@ fn above_nine(word: u32) -> u32 {
 /// Whether every nibble is a decimal digit.
 #[inline]
 pub(crate) fn all_decimal(packed: &[u8]) -> bool {
-    packed.iter().fold(0, |seen, b| seen | above_nine(u32::from(*b))) == 0
+    let (fours, tail) = packed.as_chunks::<4>();
+    let whole = fours.iter().fold(0, |seen, b| seen | above_nine(u32::from_be_bytes(*b)));
+    let rest = tail.iter().fold(0, |word: u32, b| word << 8 | u32::from(*b));
+    whole | above_nine(rest) == 0
 }
 
 #[inline]

@@ -199,6 +199,11 @@ impl Message {
         self.bitmaps = bitmaps.clamp(1, 3);
     }
 
+    /// Bytes of the arena in use: about what the values take.
+    pub(super) fn size(&self) -> usize {
+        self.used
+    }
+
     /// The presence bits, DE 1 the highest bit of the first word; DE 1 itself is never set.
     pub(crate) fn present(&self) -> [u64; 3] {
         self.present

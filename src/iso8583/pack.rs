@@ -43,6 +43,8 @@ impl Packed {
 /// [`PackError`] with the data element; `out` is then as before.
 pub fn pack(dialect: &Dialect, msg: &Message, out: &mut Vec<u8>) -> Result<Packed, PackError> {
     let start = out.len();
+    // Enough for everything but hex codings, which grow it further.
+    out.reserve(msg.size() + 64);
     let packed = append(dialect, msg, out);
     if packed.is_err() {
         out.truncate(start);
@@ -190,6 +192,9 @@ fn field_error(dialect: &Dialect, de: u8, fault: Fault) -> PackError {
 /// Refuses a composite that could not be read again.
 fn inside(dialect: &Dialect, de: u8, value: &[u8]) -> Result<(), PackError> {
     let Some(inside) = dialect.field(de).and_then(|f| f.inside()) else { return Ok(()) };
+    if inside.holds(value, 0) {
+        return Ok(());
+    }
     inside.check(value, 0).map_err(|inner| {
         let dotted = if inner.path.is_empty() { String::new() } else { format!(".{}", inner.path) };
         let field = error::part_at(dialect, de, &inner.path);

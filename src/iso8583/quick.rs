@@ -69,53 +69,39 @@ impl Quick {
 
     /// Where the value begins and how many characters it has, from the length prefix.
     #[inline]
-    fn head(&self, rest: &[u8]) -> Option<(usize, u16)> {
+    fn head(&self, front: &[u8], at: usize) -> Option<(usize, usize)> {
         let (prefix, chars) = match self.head {
             Head::Plan => return None,
-            Head::Fixed => return Some((0, self.max)),
-            Head::Ascii2 => (2, two(*rest.first_chunk()?)?),
-            Head::Ascii3 => (3, three(*rest.first_chunk()?)?),
-            Head::Bcd1 => (1, packed_two(*rest.first()?)?),
+            Head::Fixed => return Some((at, usize::from(self.max))),
+            Head::Ascii2 => (2, two(*front.get(at..)?.first_chunk()?)?),
+            Head::Ascii3 => (3, three(*front.get(at..)?.first_chunk()?)?),
+            Head::Bcd1 => (1, packed_two(*front.get(at)?)?),
             Head::Bcd2 => {
-                let [high, low] = rest.first_chunk()?;
+                let [high, low] = front.get(at..)?.first_chunk()?;
                 (2, packed_two(*high)?.wrapping_mul(100).wrapping_add(packed_two(*low)?))
             }
-            Head::Binary1 => (1, u16::from(*rest.first()?)),
+            Head::Binary1 => (1, u16::from(*front.get(at)?)),
         };
-        (chars >= self.min && chars <= self.max).then_some((prefix, chars))
+        let fits = chars >= self.min && chars <= self.max;
+        fits.then_some((at.wrapping_add(prefix), usize::from(chars)))
     }
 
-    /// Reads the field at an offset of the frame.
+    /// Reads a value of so many characters: where it is in the message, and where the field ends.
     #[inline]
-    fn read(&self, halves: &mut Halves<'_>, at: usize) -> Option<Slot> {
-        let (prefix, chars) = self.head(halves.front.get(at..)?)?;
-        let start = at.wrapping_add(prefix);
-        let len = usize::from(chars);
-        let packed = self.body as u8 >= Body::PackedLeft as u8;
-        let bytes = if packed { len.wrapping_add(1) / 2 } else { len };
-        let end = start.wrapping_add(bytes);
-        if end > halves.front.len().wrapping_sub(SLACK) {
-            return None;
-        }
-        let value_at = if packed {
-            self.unpacked(halves, start, end, len)?
-        } else {
-            let words = len.wrapping_add(7) & !7;
-            let value = halves.front.get(start..start.wrapping_add(words))?;
-            let good = match self.body {
-                Body::Digits => charset::words_hold(value, len, charset::eight_digits),
-                Body::Printable => charset::words_hold(value, len, charset::eight_printable),
-                Body::Alphanumeric => charset::words_hold(value, len, charset::eight_alphanumeric),
-                Body::Track => charset::words_hold(value, len, charset::eight_track),
-                _ => true,
-            };
-            if !good {
-                return None;
+    fn value(&self, halves: &mut Halves<'_>, start: usize, chars: usize) -> Option<(usize, usize)> {
+        let front = halves.front;
+        let good = match self.body {
+            Body::Bytes => true,
+            Body::Digits => words_hold(front, start, chars, charset::eight_digits),
+            Body::Printable => words_hold(front, start, chars, charset::eight_printable),
+            Body::Alphanumeric => words_hold(front, start, chars, charset::eight_alphanumeric),
+            Body::Track => words_hold(front, start, chars, charset::eight_track),
+            _ => {
+                let end = start.wrapping_add(chars.wrapping_add(1) >> 1);
+                return Some((self.unpacked(halves, start, end, chars)?, end));
             }
-            start
         };
-        let raw_len = prefix.wrapping_add(bytes) as u16;
-        Some(Slot { at: value_at as u16, len: chars, raw_at: at as u16, raw_len })
+        good.then_some((start, start.wrapping_add(chars)))
     }
 
     /// Spreads packed content behind the frame copy: where the value begins.
@@ -148,6 +134,39 @@ impl Quick {
     }
 }
 
+/// The lowest bytes of a word, by how many of them count. Sixteen entries need no check.
+const MASKS: [u64; 16] = {
+    let mut masks = [u64::MAX; 16];
+    let mut bytes = 0;
+    while bytes < 8 {
+        masks[bytes] = (1 << (8 * bytes)) - 1;
+        bytes += 1;
+    }
+    masks
+};
+
+/// Checks `len` bytes by whole words. Bytes behind them are read (there is slack) but replaced by
+/// `'0'`, which every check accepts.
+#[inline]
+fn words_hold(front: &[u8], start: usize, len: usize, eight: impl Fn(u64) -> bool) -> bool {
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    let word = |at: usize| {
+        let rest = front.get(at..)?;
+        rest.first_chunk().map(|eight| u64::from_le_bytes(*eight))
+    };
+    let (mut at, mut left) = (start, len);
+    while left > 8 {
+        match word(at) {
+            Some(word) if eight(word) => {}
+            _ => return false,
+        }
+        at = at.wrapping_add(8);
+        left = left.wrapping_sub(8);
+    }
+    let mask = MASKS[left & 15];
+    word(at).is_some_and(|word| eight((word & mask) | (ZEROS & !mask)))
+}
+
 /// A loaded message taken apart: the frame copy with its slack, the room behind it, the slots.
 pub(super) struct Halves<'a> {
     pub(super) front: &'a [u8],
@@ -178,18 +197,32 @@ pub(super) fn walk(
     at: &mut usize,
     halves: &mut Halves<'_>,
 ) -> Stop {
-    while *pending != 0 {
-        let de = base.wrapping_add(pending.trailing_zeros() as u8).wrapping_add(1);
-        let quick = &table[usize::from(de)];
-        let Some(slot) = quick.read(halves, *at) else { return Stop::Plan(de) };
-        halves.slots[usize::from(de)] = slot;
-        *at = at.wrapping_add(usize::from(slot.raw_len));
-        *pending &= pending.wrapping_sub(1);
-        if quick.composite {
-            return Stop::Composite(de);
+    let limit = halves.front.len().wrapping_sub(SLACK);
+    let (mut here, mut left) = (*at, *pending);
+    let stop = loop {
+        if left == 0 {
+            break Stop::Done;
         }
-    }
-    Stop::Done
+        let de = base.wrapping_add(left.trailing_zeros() as u8).wrapping_add(1);
+        let quick = &table[usize::from(de)];
+        let Some((start, chars)) = quick.head(halves.front, here) else { break Stop::Plan(de) };
+        let read = quick.value(halves, start, chars);
+        let Some((value, end)) = read.filter(|(_, end)| *end <= limit) else {
+            break Stop::Plan(de);
+        };
+        let slot = &mut halves.slots[usize::from(de)];
+        slot.at = value as u16;
+        slot.len = chars as u16;
+        slot.raw_at = here as u16;
+        slot.raw_len = end.wrapping_sub(here) as u16;
+        here = end;
+        left &= left.wrapping_sub(1);
+        if quick.composite {
+            break Stop::Composite(de);
+        }
+    };
+    (*at, *pending) = (here, left);
+    stop
 }
 
 /// The short way of every data element, by number.

@@ -1,8 +1,8 @@
 //! The short way through a composite: says only whether it is in order.
 //!
-//! Contract: [`Inside::holds`] answers true for a subset of what [`Inside::check`] accepts; on false the
-//! caller asks `check`, which then accepts it or says what is wrong. Deliberately absent: errors,
-//! and every structure but BER-TLV and fixed positional parts.
+//! Contract: [`Inside::holds`] answers true for a subset of what [`Inside::check`] accepts; on false
+//! the caller asks `check`, which then accepts it or says what is wrong. Deliberately absent:
+//! errors, and every structure but BER-TLV and fixed positional parts.
 
 use super::charset::Class;
 use super::coding::{self, Encoding};
