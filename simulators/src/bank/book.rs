@@ -46,7 +46,17 @@ struct Original {
     reply: Reply,
     /// What it moves now, after voids, completions and reversals.
     standing: i64,
+    /// What it took from the standing of another, to be given back when it is reversed.
+    took: Option<(Key, i64)>,
     reversed: bool,
+}
+
+/// What executing an original came to.
+struct Executed {
+    verdict: Verdict,
+    signed: i64,
+    seen: Seen,
+    took: Option<(Key, i64)>,
 }
 
 /// The book of one bank.
@@ -102,7 +112,7 @@ impl Book {
             return reply;
         }
         let business = self.flavor.business(msg);
-        let (verdict, signed, seen) = self.execute(msg, business, verdict);
+        let Executed { verdict, signed, seen, took } = self.execute(msg, business, verdict);
         let reply = self.reply(msg, &verdict);
         self.note(at_ms, msg, business, seen, key.clone(), &reply, signed);
         let original = Original {
@@ -112,6 +122,7 @@ impl Book {
             local: local_time(msg),
             reply: reply.clone(),
             standing: signed,
+            took,
             reversed: false,
         };
         self.originals.insert(key, original);
@@ -121,19 +132,17 @@ impl Book {
     /// Undoes an original, once.
     pub fn reversal(&mut self, at_ms: u64, msg: &Msg) -> Reply {
         let key = self.original_key(msg);
-        let found = self.originals.get_mut(&key);
-        let (code, signed, seen) = match found {
+        let (code, signed, seen) = match self.originals.get_mut(&key) {
             None => ("25", 0, Seen::NoOriginal),
             Some(original) if original.reversed => ("00", 0, Seen::Repeat),
-            Some(original) => {
-                let kept = kept_amount(msg).min(original.asked);
-                let kept = original.standing.signum() * i64::try_from(kept).unwrap_or(0);
-                let back = kept - original.standing;
-                original.standing = kept;
-                original.reversed = true;
-                ("00", back, Seen::First)
-            }
+            Some(original) => ("00", original.undo(kept_amount(msg)), Seen::First),
         };
+        let took = self.originals.get_mut(&key).and_then(|original| original.took.take());
+        if let Some((of, standing)) = took
+            && let Some(other) = self.originals.get_mut(&of)
+        {
+            other.standing += standing;
+        }
         let verdict = Verdict { code: code.to_owned(), partial: None };
         let reply = self.reply(msg, &verdict);
         let reply = Reply { auth_id: None, ..reply };
@@ -142,27 +151,27 @@ impl Book {
     }
 
     /// What an original moves, and the verdict after looking for what it refers to.
-    fn execute(&mut self, msg: &Msg, business: Business, rule: &Verdict) -> (Verdict, i64, Seen) {
+    fn execute(&mut self, msg: &Msg, business: Business, rule: &Verdict) -> Executed {
+        let done =
+            |signed, took| Executed { verdict: rule.clone(), signed, seen: Seen::First, took };
         if !APPROVALS.contains(&rule.code.as_str()) {
-            return (rule.clone(), 0, Seen::First);
+            return done(0, None);
         }
         let asked = msg.number(4).unwrap_or(0);
         let granted = rule.partial.map_or(asked, |partial| partial.min(asked));
         let granted = i64::try_from(granted).unwrap_or(0);
         if !business.has_original() {
-            return (rule.clone(), business.sign() * granted, Seen::First);
+            return done(business.sign() * granted, None);
         }
         let key = self.original_key(msg);
-        match self.originals.get_mut(&key).filter(|o| o.standing != 0) {
-            Some(original) if business == Business::Completion => {
-                // The hold becomes a debit: only the difference moves.
-                let moved = granted - original.standing;
-                original.standing = 0;
-                (rule.clone(), moved, Seen::First)
-            }
-            Some(original) => (rule.clone(), -std::mem::take(&mut original.standing), Seen::First),
-            None => (Verdict { code: "25".to_owned(), partial: None }, 0, Seen::NoOriginal),
-        }
+        let Some(original) = self.originals.get_mut(&key).filter(|o| o.standing != 0) else {
+            let verdict = Verdict { code: "25".to_owned(), partial: None };
+            return Executed { verdict, signed: 0, seen: Seen::NoOriginal, took: None };
+        };
+        let stood = std::mem::take(&mut original.standing);
+        // A completion makes a debit of the hold: only the difference moves.
+        let debit = if business == Business::Completion { granted } else { 0 };
+        done(debit - stood, Some((key, stood)))
     }
 
     fn reply(&mut self, msg: &Msg, verdict: &Verdict) -> Reply {
@@ -239,6 +248,15 @@ impl Book {
 }
 
 impl Original {
+    /// Minor units that move back; `kept` of the asked amount stays.
+    fn undo(&mut self, kept: u64) -> i64 {
+        let kept = self.standing.signum() * i64::try_from(kept.min(self.asked)).unwrap_or(0);
+        let back = kept - self.standing;
+        self.standing = kept;
+        self.reversed = true;
+        back
+    }
+
     fn is_same(&self, msg: &Msg) -> bool {
         self.asked == msg.number(4).unwrap_or(0)
             && self.pan == pan_of(msg)

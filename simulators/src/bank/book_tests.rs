@@ -109,3 +109,20 @@ fn a_unionpay_hold_is_voided_or_completed() {
     let void = refer(purchase("000003"), "11000007000");
     assert_eq!(book.original(2, &void, &approve()).code, "25");
 }
+
+#[test]
+fn a_void_that_is_reversed_leaves_the_original_standing_again() {
+    let mut book = book(Flavor::UnionPay);
+    let sale = purchase("000001").with(60, "22000007000");
+    let void = purchase("000002").with(60, "23000007000").with(61, "000007000001");
+    let mut reversal = void.clone();
+    reversal.mti = "0400".to_owned();
+    book.original(0, &sale, &approve());
+    book.original(1, &void, &approve());
+    assert_eq!(total(&book), 0);
+    book.reversal(2, &reversal);
+    assert_eq!(total(&book), 1_000);
+    let again = purchase("000003").with(60, "23000007000").with(61, "000007000001");
+    assert_eq!(book.original(3, &again, &approve()).code, "00");
+    assert_eq!(total(&book), 0);
+}

@@ -17,7 +17,7 @@ pub fn read(folder: &Path, key: &str) -> anyhow::Result<Vec<(u64, Record)>> {
     let mut records = Vec::new();
     walk_all(&backend, Some(&key), &mut |_, _, replayed| match replayed {
         Replayed::Record { no, bytes } => {
-            records.push((no, decode(bytes)?));
+            records.push((no, Record::decode(bytes).map_err(|error| error.to_string())?));
             Ok(())
         }
         Replayed::Lost { from, upto } => Err(format!("records {from} to {upto} are lost")),
@@ -25,9 +25,4 @@ pub fn read(folder: &Path, key: &str) -> anyhow::Result<Vec<(u64, Record)>> {
     })
     .map_err(|error| anyhow!("journal: {error}"))?;
     Ok(records)
-}
-
-/// Until records have their byte encoding.
-fn decode(_: &[u8]) -> Result<Record, String> {
-    Err("records have no byte encoding yet".to_owned())
 }

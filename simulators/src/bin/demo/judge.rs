@@ -60,6 +60,8 @@ impl Told {
         let mut told = Self::default();
         // Intents of an earlier life of the switch that have no outcome yet.
         let (mut open, mut found) = (HashSet::new(), HashSet::new());
+        // A second answer to what was approved in time is a duplicate, not late.
+        let mut undecided = HashSet::new();
         for (no, record) in records {
             match record {
                 Record::Policy(stamp) if stamp.start => found = std::mem::take(&mut open),
@@ -67,14 +69,20 @@ impl Told {
                     open.insert(*no);
                 }
                 Record::Outcome(outcome) => {
-                    told.timed_out += u64::from(outcome.leg == Leg::SentUnknown);
+                    if outcome.leg == Leg::SentUnknown {
+                        told.timed_out += 1;
+                        undecided.insert(outcome.txn);
+                    }
                     told.recovered += u64::from(found.remove(&outcome.txn.0));
                     open.remove(&outcome.txn.0);
                 }
                 Record::Closed(closed) => {
                     told.reversed += u64::from(closed.ending == Ending::Acknowledged);
                 }
-                Record::Late(late) => told.late += u64::from(late.leg == Leg::LateApproved),
+                Record::Late(late) if late.leg == Leg::LateApproved => {
+                    let txn = late.txn.filter(|txn| undecided.remove(txn));
+                    told.late += u64::from(txn.is_some());
+                }
                 _ => {}
             }
         }

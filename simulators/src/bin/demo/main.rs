@@ -64,6 +64,10 @@ fn play(arguments: &Arguments) -> anyhow::Result<bool> {
         narrator.finish();
         let table = judge::judge(&ended)?;
         let wrong = table.broken_promises();
+        if !wrong.is_empty() {
+            let kept = ended.folder.keep();
+            eprintln!("demo: journal and log are kept in {}", kept.display());
+        }
         if arguments.json {
             println!("{}", table.to_json(&wrong));
         } else {

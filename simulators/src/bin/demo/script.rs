@@ -44,6 +44,8 @@ struct Player<'n> {
     /// Acts are written for 16 seconds and stretched.
     stretch: f64,
     last: Metrics,
+    /// Repeats of the shop that were told of.
+    repeats: u64,
     own_seconds: Vec<(f64, f64)>,
 }
 
@@ -66,8 +68,18 @@ pub(crate) async fn play(
     let shop = Platform::start(shop)?;
     let stretch = f64::from(seconds) / 16.0;
     let (last, own_seconds) = (Metrics::default(), Vec::new());
-    let mut player =
-        Player { narrator, folder, journal, river, mountain, shop, stretch, last, own_seconds };
+    let mut player = Player {
+        narrator,
+        folder,
+        journal,
+        river,
+        mountain,
+        shop,
+        stretch,
+        last,
+        repeats: 0,
+        own_seconds,
+    };
     player.late_answers(&switch).await?;
     let switch = player.silence_and_kill(switch).await?;
     player.spoilt_answers(&switch).await?;
@@ -209,6 +221,13 @@ impl Player<'_> {
     /// What the switch's own counters say has happened since they were last read.
     async fn tell_changes(&mut self, switch: &SwitchProcess) {
         let Some(metrics) = fetch(switch.admin()).await else { return };
+        let repeats = self.shop.counts().repeats;
+        if repeats >= self.repeats + 20 {
+            let count = repeats - self.repeats;
+            let what = "requests it cannot be sure of after the lost connection";
+            self.narrator.tell(&format!("   the shop repeats {count} {what}"));
+        }
+        self.repeats = repeats;
         for bank in ["river", "mountain"] {
             let label = format!("bank=\"{bank}\"");
             let grown = |name: &str, more: &str| {
@@ -234,6 +253,13 @@ impl Player<'_> {
                 grown("pointsman_late_responses_total", "meaning=\"approved\""),
                 1,
                 "late approvals caught: nobody is told, the money goes back",
+            );
+            let line = format!("line=\"{bank}-1\"");
+            let garbled = |metrics: &Metrics| metrics.sum("pointsman_garbled_total", &[&line]);
+            tell(
+                (garbled(&metrics) - garbled(&self.last)) as i64,
+                1,
+                "messages of nonsense: written down as such, believed by nobody",
             );
             tell(
                 grown("pointsman_reversals_total", "step=\"closed\""),
