@@ -5,7 +5,9 @@ use super::{Invariant, Violation, World};
 use crate::bank::business::Business;
 use crate::bank::ledger::{Entry, Key, Seen};
 use crate::platform::ledger::Request;
-use pointsman::switch::record::{Debt, Ending, Intent, Leg, Outcome, Record};
+use pointsman::switch::audit::{Auditor, Violation as Broken};
+use pointsman::switch::ids::RecordNo;
+use pointsman::switch::record::{Ending, Intent, Leg, Outcome};
 use std::collections::{HashMap, HashSet};
 
 /// Every violation but those of money as such.
@@ -19,7 +21,7 @@ pub(super) fn judge(world: &World<'_>, threads: &Threads<'_>) -> Vec<Violation> 
     }
     known_before_sent(threads, &mut found);
     answers_find_their_way(world, &mut found);
-    keys_are_unique(world, &mut found);
+    audited(world, &mut found);
     found.0
 }
 
@@ -109,12 +111,10 @@ fn entry_name(entry: &Entry) -> String {
 /// I4 and I5: what the bank holds the platform has, and the other way round.
 fn settled_both_ways(thread: &Thread<'_>, found: &mut Found) {
     let (at_bank, at_platform) = (thread.at_bank(), thread.at_platform());
-    let Some(outcome) = thread.outcomes.first() else { return };
-    let owes = thread.intent.is_some_and(|intent| intent.owes == Debt::Reversal);
-    let unknown = outcome.leg == Leg::SentUnknown || outcome.leg == Leg::InvalidAnswer;
-    if unknown && owes && thread.chains.is_empty() && !thread.on_desk {
-        found.add(Invariant::I4, thread.name(), "unknown at the bank, and no reversal owed");
-    } else if at_bank != 0 && at_platform == 0 && !thread.is_open() {
+    if thread.outcomes.is_empty() {
+        return; // I1 says so
+    }
+    if at_bank != 0 && at_platform == 0 && !thread.is_open() {
         let gone = thread.chains.iter().flat_map(|c| &c.closed);
         let gone = gone.filter(|c| c.ending != Ending::Acknowledged).count();
         let what = format!("approved at the bank, not at the platform; {gone} obligations dropped");
@@ -163,72 +163,25 @@ fn answers_find_their_way(world: &World<'_>, found: &mut Found) {
     }
 }
 
-/// I8: an original's key is taken until it has ended, and its reversal with it.
-fn keys_are_unique(world: &World<'_>, found: &mut Found) {
-    let mut living = Living::default();
+/// What the journal alone shows: the rules of the switch's own auditor.
+fn audited(world: &World<'_>, found: &mut Found) {
+    let mut auditor = Auditor::new();
     for (no, record) in world.journal {
-        match record {
-            Record::Intent(intent) => {
-                let key = (intent.bank.to_string(), bank_key(&intent.keys));
-                if let Some(other) = living.begin(*no, key) {
-                    let what = format!("same key at {} as living transaction {other}", intent.bank);
-                    found.add(Invariant::I8, format!("transaction {no}"), what);
-                }
+        auditor.see(RecordNo(*no), record);
+    }
+    for broken in auditor.finish().violations {
+        let (invariant, at) = match broken {
+            Broken::StrayOutcome { txn, .. } => (Invariant::I1, txn),
+            Broken::Gap { got, .. } => (Invariant::I1, got),
+            Broken::StrayEntry { entry, .. } => (Invariant::I1, entry),
+            Broken::NotGranted { txn, .. } => (Invariant::I2, txn),
+            Broken::DebtNotQueued { txn, .. } => (Invariant::I4, txn),
+            Broken::GrantReversed { txn, .. } | Broken::NotReversible { txn, .. } => {
+                (Invariant::I5, txn)
             }
-            Record::Outcome(outcome) => living.decided(outcome.txn.0),
-            Record::Queued(queued) => {
-                if let Some(txn) = queued.txn {
-                    living.owed(*no, txn.0);
-                }
-            }
-            Record::Closed(closed) => living.ended(closed.entry.0),
-            _ => {}
-        }
-    }
-}
-
-/// Which transaction holds which key.
-#[derive(Default)]
-struct Living {
-    holder: HashMap<(String, Key), u64>,
-    key_of: HashMap<u64, (String, Key)>,
-    decided: HashSet<u64>,
-    /// Open obligations, by entry, and how many of each transaction.
-    chains: HashMap<u64, u64>,
-}
-
-impl Living {
-    fn begin(&mut self, no: u64, key: (String, Key)) -> Option<u64> {
-        self.key_of.insert(no, key.clone());
-        self.holder.insert(key, no)
-    }
-
-    fn decided(&mut self, txn: u64) {
-        self.decided.insert(txn);
-        self.let_go(txn);
-    }
-
-    fn owed(&mut self, entry: u64, txn: u64) {
-        self.chains.insert(entry, txn);
-        if let Some(key) = self.key_of.get(&txn) {
-            self.holder.entry(key.clone()).or_insert(txn);
-        }
-    }
-
-    fn ended(&mut self, entry: u64) {
-        if let Some(txn) = self.chains.remove(&entry) {
-            self.let_go(txn);
-        }
-    }
-
-    fn let_go(&mut self, txn: u64) {
-        let owed = self.chains.values().any(|other| *other == txn);
-        if owed || !self.decided.contains(&txn) {
-            return;
-        }
-        let Some(key) = self.key_of.get(&txn) else { return };
-        if self.holder.get(key) == Some(&txn) {
-            self.holder.remove(key);
-        }
+            Broken::SecondChain { txn, .. } => (Invariant::I7, txn),
+            Broken::StanShared { no, .. } => (Invariant::I8, no),
+        };
+        found.add(invariant, format!("transaction {at}"), broken.to_string());
     }
 }
