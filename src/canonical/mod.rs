@@ -300,7 +300,9 @@ impl Carried {
 
     /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
-        self.bytes.zeroize();
+        // Overwritten at once and kept; the volatile wipe is for the end of its life.
+        self.bytes.fill(0);
+        self.bytes.clear();
         self.slots.clear();
     }
 }

@@ -69,7 +69,7 @@ fn digits(mut number: u64, width: usize, into: &mut [u8; 20]) -> Option<&[u8]> {
     (number == 0).then(|| &into[first..])
 }
 
-pub(super) fn put_whole(
+pub(super) fn put_value(
     de: u8,
     name: &'static str,
     shape: Shape,
@@ -79,7 +79,33 @@ pub(super) fn put_whole(
     let (most, mut scratch) = (shape.max, [0; 20]);
     let too_long = WriteError::TooLong { de, name, most, got: most + 1 };
     let text = value.characters(most, &mut scratch).ok_or(too_long)?;
-    let got = text.len();
+    put_text(de, name, shape, text, message)
+}
+
+#[inline]
+pub(super) fn put_number(
+    de: u8,
+    name: &'static str,
+    shape: Shape,
+    number: u64,
+    message: &mut Message,
+) -> Result<(), WriteError> {
+    let (most, mut scratch) = (shape.max, [0; 20]);
+    match digits(number, most.min(20), &mut scratch) {
+        Some(text) => set(message, de, text),
+        None => Err(WriteError::TooLong { de, name, most, got: most + 1 }),
+    }
+}
+
+#[inline]
+pub(super) fn put_text(
+    de: u8,
+    name: &'static str,
+    shape: Shape,
+    text: &[u8],
+    message: &mut Message,
+) -> Result<(), WriteError> {
+    let (most, got) = (shape.max, text.len());
     if got > most {
         return Err(WriteError::TooLong { de, name, most, got });
     }

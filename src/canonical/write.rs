@@ -8,12 +8,15 @@
 //! fills it – and the header of a request, which is the line's.
 
 use super::read::name_of;
-use super::render::{Room, Value, ZEROS, check_carried, push_part, put_whole, set};
+use super::render::{
+    Room, Value, ZEROS, check_carried, push_part, put_number, put_text, put_value, set,
+};
 use super::{Canonical, Flow, Kind, OriginalData, WriteError};
 use crate::iso8583::rules::{
     Atom, Breach, Entry, FieldSet, Link, Need, Part, Rules, StanRule, What, Width,
 };
 use crate::iso8583::{Message, Mti};
+use crate::sensitive::{Pan, PinBlock, Track};
 use crate::text::Text;
 
 pub(super) fn write(
@@ -22,6 +25,7 @@ pub(super) fn write(
     message: &mut Message,
 ) -> Result<(), WriteError> {
     let writer = Writer::new(rules, from)?;
+    writer.check_currency()?;
     message.clear();
     message.set_mti(writer.mti);
     for link in rules.fields().links() {
@@ -104,8 +108,18 @@ impl<'a> Writer<'a> {
         let [Part { what: What::Atom(atom), width: Width::Whole, .. }] = &*link.parts else {
             return self.put_parts(link, message);
         };
+        if let Some(text) = self.characters(*atom) {
+            return put_text(link.de, atom.word(), link.shape, text, message);
+        }
+        if let Some(number) = self.number(*atom) {
+            return put_number(link.de, atom.word(), link.shape, number, message);
+        }
+        // What is left is rare: no value at all, codes, and the entry mode between versions.
+        if !matches!(atom, Atom::PosEntryMode | Atom::Answer | Atom::Reason) {
+            return Ok(());
+        }
         let Some(value) = self.value(*atom, link.de)? else { return Ok(()) };
-        put_whole(link.de, atom.word(), link.shape, &value, message)
+        put_value(link.de, atom.word(), link.shape, &value, message)
     }
 
     /// A composite is there when one of its typed fields, or what tells the message, is.
@@ -160,44 +174,65 @@ impl<'a> Writer<'a> {
         self.literal(de, part).or_else(|| self.rules.fields().default_of(de, Some(part)))
     }
 
-    fn value(&self, atom: Atom, de: u8) -> Result<Option<Value<'a>>, WriteError> {
+    /// Values that are characters already.
+    #[inline]
+    fn characters(&self, atom: Atom) -> Option<&'a [u8]> {
         let from = self.from;
-        fn text<const N: usize>(text: &Option<Text<N>>) -> Option<Value<'_>> {
-            text.as_ref().map(|t| Value::Text(t.as_bytes()))
+        match atom {
+            Atom::Pan => from.pan.as_ref().map(Pan::expose),
+            Atom::Track2 => from.track2.as_ref().map(Track::expose),
+            Atom::PinBlock => from.pin_block.as_ref().map(PinBlock::expose),
+            Atom::ProcessingCode => bytes(&from.processing_code),
+            Atom::Transmission => bytes(&from.transmission),
+            Atom::LocalTime => bytes(&from.local_time),
+            Atom::LocalDate => bytes(&from.local_date),
+            Atom::Expiry => bytes(&from.expiry),
+            Atom::SettlementDate => bytes(&from.settlement_date),
+            Atom::MerchantType => bytes(&from.merchant_type),
+            Atom::CardSequence => bytes(&from.card_sequence),
+            Atom::NetworkId => bytes(&from.network_id),
+            Atom::PosCondition => bytes(&from.pos_condition),
+            Atom::PinCapture => bytes(&from.pin_capture),
+            Atom::Acquirer => bytes(&from.acquirer),
+            Atom::Forwarder => bytes(&from.forwarder),
+            Atom::Rrn => bytes(&from.rrn),
+            Atom::AuthId => bytes(&from.auth_id),
+            Atom::Terminal => bytes(&from.terminal),
+            Atom::Merchant => bytes(&from.merchant),
+            _ => self.original_text(atom),
         }
-        let value = match atom {
-            Atom::Pan => from.pan.as_ref().map(|p| Value::Text(p.expose())),
-            Atom::Track2 => from.track2.as_ref().map(|t| Value::Text(t.expose())),
-            Atom::PinBlock => from.pin_block.as_ref().map(|p| Value::Text(p.expose())),
-            Atom::ProcessingCode => text(&from.processing_code),
-            Atom::Transmission => text(&from.transmission),
-            Atom::LocalTime => text(&from.local_time),
-            Atom::LocalDate => text(&from.local_date),
-            Atom::LocalYear => from.local_year.map(|y| Value::Number(y.into())),
-            Atom::Expiry => text(&from.expiry),
-            Atom::SettlementDate => text(&from.settlement_date),
-            Atom::MerchantType => text(&from.merchant_type),
-            Atom::PosEntryMode => return self.pos_entry_mode(de),
-            Atom::CardSequence => text(&from.card_sequence),
-            Atom::NetworkId => text(&from.network_id),
-            Atom::PosCondition => text(&from.pos_condition),
-            Atom::PinCapture => text(&from.pin_capture),
-            Atom::Acquirer => text(&from.acquirer),
-            Atom::Forwarder => text(&from.forwarder),
-            Atom::Rrn => text(&from.rrn),
-            Atom::AuthId => text(&from.auth_id),
-            Atom::Terminal => text(&from.terminal),
-            Atom::Merchant => text(&from.merchant),
-            Atom::AcceptsPartial => Some(Value::Number(from.accepts_partial.into())),
-            Atom::Stan => from.stan.map(|n| Value::Number(n.into())),
-            Atom::Batch => self.batch().map(|n| Value::Number(n.into())),
-            Atom::Answer | Atom::Reason => return self.code(atom, de),
-            Atom::Amount | Atom::ReplacementAmount | Atom::Currency | Atom::Exponent => {
-                return self.money(atom);
+    }
+
+    /// Values that are numbers.
+    #[inline]
+    fn number(&self, atom: Atom) -> Option<u64> {
+        let from = self.from;
+        let currency = || from.amount.or(from.replacement_amount).map(|a| a.currency);
+        match atom {
+            Atom::Amount => from.amount.map(|a| a.minor),
+            Atom::ReplacementAmount => from.replacement_amount.map(|a| a.minor),
+            Atom::Currency => currency().map(|c| c.code().into()),
+            Atom::Exponent => currency().map(|c| c.exponent().into()),
+            Atom::LocalYear => from.local_year.map(u64::from),
+            Atom::AcceptsPartial => Some(from.accepts_partial.into()),
+            Atom::Stan => from.stan.map(u64::from),
+            Atom::Batch => self.batch().map(u64::from),
+            Atom::OriginalStan => self.original?.stan.map(u64::from),
+            Atom::OriginalBatch => self.original?.batch.map(u64::from),
+            Atom::OriginalYear => self.original_year(self.original?).map(u64::from),
+            _ => None,
+        }
+    }
+
+    fn value(&self, atom: Atom, de: u8) -> Result<Option<Value<'a>>, WriteError> {
+        match atom {
+            Atom::PosEntryMode => self.pos_entry_mode(de),
+            Atom::Answer | Atom::Reason => self.code(atom, de),
+            _ => {
+                let text = self.characters(atom);
+                Ok(text.map(Value::Text).or_else(|| self.number(atom).map(Value::Number)))
             }
-            _ => self.original_value(atom),
-        };
-        Ok(value)
+        }
     }
 
     /// Twelve positions (1993) become three digits (1987) where the field has no more room: how
@@ -234,26 +269,20 @@ impl<'a> Writer<'a> {
         original.filter(|_| reverses).or(self.from.batch)
     }
 
-    fn original_value(&self, atom: Atom) -> Option<Value<'a>> {
+    fn original_text(&self, atom: Atom) -> Option<&'a [u8]> {
         let original = self.original?;
-        fn text<const N: usize>(text: &Option<Text<N>>) -> Option<Value<'_>> {
-            text.as_ref().map(|t| Value::Text(t.as_bytes()))
-        }
         match atom {
             Atom::OriginalMti => match self.entry {
-                Some(entry) => entry.original_mti(original.mti).map(Value::Text),
-                None => text(&original.mti),
+                Some(entry) => entry.original_mti(original.mti),
+                None => bytes(&original.mti),
             },
-            Atom::OriginalStan => original.stan.map(|n| Value::Number(n.into())),
-            Atom::OriginalTransmission => text(&original.transmission),
+            Atom::OriginalTransmission => bytes(&original.transmission),
             Atom::OriginalAcquirer => {
-                text(&original.acquirer).or_else(|| text(&self.from.acquirer))
+                bytes(&original.acquirer).or_else(|| bytes(&self.from.acquirer))
             }
-            Atom::OriginalForwarder => text(&original.forwarder),
-            Atom::OriginalBatch => original.batch.map(|n| Value::Number(n.into())),
-            Atom::OriginalDate => text(&original.date),
-            Atom::OriginalTime => text(&original.time),
-            Atom::OriginalYear => self.original_year(original).map(|y| Value::Number(y.into())),
+            Atom::OriginalForwarder => bytes(&original.forwarder),
+            Atom::OriginalDate => bytes(&original.date),
+            Atom::OriginalTime => bytes(&original.time),
             _ => None,
         }
     }
@@ -265,20 +294,20 @@ impl<'a> Writer<'a> {
         Some(if before { (year + 99) % 100 } else { year })
     }
 
-    fn money(&self, atom: Atom) -> Result<Option<Value<'a>>, WriteError> {
-        let (amount, replacement) = (self.from.amount, self.from.replacement_amount);
-        let Some(currency) = amount.or(replacement).map(|a| a.currency) else { return Ok(None) };
+    /// Without a currency field only the dialect's own currency can be said.
+    fn check_currency(&self) -> Result<(), WriteError> {
         let fields = self.rules.fields();
-        let says_currency = fields.has(Atom::Currency);
-        if !says_currency && fields.currency() != Some(currency) {
-            return Err(WriteError::Currency { currency, only: fields.currency() });
+        let amount = self.from.amount.or(self.from.replacement_amount);
+        match amount.map(|a| a.currency) {
+            Some(currency)
+                if fields.currency() != Some(currency)
+                    && fields.has(Atom::Amount)
+                    && !fields.has(Atom::Currency) =>
+            {
+                Err(WriteError::Currency { currency, only: fields.currency() })
+            }
+            _ => Ok(()),
         }
-        Ok(match atom {
-            Atom::Amount => amount.map(|a| Value::Number(a.minor)),
-            Atom::ReplacementAmount => replacement.map(|a| Value::Number(a.minor)),
-            Atom::Currency => Some(Value::Number(currency.code().into())),
-            _ => Some(Value::Number(currency.exponent().into())),
-        })
     }
 
     /// The response code, or in a reversal the reason.
@@ -346,6 +375,11 @@ impl<'a> Writer<'a> {
             None => Ok(()),
         }
     }
+}
+
+#[inline]
+fn bytes<const N: usize>(text: &Option<Text<N>>) -> Option<&[u8]> {
+    text.as_ref().map(Text::as_bytes)
 }
 
 /// The MTI and entry of what is to be said. An answer to an MTI the dialect knows is that MTI's.

@@ -79,10 +79,12 @@ pub struct Found {
     pub flow: Flow,
 }
 
-/// The compiled section: the most specific entries of an MTI first.
+/// The compiled section: entries by MTI, the most specific first.
 #[derive(Debug, Clone, Default)]
 pub struct Messages {
     pub(super) entries: Vec<Entry>,
+    /// Which entry says what: sorted by kind and leg.
+    pub(super) said: Vec<(Kind, Flow, usize)>,
 }
 
 impl Condition {
@@ -129,7 +131,7 @@ impl Entry {
     }
 
     /// Its leg as a request or as an answer.
-    fn leg(&self, answer: bool) -> Flow {
+    pub(super) fn leg(&self, answer: bool) -> Flow {
         if answer { self.flow.answer().unwrap_or(self.flow) } else { self.flow }
     }
 
@@ -153,7 +155,7 @@ impl Entry {
 }
 
 impl Messages {
-    /// Every entry, the most specific first; reversals once per transaction type.
+    /// Every entry by MTI, the most specific first; reversals once per transaction type.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -173,7 +175,7 @@ impl Messages {
             return self.find_answer(message, mti);
         }
         let fitting = || {
-            let of_mti = self.entries.iter().enumerate().filter(|(_, e)| e.mti == mti && e.reads);
+            let of_mti = self.of_mti(mti).filter(|(_, e)| e.reads);
             of_mti.filter(|(_, e)| e.holds(message))
         };
         let Some((index, best)) = fitting().next() else {
@@ -205,8 +207,7 @@ impl Messages {
     /// An answer: the first entry that fits wholly, unless one that says more may fit too.
     fn find_answer(&self, message: &Message, mti: Mti) -> Result<Found, NoMessage> {
         let mut found: Option<Found> = None;
-        let of_mti = |e: &Entry| e.reads && e.mti.response() == mti;
-        for (index, entry) in self.entries.iter().enumerate().filter(|(_, e)| of_mti(e)) {
+        for (index, entry) in self.of_mti(asked_by(mti)).filter(|(_, e)| e.reads) {
             if !entry.may_hold(message) {
                 continue;
             }
@@ -223,7 +224,7 @@ impl Messages {
         match found {
             Some(found) => Ok(found),
             None => {
-                let first = self.entries.iter().find(|e| of_mti(e)).ok_or(NoMessage::Mti)?;
+                let (_, first) = self.of_mti(asked_by(mti)).next().ok_or(NoMessage::Mti)?;
                 Ok(Found { entry: None, kind: unstated(first.kind), flow: first.leg(true) })
             }
         }
@@ -236,6 +237,13 @@ impl Messages {
         Some(Found { entry: Some(index), kind: open, flow: self.entries[index].flow })
     }
 
+    /// The entries of a request MTI with their indices, the most specific first.
+    fn of_mti(&self, mti: Mti) -> impl Iterator<Item = (usize, &Entry)> {
+        let from = self.entries.partition_point(|e| e.mti < mti);
+        let entries = self.entries.get(from..).unwrap_or_default();
+        (from..).zip(entries.iter().take_while(move |e| e.mti == mti))
+    }
+
     /// Whether an entry has this MTI, as a request or as an answer.
     pub fn has(&self, mti: Mti) -> bool {
         let mti = mti.without_repeat();
@@ -244,17 +252,9 @@ impl Messages {
 
     /// The entry that is written for this kind and leg.
     pub fn written(&self, kind: Kind, flow: Flow) -> Option<(usize, &Entry)> {
-        let answer = flow.is_answer();
-        let is = |e: &Entry| e.kind == kind && e.writes(answer) && e.leg(answer) == flow;
-        let exact = self.entries.iter().enumerate().find(|(_, e)| is(e));
-        // The core says that it reverses; the dialect says whether that is a request or advice.
-        let reversal = |e: &Entry| !answer && e.kind == kind && e.writes(false);
-        match kind {
-            Kind::Reversal(_) => {
-                exact.or_else(|| self.entries.iter().enumerate().find(|(_, e)| reversal(e)))
-            }
-            _ => exact,
-        }
+        let said = self.said.binary_search_by_key(&(kind, flow), |(k, f, _)| (*k, *f)).ok()?;
+        let (_, _, index) = self.said.get(said)?;
+        Some((*index, self.entries.get(*index)?))
     }
 
     /// The entry whose answer is written to a request that came with `asked`.
@@ -269,6 +269,13 @@ impl Messages {
     pub fn can_write(&self, kind: Kind, flow: Flow) -> bool {
         self.written(kind, flow).is_some()
     }
+}
+
+/// The request MTI that an answer's MTI answers.
+fn asked_by(mti: Mti) -> Mti {
+    let [version, class, function, origin] = *mti.as_bytes();
+    // The digits' low bit is their parity, and '0' is even.
+    Mti::new(&[version, class, function & !1, origin]).unwrap_or(mti)
 }
 
 /// The same kind of message, without saying which.

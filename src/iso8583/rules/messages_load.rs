@@ -68,9 +68,33 @@ impl Messages {
         let derived: Vec<Entry> =
             reversals.iter().flat_map(|base| reversals_of(base, &stated, reversal)).collect();
         stated.extend(derived);
-        stated.sort_by_key(|entry| std::cmp::Reverse(entry.weight()));
-        Self { entries: stated }
+        stated.sort_by_key(|entry| (entry.mti, std::cmp::Reverse(entry.weight())));
+        Self { said: said(&stated), entries: stated }
     }
+}
+
+/// Which entry is written for which kind and leg. The core says that it reverses; the dialect
+/// says whether that is a request or an advice.
+fn said(entries: &[Entry]) -> Vec<(Kind, Flow, usize)> {
+    let mut said = Vec::new();
+    let mut add = |kind, flow, index| {
+        if !said.iter().any(|(k, f, _)| (*k, *f) == (kind, flow)) {
+            said.push((kind, flow, index));
+        }
+    };
+    for (index, entry) in entries.iter().enumerate() {
+        for answer in [false, true].into_iter().filter(|answer| entry.writes(*answer)) {
+            add(entry.kind, entry.leg(answer), index);
+        }
+    }
+    for (index, entry) in entries.iter().enumerate().filter(|(_, e)| e.writes(false)) {
+        if matches!(entry.kind, Kind::Reversal(_)) {
+            add(entry.kind, Flow::Request, index);
+            add(entry.kind, Flow::Advice, index);
+        }
+    }
+    said.sort_unstable();
+    said
 }
 
 enum Stated {
