@@ -11,6 +11,7 @@ pub mod journal;
 mod rules;
 #[cfg(test)]
 mod rules_tests;
+pub mod sim;
 mod threads;
 
 use crate::bank::ledger::Entry;

@@ -1,0 +1,142 @@
+//! What was met over many seeds: fault kinds, (phase, happening) pairs, recovery verdicts.
+//!
+//! Contract: a summary fails when something that must be met was never met, so that a
+//! simulation that went blind is noticed.
+
+use std::collections::BTreeMap;
+
+/// Everything the world can do to the switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// The process was killed; what it had written stays.
+    Kill,
+    /// Power cut: what was not synced survives in part.
+    PowerCut,
+    /// A sync or write failed; the process ended.
+    DiskFailure,
+    /// The disk was full for a while.
+    DiskFull,
+    /// Syncs took half a second to five.
+    SlowDisk,
+    /// One bit on the medium turned over (tried on a copy of the disk).
+    BitRot,
+    /// A file on the medium was cut short or swapped (tried on a copy of the disk).
+    DamagedFile,
+    /// A connection was reset; frames on their way were lost.
+    Reset,
+    /// A connection went silent both ways; neither end was told.
+    HalfOpen,
+    /// A connection went silent one way.
+    OneWay,
+    /// The peer closed in order.
+    PeerClosed,
+    /// A frame was lost without the connection ending.
+    LostFrame,
+    /// A frame was delayed by seconds.
+    DelayedFrame,
+    /// A frame overtook an earlier one.
+    ReorderedFrame,
+    /// An answer came twice.
+    DuplicatedFrame,
+    /// A session of the switch did not write for seconds.
+    StalledSession,
+    /// The wall clock jumped.
+    ClockJump,
+    /// The bank executed and never answered.
+    BankSilent,
+    /// The bank neither executed nor answered.
+    BankDeaf,
+    /// The bank answered after its timeout.
+    BankLate,
+    /// The bank approved in part.
+    BankPartial,
+    /// The bank's answer stated another amount.
+    BankWrongAmount,
+    /// The bank's answer stated another terminal.
+    BankWrongTerminal,
+    /// The bank's answer stated another STAN.
+    BankWrongStan,
+    /// The bank's answer had a bad MAC.
+    BankBadMac,
+    /// The bank's answer could not be read.
+    BankGarbage,
+    /// The bank refused our format, MAC or sign-on.
+    BankRefuses,
+    /// The bank answered with a code no table knows.
+    BankUnknownCode,
+    /// The bank executed an original after its reversal.
+    BankOvertaken,
+    /// The bank refused a sign-on.
+    BankRefusesSignOn,
+    /// The bank refused a reversal for good.
+    BankPoison,
+    /// The bank moved its business date.
+    BankCutover,
+    /// The platform repeated a request.
+    PlatformRepeat,
+    /// The platform used one name for two requests.
+    PlatformConflict,
+    /// The platform reversed before the answer.
+    PlatformImpatient,
+    /// The platform reversed what it had been granted.
+    PlatformCancel,
+    /// The platform repeated what it had reversed.
+    PlatformRepeatsReversed,
+    /// The platform's reversal named an original the switch never saw.
+    PlatformUnknownOriginal,
+    /// The platform disconnected.
+    PlatformGone,
+    /// The platform sent garbage.
+    PlatformGarbage,
+    /// The platform's request had a bad MAC.
+    PlatformBadMac,
+}
+
+/// Counters of what was met.
+#[derive(Debug, Clone, Default)]
+pub struct Coverage {
+    /// Faults, how often.
+    pub faults: BTreeMap<Fault, u64>,
+    /// Rows of the transaction table: phase and happening, as printed.
+    pub pairs: BTreeMap<String, u64>,
+    /// Rows of the recovery tables.
+    pub verdicts: BTreeMap<String, u64>,
+    /// Endings of bank legs.
+    pub legs: BTreeMap<String, u64>,
+    /// Transactions asked for.
+    pub asked: u64,
+    /// Crashes of any kind.
+    pub crashes: u64,
+    /// Simulated milliseconds.
+    pub millis: u64,
+    /// Frames released.
+    pub frames: u64,
+}
+
+impl Coverage {
+    /// One more of this fault.
+    pub fn fault(&mut self, fault: Fault) {
+        *self.faults.entry(fault).or_default() += 1;
+    }
+
+    /// Adds what another run met.
+    pub fn add(&mut self, other: &Self) {
+        for (fault, count) in &other.faults {
+            *self.faults.entry(*fault).or_default() += count;
+        }
+        let maps = [
+            (&mut self.pairs, &other.pairs),
+            (&mut self.verdicts, &other.verdicts),
+            (&mut self.legs, &other.legs),
+        ];
+        for (to, from) in maps {
+            for (what, count) in from {
+                *to.entry(what.clone()).or_default() += count;
+            }
+        }
+        self.asked += other.asked;
+        self.crashes += other.crashes;
+        self.millis += other.millis;
+        self.frames += other.frames;
+    }
+}

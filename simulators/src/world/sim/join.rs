@@ -1,0 +1,137 @@
+//! The joiner of a simulated world: three ledgers side by side once everything is at rest.
+//!
+//! Contract: the platforms' books, the banks' books and the journal as read back from disk must
+//! tell one story; what differs must stand on the desk. Each finding names its invariant.
+
+use super::platform::{Ask, Standing};
+use super::wire;
+use super::witness::Reference;
+use super::world::World;
+use pointsman::canonical::{Flow, TransactionType};
+use pointsman::switch::record::{Ending, Intent, Record};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the banks did for one reference.
+#[derive(Debug, Default)]
+struct AtBanks {
+    effect: i64,
+    executed: u32,
+    approvals: Vec<u64>,
+}
+
+impl World {
+    /// Joins the ledgers.
+    pub(super) fn join(&mut self) {
+        let at_banks = self.at_banks();
+        let open = self.on_desk();
+        let mut asks: BTreeMap<Reference, Ask> = BTreeMap::new();
+        for platform in &self.platforms {
+            asks.extend(platform.asks.iter().map(|(rrn, ask)| (*rrn, ask.clone())));
+        }
+        for (rrn, ask) in &asks {
+            self.join_one(*rrn, ask, at_banks.get(rrn), open.contains(rrn));
+        }
+        for (rrn, bank) in &at_banks {
+            if !asks.contains_key(rrn) {
+                let what = format!("ref {rrn} stands at a bank ({}), nobody asked", bank.effect);
+                self.witness.blame("I9", what);
+            }
+        }
+        self.join_outcomes();
+    }
+
+    fn at_banks(&self) -> BTreeMap<Reference, AtBanks> {
+        let mut at_banks: BTreeMap<Reference, AtBanks> = BTreeMap::new();
+        for deal in self.banks.iter().flat_map(|bank| bank.deals()) {
+            let entry = at_banks.entry(deal.rrn).or_default();
+            entry.effect += deal.effect;
+            entry.executed += u32::from(deal.class.is_approval());
+            if deal.class.is_approval() {
+                entry.approvals.push(deal.approved);
+            }
+        }
+        at_banks
+    }
+
+    /// References whose money an operator has to look at.
+    fn on_desk(&self) -> BTreeSet<Reference> {
+        let known = &self.witness.known;
+        let of_txn = |no| known.intents.get(no).and_then(|i: &std::sync::Arc<Intent>| i.origin.rrn);
+        let of_entry = |no| known.queued.get(no).and_then(|q| q.keys.rrn);
+        let mut open: BTreeSet<Reference> =
+            known.desk.iter().filter_map(|no| of_txn(no).or_else(|| of_entry(no))).collect();
+        for (record, _) in &self.witness.records {
+            if let Record::Closed(closed) = record
+                && closed.ending == Ending::Dead
+                && let Some(rrn) = of_entry(&closed.entry)
+            {
+                open.insert(rrn);
+            }
+        }
+        open
+    }
+
+    fn join_one(&mut self, rrn: Reference, ask: &Ask, bank: Option<&AtBanks>, on_desk: bool) {
+        let effect = bank.map_or(0, |b| b.effect);
+        let told = ask.effect();
+        let executed = bank.map_or(0, |b| b.executed);
+        if executed > 1 {
+            self.witness.blame("I6", format!("ref {rrn} was executed {executed} times"));
+        }
+        if let Standing::Granted(minor) = ask.standing
+            && ask.msg.flow == Flow::Request
+        {
+            self.join_grant(rrn, minor, ask);
+        }
+        // What an operator has to settle may differ.
+        if effect == told || on_desk {
+            return;
+        }
+        let kind = ask.msg.kind.transaction().unwrap_or(TransactionType::Unstated);
+        let what = format!(
+            "ref {rrn} {kind:?}: the bank has {effect}, the platform ({:?}) has {told}",
+            ask.standing
+        );
+        let granted = matches!(ask.standing, Standing::Granted(_));
+        let invariant = match (granted, effect) {
+            (true, 0) if executed > 0 => "I5",
+            (true, 0) => "I2",
+            (false, _) => "I4",
+            _ => "I9",
+        };
+        self.witness.blame(invariant, what);
+    }
+
+    fn join_grant(&mut self, rrn: Reference, minor: u64, ask: &Ask) {
+        let Some(grant) = self.witness.known.grants.get(&rrn) else {
+            let what = format!("ref {rrn} was granted, the journal read back does not say so");
+            return self.witness.blame("I2", what);
+        };
+        if grant.minor != minor || grant.outcome.auth_id != ask.auth_id {
+            let what = format!("ref {rrn} was granted {minor}, the journal says {}", grant.minor);
+            self.witness.blame("I2", what);
+        }
+    }
+
+    /// Every transaction has exactly one outcome.
+    fn join_outcomes(&mut self) {
+        let known = &self.witness.known;
+        let mut wrong = vec![];
+        for (no, intent) in &known.intents {
+            let count = known.outcomes.get(no).map_or(0, Vec::len);
+            if count != 1 {
+                let rrn = intent.origin.rrn.unwrap_or_default();
+                wrong.push(format!("transaction {no} (ref {rrn}) has {count} outcomes"));
+            }
+        }
+        for what in wrong {
+            self.witness.blame("I1", what);
+        }
+    }
+}
+
+/// Σ of effects, for the summary of a seed.
+pub fn total(asks: impl Iterator<Item = Ask>) -> i64 {
+    asks.map(|ask| wire::sign(ask.msg.kind.transaction().unwrap_or(TransactionType::Unstated)))
+        .sum()
+}

@@ -1,0 +1,159 @@
+//! The set-up of every simulated world: two platforms, two unlike banks, three bank lines.
+//!
+//! `east` speaks like a 1987 host: two lines, answers may come on either, reversals are advices
+//! with a STAN of their own and a repeat MTI. `west` speaks like a UnionPay host: one line with
+//! a terminal that signs in, reversals keep the STAN, not every type has one.
+
+use super::wire::text;
+use pointsman::canonical::{Flow, TransactionType};
+use pointsman::switch::ids::{BankId, LineId, PlatformId};
+use pointsman::switch::policy::{
+    Bank, DuplicateWindow, Echo, Identities, Line, MatchScope, Network, Owner, Platform, Policy,
+    Reversal, Route, Saf, SignOn,
+};
+use std::time::Duration;
+
+/// How long a platform waits for the switch.
+pub const BUDGET: Duration = Duration::from_secs(30);
+/// What of it is kept for the way back.
+pub const MARGIN: Duration = Duration::from_secs(2);
+/// How long an original may be on its way to a bank.
+pub const LIFETIME: Duration = Duration::from_secs(60);
+/// Age beyond which requests are stale.
+pub const WINDOW_AGE: Duration = Duration::from_secs(900);
+/// Merchant and terminal as `west` knows them.
+pub const WEST_MERCHANT: &str = "WESTMERCHANT001";
+/// The one terminal of the line to `west`.
+pub const WEST_TERMINAL: &str = "WTERM001";
+
+/// Lines to banks, in the order of [`policy`]: the bank of each.
+pub const BANK_LINES: [usize; 3] = [0, 0, 1];
+/// How many platforms, each with one door behind the bank lines.
+pub const PLATFORMS: usize = 2;
+/// Names of the banks.
+pub const BANKS: [&str; 2] = ["east", "west"];
+/// Names of the platforms.
+pub const PLATFORM_NAMES: [&str; PLATFORMS] = ["north", "south"];
+/// Names of the lines.
+pub const LINES: [&str; 5] = ["east-1", "east-2", "west-1", "north-door", "south-door"];
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The policy all worlds share.
+pub fn policy() -> Policy {
+    let owner = |at: usize| match BANK_LINES.get(at) {
+        Some(bank) => Owner::Bank(BankId(*bank as u16)),
+        None => Owner::Platform(PlatformId((at - BANK_LINES.len()) as u16)),
+    };
+    let lines = LINES.iter().enumerate();
+    Policy {
+        hash: 1,
+        platforms: PLATFORM_NAMES.iter().map(|name| platform(name)).collect(),
+        banks: vec![east(), west()],
+        lines: lines.map(|(at, name)| Line { name: text(name), owner: owner(at) }).collect(),
+        routes: vec![route("union", &[("62", "62")], 1), route("rest", &[], 0)],
+        duplicates: DuplicateWindow { age: WINDOW_AGE, count: 100_000 },
+    }
+}
+
+fn platform(name: &str) -> Platform {
+    let max_in_flight = 64;
+    Platform { name: text(name), budget: BUDGET, margin: MARGIN, max_in_flight, echo: None }
+}
+
+fn route(name: &str, prefixes: &[(&str, &str)], bank: u16) -> Route {
+    Route {
+        name: text(name),
+        pan_prefixes: prefixes.iter().map(|(low, high)| (text(low), text(high))).collect(),
+        mtis: vec![],
+        processing_codes: vec![],
+        currencies: vec![],
+        amount: None,
+        platforms: vec![],
+        bank: BankId(bank),
+    }
+}
+
+fn east() -> Bank {
+    let reversal = Reversal {
+        types: TransactionType::ALL.to_vec(),
+        flow: Flow::Advice,
+        repeat_mti: true,
+        same_stan: false,
+        original_batch: false,
+    };
+    Bank {
+        name: text(BANKS[0]),
+        lines: vec![LineId(0), LineId(1)],
+        match_scope: MatchScope::Bank,
+        reversal,
+        network: network(SignOn::Line),
+        ..bank()
+    }
+}
+
+fn west() -> Bank {
+    let reversal = Reversal {
+        types: vec![
+            TransactionType::Purchase,
+            TransactionType::PreAuthorization,
+            TransactionType::Completion,
+            TransactionType::Void,
+        ],
+        flow: Flow::Request,
+        repeat_mti: false,
+        same_stan: true,
+        original_batch: true,
+    };
+    let (merchant, terminal) = (text(WEST_MERCHANT), text(WEST_TERMINAL));
+    let sign_on = SignOn::Terminals(vec![(terminal, merchant)]);
+    Bank {
+        name: text(BANKS[1]),
+        lines: vec![LineId(2)],
+        match_scope: MatchScope::Line,
+        reversal,
+        network: network(sign_on),
+        identities: Identities { entries: vec![], default: Some((merchant, terminal)) },
+        ..bank()
+    }
+}
+
+/// What both banks have in common.
+fn bank() -> Bank {
+    Bank {
+        name: text(""),
+        lines: vec![],
+        response_timeout: 15 * SECOND,
+        window: 6,
+        match_scope: MatchScope::Bank,
+        reversal: Reversal {
+            types: vec![],
+            flow: Flow::Advice,
+            repeat_mti: false,
+            same_stan: false,
+            original_batch: false,
+        },
+        original_lifetime: LIFETIME,
+        saf: Saf {
+            slots: 3,
+            response_timeout: 8 * SECOND,
+            first_retry: 4 * SECOND,
+            max_retry: 30 * SECOND,
+            tries_before_desk: 6,
+        },
+        network: network(SignOn::No),
+        identities: Identities::default(),
+        acquirer: Some(text("00700000")),
+        forwarder: None,
+        pin_translation: false,
+    }
+}
+
+fn network(sign_on: SignOn) -> Network {
+    Network {
+        sign_on,
+        sign_on_retry: 4 * SECOND,
+        response_timeout: 6 * SECOND,
+        echo: Some(Echo { interval: 15 * SECOND, missed: 2 }),
+    }
+}

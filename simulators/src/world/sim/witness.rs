@@ -1,0 +1,459 @@
+//! The witness: sees everything the core records and everything that leaves the process, and
+//! knows the rules apart from the code that is to keep them.
+//!
+//! Contract: deliberately naive – maps by name, no reuse of the switch's own tables. What it
+//! finds is a [`Violation`] with the invariant of `docs/simulation.md` it breaks. Checks that
+//! need the whole story stand in [`super::join`].
+
+use super::coverage::Coverage;
+use super::setting;
+use super::story::Story;
+use super::wire;
+use pointsman::canonical::{Canonical, Flow, Kind};
+use pointsman::switch::duplicates;
+use pointsman::switch::ids::{Name, RecordNo, SendId};
+use pointsman::switch::input::Input;
+use pointsman::switch::output::{Event, Send};
+use pointsman::switch::record::{Intent, Outcome, Owed, Queued, Record};
+use pointsman::text::Text;
+use pointsman::time::{Instant, Wall};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The platform's reference: what all ledgers are joined by.
+pub type Reference = Text<12>;
+
+/// A broken promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which invariant.
+    pub invariant: &'static str,
+    /// What happened, with the transaction.
+    pub what: String,
+    /// When.
+    pub at: Instant,
+}
+
+/// The approval of a request as the journal has it.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// Number of the outcome.
+    pub no: RecordNo,
+    /// The outcome.
+    pub outcome: Outcome,
+    /// How much it grants.
+    pub minor: u64,
+}
+
+/// What is known from records; rebuilt after every crash from what survived.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Intents by number.
+    pub intents: BTreeMap<RecordNo, Arc<Intent>>,
+    /// Outcomes by transaction, in order.
+    pub outcomes: BTreeMap<RecordNo, Vec<(RecordNo, Outcome)>>,
+    /// Approvals by reference.
+    pub grants: BTreeMap<Reference, Grant>,
+    /// SAF entries still open.
+    pub owed: BTreeMap<RecordNo, Arc<Queued>>,
+    /// All SAF entries there ever were.
+    pub queued: BTreeMap<RecordNo, Arc<Queued>>,
+    /// Acknowledgements: the first record that allows one, by reference and MTI class.
+    pub acknowledged: BTreeMap<(Reference, u8), RecordNo>,
+    /// Who holds a STAN of a bank.
+    pub stans: BTreeMap<(Name, u32), BTreeSet<RecordNo>>,
+    /// Items put before an operator.
+    pub desk: BTreeSet<RecordNo>,
+    /// Intents by fingerprint of their name.
+    pub names: BTreeMap<u64, RecordNo>,
+    /// References that were decided.
+    pub decided: BTreeSet<Reference>,
+}
+
+/// The witness.
+#[derive(Debug)]
+pub struct Witness {
+    /// The story it tells.
+    pub story: Story,
+    /// What was met.
+    pub coverage: Coverage,
+    /// What went wrong.
+    pub violations: Vec<Violation>,
+    /// Every record with its bytes, from number 1.
+    pub records: Vec<(Record, Vec<u8>)>,
+    /// What they say.
+    pub known: Known,
+    /// Records up to this number were called durable.
+    pub durable: u64,
+    pub(super) now: Instant,
+    /// First arrival of each request, until it is decided.
+    pub(super) pending: BTreeMap<Reference, Instant>,
+    pub(super) arrived: BTreeMap<Reference, Instant>,
+    pub(super) asked: BTreeMap<(Reference, u8), u32>,
+    pub(super) answered: BTreeMap<(Reference, u8), u32>,
+    /// Originals that left for a bank.
+    pub(super) originals: BTreeMap<Reference, u32>,
+    /// SAF entries that left, as first sent.
+    pub(super) forwarded: BTreeMap<RecordNo, Canonical>,
+    /// Approvals that left for the platform.
+    pub(super) granted: BTreeSet<Reference>,
+    /// Reversals of the platform whose acknowledgement left.
+    pub(super) reversed: BTreeSet<Reference>,
+    /// Reversals of the platform that came in.
+    pub(super) reversing: BTreeSet<Reference>,
+    limits: BTreeMap<SendId, Instant>,
+}
+
+impl Witness {
+    /// A witness of nothing yet.
+    pub fn new(story: Story) -> Self {
+        Self {
+            story,
+            coverage: Coverage::default(),
+            violations: vec![],
+            records: vec![],
+            known: Known::default(),
+            durable: 0,
+            now: Instant::default(),
+            pending: BTreeMap::new(),
+            arrived: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            answered: BTreeMap::new(),
+            originals: BTreeMap::new(),
+            forwarded: BTreeMap::new(),
+            granted: BTreeSet::new(),
+            reversed: BTreeSet::new(),
+            reversing: BTreeSet::new(),
+            limits: BTreeMap::new(),
+        }
+    }
+
+    /// Notes a broken promise.
+    pub fn blame(&mut self, invariant: &'static str, what: String) {
+        self.story.tell(self.now, format_args!("VIOLATION {invariant}: {what}"));
+        self.violations.push(Violation { invariant, what, at: self.now });
+    }
+
+    /// The switch is about to take this in.
+    pub fn input(&mut self, now: Instant, input: &Input) {
+        self.now = now;
+        match input {
+            Input::Message { msg, .. } => self.heard(msg),
+            Input::Unsent { id, why } => {
+                self.story.tell(now, format_args!("switch: frame {id} stayed behind ({why:?})"));
+            }
+            Input::LineDown { line, session } => {
+                let name = line_name(usize::from(line.0));
+                self.story.tell(now, format_args!("switch: {name} lost session {session}"));
+            }
+            Input::LineUp { line, session } => {
+                let name = line_name(usize::from(line.0));
+                self.story.tell(now, format_args!("switch: {name} has session {session}"));
+            }
+            _ => {}
+        }
+    }
+
+    fn heard(&mut self, msg: &Canonical) {
+        if msg.flow.is_answer() || msg.kind.family() == 8 {
+            return;
+        }
+        let Some(rrn) = msg.rrn else { return };
+        *self.asked.entry((rrn, msg.kind.family())).or_default() += 1;
+        if msg.kind.family() == 4 {
+            self.reversing.insert(rrn);
+        } else if !self.arrived.contains_key(&rrn) {
+            self.arrived.insert(rrn, self.now);
+            self.pending.insert(rrn, self.now);
+        }
+    }
+
+    /// The core decided a record.
+    pub fn appended(&mut self, now: Instant, no: RecordNo, record: Record, bytes: Vec<u8>) {
+        self.now = now;
+        self.story.tell(now, format_args!("switch: record {no}: {}", describe(&record)));
+        if no.0 != self.records.len() as u64 + 1 {
+            self.blame("I2", format!("record {no} follows record {}", self.records.len()));
+        }
+        if let Record::Outcome(outcome) = &record {
+            let legs = &mut self.coverage.legs;
+            *legs.entry(format!("{:?}", outcome.leg)).or_default() += 1;
+        }
+        self.judge_record(no, &record);
+        self.learn(no, &record);
+        self.records.push((record, bytes));
+    }
+
+    /// Rules about records that hold whenever one is written.
+    fn judge_record(&mut self, no: RecordNo, record: &Record) {
+        match record {
+            Record::Intent(intent) => self.judge_stan(no, intent.bank, intent.keys.stan),
+            Record::Queued(queued) => {
+                let own = queued.keys.stan;
+                if own != queued.original.stan {
+                    self.judge_stan(no, queued.bank, own);
+                }
+                self.judge_queued(no, queued);
+            }
+            Record::Outcome(outcome) => {
+                let txn = outcome.txn;
+                if self.known.outcomes.get(&txn).is_some_and(|all| !all.is_empty()) {
+                    self.blame("I1", format!("transaction {txn} gets a second outcome, {no}"));
+                }
+                if !self.known.intents.contains_key(&txn) {
+                    self.blame("I1", format!("outcome {no} of no transaction ({txn})"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn judge_stan(&mut self, no: RecordNo, bank: Name, stan: u32) {
+        let holders = self.known.stans.get(&(bank, stan)).filter(|h| !h.is_empty());
+        if let Some(holders) = holders {
+            let what = format!("record {no} takes STAN {stan} of {bank}, held by {holders:?}");
+            self.blame("I8", what);
+        }
+    }
+
+    fn judge_queued(&mut self, no: RecordNo, queued: &Queued) {
+        let Some(txn) = queued.txn else { return };
+        let chained = self.known.owed.values().any(|q| q.txn == Some(txn));
+        if chained && queued.owed != Owed::Repeat {
+            self.blame("I4", format!("transaction {txn} gets a second reversal chain, {no}"));
+        }
+        let Some(rrn) = self.known.intents.get(&txn).and_then(|i| i.origin.rrn) else { return };
+        if queued.owed == Owed::OwnReversal
+            && self.granted.contains(&rrn)
+            && !self.reversing.contains(&rrn)
+        {
+            self.blame("I5", format!("transaction {txn} (ref {rrn}) was granted and is reversed"));
+        }
+        let advice = self.known.intents.get(&txn).is_some_and(|i| i.flow != Flow::Request);
+        if advice && queued.owed == Owed::OwnReversal {
+            self.blame("I5", format!("advice {txn} (ref {rrn}) is reversed"));
+        }
+    }
+
+    fn learn(&mut self, no: RecordNo, record: &Record) {
+        self.known.learn(no, record);
+        if !self.known.decided.is_empty() {
+            for rrn in std::mem::take(&mut self.known.decided) {
+                self.pending.remove(&rrn);
+            }
+        }
+    }
+
+    /// The core wants this sent.
+    pub fn wanted(&mut self, send: &Send) {
+        if let Some(limit) = send.not_after {
+            self.limits.insert(send.id, limit);
+        }
+    }
+
+    /// When this frame may leave at the latest.
+    pub(super) fn limit(&mut self, id: SendId) -> Option<Instant> {
+        self.limits.remove(&id)
+    }
+
+    /// The core says that something happened.
+    pub fn event(&mut self, now: Instant, event: &Event) {
+        self.now = now;
+        match event {
+            Event::Impossible { what } => {
+                self.blame("impossible", (*what).to_owned());
+            }
+            Event::LineReady { line } => {
+                self.story.tell(now, format_args!("switch: {line} is ready"));
+            }
+            Event::OnDesk { bank, txn, .. } => {
+                self.story.tell(now, format_args!("switch: {txn} of {bank} is on the desk"));
+            }
+            _ => {}
+        }
+    }
+
+    /// Everything up to this record was called durable.
+    pub fn durable(&mut self, upto: u64) {
+        self.durable = self.durable.max(upto);
+    }
+
+    /// Nothing that was waited for will come: the process is gone.
+    pub fn crashed(&mut self) {
+        self.pending.clear();
+        self.limits.clear();
+    }
+
+    /// The number of the durable intent with this name, as an index of business days has it.
+    pub fn intent_named(&self, fingerprint: u64) -> Option<RecordNo> {
+        self.known.names.get(&fingerprint).copied().filter(|no| no.0 <= self.durable)
+    }
+
+    /// Compares what recovery replayed with what was written; goes on from what survived.
+    pub fn recovered(&mut self, replayed: &[Vec<u8>]) {
+        let count = replayed.len() as u64;
+        if count < self.durable {
+            let what = format!("records {}..={} were durable and are gone", count + 1, self.durable);
+            self.blame("I2", what);
+        }
+        let altered = replayed.iter().zip(&self.records).position(|(new, (_, old))| new != old);
+        if let Some(at) = altered {
+            self.blame("I2", format!("record {} is not what was written", at + 1));
+        }
+        if replayed.len() > self.records.len() {
+            self.blame("I2", format!("{count} records where {} were written", self.records.len()));
+        }
+        self.records.truncate(replayed.len());
+        self.durable = self.durable.max(count);
+        self.known = Known::default();
+        for at in 0..self.records.len() {
+            let Some((record, _)) = self.records.get(at) else { continue };
+            self.known.learn(RecordNo(at as u64 + 1), record);
+        }
+        self.known.decided.clear();
+    }
+
+    /// Requests that should have been decided by now.
+    pub fn judge_overdue(&mut self, now: Instant) {
+        self.now = now;
+        let late = |since: &Instant| now > since.after(setting::BUDGET).after(GRACE);
+        let overdue: Vec<_> =
+            self.pending.iter().filter(|(_, since)| late(since)).map(|(rrn, _)| *rrn).collect();
+        for rrn in overdue {
+            self.pending.remove(&rrn);
+            self.blame("I14", format!("ref {rrn} was not decided within the platform's budget"));
+        }
+    }
+}
+
+/// What a decision may come late: turns are not instantaneous.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(1);
+
+impl Known {
+    fn hold(&mut self, bank: Name, stan: u32, holder: RecordNo) {
+        self.stans.entry((bank, stan)).or_default().insert(holder);
+    }
+
+    fn let_go(&mut self, bank: Name, stan: u32, holder: RecordNo) {
+        if let Some(holders) = self.stans.get_mut(&(bank, stan)) {
+            holders.remove(&holder);
+        }
+    }
+
+    fn learn(&mut self, no: RecordNo, record: &Record) {
+        match record {
+            Record::Intent(intent) => {
+                self.hold(intent.bank, intent.keys.stan, no);
+                let name = duplicates::fingerprint(&intent.platform, &intent.origin);
+                self.names.insert(name, no);
+                self.intents.insert(no, Arc::clone(intent));
+            }
+            Record::Outcome(outcome) => self.learn_outcome(no, outcome),
+            Record::Refused(refused) => {
+                let rrn = refused.origin.rrn.unwrap_or_default();
+                self.decided.insert(rrn);
+                if refused.reason == pointsman::canonical::Reason::Accepted {
+                    self.acknowledged.entry((rrn, refused.kind.family())).or_insert(no);
+                }
+            }
+            Record::Queued(queued) => {
+                self.hold(queued.bank, queued.keys.stan, no);
+                if queued.txn.is_some() {
+                    self.hold(queued.bank, queued.original.stan, no);
+                }
+                if let Some(origin) = &queued.origin {
+                    let rrn = origin.rrn.unwrap_or_default();
+                    self.decided.insert(rrn);
+                    self.acknowledged.entry((rrn, queued.kind.family())).or_insert(no);
+                }
+                self.owed.insert(no, Arc::clone(queued));
+                self.queued.insert(no, Arc::clone(queued));
+            }
+            Record::Closed(closed) => {
+                if let Some(queued) = self.owed.remove(&closed.entry) {
+                    self.let_go(queued.bank, queued.keys.stan, closed.entry);
+                    self.let_go(queued.bank, queued.original.stan, closed.entry);
+                }
+            }
+            Record::Desk(desk) => {
+                self.desk.insert(desk.item);
+            }
+            Record::Forgotten(pointsman::switch::record::Forgotten::Original(txn)) => {
+                if let Some(intent) = self.intents.get(txn).cloned() {
+                    self.let_go(intent.bank, intent.keys.stan, *txn);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn learn_outcome(&mut self, no: RecordNo, outcome: &Outcome) {
+        self.outcomes.entry(outcome.txn).or_default().push((no, outcome.clone()));
+        let Some(intent) = self.intents.get(&outcome.txn).cloned() else { return };
+        let rrn = intent.origin.rrn.unwrap_or_default();
+        self.decided.insert(rrn);
+        if outcome.leg.grants() {
+            let minor = outcome.amount.or(intent.amount).map_or(0, |a| a.minor);
+            self.grants.insert(rrn, Grant { no, outcome: outcome.clone(), minor });
+        }
+        use pointsman::switch::record::Leg;
+        if !matches!(outcome.leg, Leg::SentUnknown | Leg::InvalidAnswer) {
+            self.let_go(intent.bank, intent.keys.stan, outcome.txn);
+        }
+    }
+}
+
+fn line_name(at: usize) -> &'static str {
+    setting::LINES.get(at).copied().unwrap_or("?")
+}
+
+/// A record in words; no card number.
+fn describe(record: &Record) -> String {
+    match record {
+        Record::Intent(i) => format!(
+            "intent of {} to {}: {:?} stan={} ref={} amount={}",
+            i.platform,
+            i.bank,
+            i.kind,
+            i.keys.stan,
+            i.origin.rrn.unwrap_or_default(),
+            i.amount.map(|a| a.to_string()).unwrap_or_default(),
+        ),
+        Record::Outcome(o) => format!("outcome of {}: {:?} {:?}", o.txn, o.leg, o.reason),
+        Record::Refused(r) => {
+            format!("refused ref={}: {:?}", r.origin.rrn.unwrap_or_default(), r.reason)
+        }
+        Record::Queued(q) => format!(
+            "owed to {}: {:?} of {:?} stan={} ref={} because {:?}",
+            q.bank,
+            q.owed,
+            q.txn.map(|t| t.0),
+            q.keys.stan,
+            q.keys.rrn.unwrap_or_default(),
+            q.reason,
+        ),
+        Record::Attempt(a) => format!("try {} of {}", a.count, a.entry),
+        Record::Closed(c) => format!("closed {}: {:?}", c.entry, c.ending),
+        Record::Late(l) => format!("late answer to {:?}: {:?}", l.txn.map(|t| t.0), l.leg),
+        Record::Desk(d) => format!("{} on the desk, {:?}", d.item, d.verb),
+        Record::LineState(l) => format!("line {} signed on: {}", l.line, l.signed_on),
+        Record::Cutover(c) => format!("cutover of {} to {}", c.bank, c.date),
+        Record::Policy(p) => format!("policy {} start={}", p.hash, p.start),
+        Record::Garbled(g) => format!("garbage on {}", g.line),
+        Record::Released(t) => format!("{t} left"),
+        Record::Answered(t) => format!("approval of {t} left"),
+        Record::Forgotten(f) => format!("forgotten: {f:?}"),
+    }
+}
+
+/// True time as the switch sees it.
+pub fn skewed(base: Wall, now: Instant, skew_ms: i64) -> Wall {
+    let since = i64::try_from(now.nanos() / 1_000_000).unwrap_or(i64::MAX);
+    Wall::from_millis(base.millis().saturating_add(since).saturating_add(skew_ms))
+}
+
+/// Whether a message can grant money or goods.
+pub(super) fn is_grant(msg: &Canonical) -> bool {
+    let request = matches!(msg.kind, Kind::Transaction(_)) && msg.flow == Flow::Response;
+    request && wire::class(msg.answer).is_approval()
+}
