@@ -12,7 +12,7 @@ use super::record::{
     Queued, Record, Refused,
 };
 use super::stans::Stans;
-use crate::canonical::Reason;
+use crate::canonical::{Kind, Reason};
 use crate::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -180,6 +180,14 @@ impl State {
     }
 
     fn refused(&mut self, no: RecordNo, refused: &Refused) {
+        // The platform reversed it and was told that this is done: its repeat is declined, also
+        // where there was nothing to reverse at the bank or an operator settles it.
+        if let (Kind::Reversal(_), Reason::Accepted, Some(txn)) =
+            (refused.kind, refused.reason, refused.concerns)
+            && let Some(position) = self.memory.position_of(txn)
+        {
+            self.memory.set(position, Past::Reversed, None);
+        }
         if !is_remembered(refused.reason) {
             return;
         }

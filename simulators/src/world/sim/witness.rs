@@ -67,7 +67,7 @@ pub struct Known {
     /// Intents by fingerprint of their name.
     pub names: BTreeMap<u64, RecordNo>,
     /// References that were decided.
-    pub decided: BTreeSet<Reference>,
+    pub settled: BTreeSet<Reference>,
 }
 
 /// The witness.
@@ -164,7 +164,9 @@ impl Witness {
             self.reversing.insert(rrn);
         } else if !self.arrived.contains_key(&rrn) {
             self.arrived.insert(rrn, self.now);
-            self.pending.insert(rrn, self.now);
+            if !self.known.settled.contains(&rrn) {
+                self.pending.insert(rrn, self.now);
+            }
         }
     }
 
@@ -180,7 +182,7 @@ impl Witness {
             *legs.entry(format!("{:?}", outcome.leg)).or_default() += 1;
         }
         self.judge_record(no, &record);
-        self.learn(no, &record);
+        self.known.learn(no, &record);
         self.records.push((record, bytes));
     }
 
@@ -235,15 +237,6 @@ impl Witness {
         }
     }
 
-    fn learn(&mut self, no: RecordNo, record: &Record) {
-        self.known.learn(no, record);
-        if !self.known.decided.is_empty() {
-            for rrn in std::mem::take(&mut self.known.decided) {
-                self.pending.remove(&rrn);
-            }
-        }
-    }
-
     /// The core wants this sent.
     pub fn wanted(&mut self, send: &Send) {
         if let Some(limit) = send.not_after {
@@ -281,6 +274,7 @@ impl Witness {
     /// Nothing that was waited for will come: the process is gone.
     pub fn crashed(&mut self) {
         self.pending.clear();
+        self.arrived.clear();
         self.limits.clear();
     }
 
@@ -310,7 +304,6 @@ impl Witness {
             let Some((record, _)) = self.records.get(at) else { continue };
             self.known.learn(RecordNo(at as u64 + 1), record);
         }
-        self.known.decided.clear();
     }
 
     /// Requests that should have been decided by now.
@@ -321,6 +314,9 @@ impl Witness {
             self.pending.iter().filter(|(_, since)| late(since)).map(|(rrn, _)| *rrn).collect();
         for rrn in overdue {
             self.pending.remove(&rrn);
+            if self.known.settled.contains(&rrn) {
+                continue;
+            }
             self.blame("I14", format!("ref {rrn} was not decided within the platform's budget"));
         }
     }
@@ -351,7 +347,7 @@ impl Known {
             Record::Outcome(outcome) => self.learn_outcome(no, outcome),
             Record::Refused(refused) => {
                 let rrn = refused.origin.rrn.unwrap_or_default();
-                self.decided.insert(rrn);
+                self.settled.insert(rrn);
                 if refused.reason == pointsman::canonical::Reason::Accepted {
                     self.acknowledged.entry((rrn, refused.kind.family())).or_insert(no);
                 }
@@ -363,7 +359,7 @@ impl Known {
                 }
                 if let Some(origin) = &queued.origin {
                     let rrn = origin.rrn.unwrap_or_default();
-                    self.decided.insert(rrn);
+                    self.settled.insert(rrn);
                     self.acknowledged.entry((rrn, queued.kind.family())).or_insert(no);
                 }
                 self.owed.insert(no, Arc::clone(queued));
@@ -391,7 +387,7 @@ impl Known {
         self.outcomes.entry(outcome.txn).or_default().push((no, outcome.clone()));
         let Some(intent) = self.intents.get(&outcome.txn).cloned() else { return };
         let rrn = intent.origin.rrn.unwrap_or_default();
-        self.decided.insert(rrn);
+        self.settled.insert(rrn);
         if outcome.leg.grants() {
             let minor = outcome.amount.or(intent.amount).map_or(0, |a| a.minor);
             self.grants.insert(rrn, Grant { no, outcome: outcome.clone(), minor });
