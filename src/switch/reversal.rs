@@ -27,6 +27,9 @@ pub(super) struct Reversing {
     txn: Option<TxnNo>,
 }
 
+/// What the journal said when it was asked for an original.
+type Asked = Option<(TxnNo, Arc<Intent>)>;
+
 impl Switch {
     /// Journals a reversal of ours.
     pub(super) fn queue_own_reversal(
@@ -99,6 +102,11 @@ impl Switch {
 
     /// A platform reverses something.
     pub(super) fn platform_reversal(&mut self, from: Requester, msg: Box<Canonical>) {
+        self.reverse(from, msg, None);
+    }
+
+    /// Finds what is reversed: in memory, or else in what the journal was `asked` and said.
+    fn reverse(&mut self, from: Requester, msg: Box<Canonical>, asked: Option<Asked>) {
         let Some(name) = self.platform_name(&from) else { return };
         let origin = reply::origin_of(&msg);
         if let Some(past) = self.state.memory.find(duplicates::fingerprint(&name, &origin)) {
@@ -117,6 +125,7 @@ impl Switch {
         self.drop_waiting(&names);
         match names.iter().find_map(|name| self.state.memory.find(*name)) {
             Some(past) => self.reverse_known(from, msg, past),
+            None if asked.is_some() => self.reverse_old(&from, msg, asked.flatten()),
             None => match names.first() {
                 Some(fingerprint) => {
                     let key = RecallKey::Key { fingerprint: *fingerprint, days: RECALL_DAYS };
@@ -179,14 +188,27 @@ impl Switch {
         record: Option<(RecordNo, Box<Record>)>,
     ) {
         let Reversing { from, msg, txn } = reversing;
-        match record.map(|(no, record)| (no, *record)) {
+        let found = match record.map(|(no, record)| (no, *record)) {
             Some((no, Record::Intent(intent))) if txn.is_none_or(|txn| txn == no) => {
-                if self.state.chains.contains_key(&no) {
-                    return self.refuse(&from, msg, Reason::Accepted, Some(no), None);
-                }
-                self.reverse_intent(&from, msg, no, &intent, None, None);
+                Some((no, intent))
             }
-            _ => self.reverse_unknown(&from, msg),
+            _ => None,
+        };
+        match txn {
+            // While the journal was asked, the original itself or a repeat may have come.
+            None => self.reverse(from, msg, Some(found)),
+            Some(_) => self.reverse_old(&from, msg, found),
+        }
+    }
+
+    /// Reverses what only the journal knows, or nobody does.
+    fn reverse_old(&mut self, from: &Requester, msg: Box<Canonical>, found: Asked) {
+        match found {
+            None => self.reverse_unknown(from, msg),
+            Some((txn, _)) if self.state.chains.contains_key(&txn) => {
+                self.refuse(from, msg, Reason::Accepted, Some(txn), None);
+            }
+            Some((txn, intent)) => self.reverse_intent(from, msg, txn, &intent, None, None),
         }
     }
 

@@ -6,9 +6,9 @@
 //! is parked waits for the outcome of its original. Deliberately absent: durable state – that
 //! is `State::saf`; everything here is rebuilt from it at a start.
 
-use super::ids::{BankId, Name, RecordNo, TxnNo};
+use super::ids::{BankId, Name, RecordNo, SendId, TxnNo};
 use super::inflight::{SendOwner, Target, match_key};
-use super::output::Event;
+use super::output::{Event, Output};
 use super::record::{Attempt, Closed, Desk, Ending, Owed, Queued, Record};
 use super::timers::Timer;
 use super::{Switch, duplicates, hash, reply};
@@ -40,6 +40,8 @@ struct Work {
     place: Place,
     /// Before this "original not found" is not final.
     not_found_final: Instant,
+    /// The frame of the last try.
+    last_try: Option<SendId>,
 }
 
 /// The SAF of one bank.
@@ -109,7 +111,8 @@ impl Switch {
         let order = duplicates::order_key(queued.pan.as_ref(), terminal);
         let Some(live) = self.banks.get_mut(usize::from(bank.0)) else { return };
         live.saf.queues.entry(order).or_default().push_back(entry);
-        live.saf.work.insert(entry, Work { order, place: Place::Parked, not_found_final });
+        let place = Place::Parked;
+        live.saf.work.insert(entry, Work { order, place, not_found_final, last_try: None });
         self.saf_wake(entry);
     }
 
@@ -163,8 +166,12 @@ impl Switch {
         let count = tries.saturating_add(1);
         let at = self.now.wall;
         let no = self.record(Record::Attempt(Attempt { entry, at, count }));
-        self.send(to, msg, Some(no), None, SendOwner::Saf(entry));
+        let id = self.send(to, msg, Some(no), None, SendOwner::Saf(entry));
         self.saf_set(bank, entry, Place::Held);
+        let live = self.banks.get_mut(usize::from(bank.0));
+        if let Some(work) = live.and_then(|live| live.saf.work.get_mut(&entry)) {
+            work.last_try = Some(id);
+        }
         true
     }
 
@@ -329,6 +336,7 @@ impl Switch {
             settlement_date,
         }));
         self.timers.stop(Timer::Saf(entry));
+        self.saf_take_back(bank, entry);
         let key = match_key(bank, queued.kind.family(), queued.keys.stan);
         if self.air.matches.get(key) == Some(Target::Saf(entry)) {
             self.air.matches.remove(key);
@@ -348,6 +356,14 @@ impl Switch {
             self.saf_wake(next);
         }
         self.saf_pump(bank);
+    }
+
+    /// A try that is still held need not leave: its number may soon be another's.
+    fn saf_take_back(&mut self, bank: BankId, entry: RecordNo) {
+        let live = self.banks.get(usize::from(bank.0));
+        let work = live.and_then(|live| live.saf.work.get(&entry));
+        let held = work.filter(|work| work.place == Place::Held).and_then(|work| work.last_try);
+        self.out.extend(held.map(|id| Output::Cancel { id }));
     }
 
     /// An operator wants it tried now.
