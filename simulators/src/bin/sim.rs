@@ -54,8 +54,7 @@ fn many(arguments: &Arguments, planted: Planted) -> ExitCode {
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let bar = ProgressBar::new(arguments.seeds);
     let each = |done| bar.set_position(done);
-    let done =
-        campaign(arguments.first, arguments.seeds, threads, planted, hunting, &each);
+    let done = campaign(arguments.first, arguments.seeds, threads, planted, hunting, &each);
     bar.finish_and_clear();
     summary(&done);
     for verdict in done.failed.iter().take(5) {
@@ -87,7 +86,8 @@ fn summary(done: &Campaign) {
 
 fn tell(verdict: &Verdict, tail: usize) -> ExitCode {
     let end = verdict.story.iter().position(|line| line.contains("VIOLATION"));
-    let to = if tail == 0 { verdict.story.len() } else { end.map_or(verdict.story.len(), |e| e + 1) };
+    let to =
+        if tail == 0 { verdict.story.len() } else { end.map_or(verdict.story.len(), |e| e + 1) };
     let from = if tail == 0 { 0 } else { to.saturating_sub(tail) };
     for line in verdict.story.iter().take(to).skip(from) {
         println!("{line}");

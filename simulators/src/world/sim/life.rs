@@ -37,14 +37,12 @@ fn entropy(seed: u64) -> Entropy {
 /// Everything recovery hands on.
 fn replay(disk: &Disk, key: &DataKey, options: &Options) -> Result<Replay, RecoveryError> {
     let mut records = vec![];
-    let recovered = recover(disk, key, options, &mut |replayed| {
-        match replayed {
-            Replayed::Record { no, bytes } if no == records.len() as u64 + 1 => {
-                records.push(bytes.to_vec());
-                Ok(())
-            }
-            other => Err(format!("not the next record: {other:?}")),
+    let recovered = recover(disk, key, options, &mut |replayed| match replayed {
+        Replayed::Record { no, bytes } if no == records.len() as u64 + 1 => {
+            records.push(bytes.to_vec());
+            Ok(())
         }
+        other => Err(format!("not the next record: {other:?}")),
     })?;
     Ok(Replay { records, recovered })
 }

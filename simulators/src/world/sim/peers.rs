@@ -107,7 +107,8 @@ impl World {
     /// A bank says something: on the line it was asked on, or on another one of its.
     pub(super) fn bank_says(&mut self, line: usize, frame: Frame) {
         let bank = setting::BANK_LINES.get(line);
-        let lines = (0..setting::BANK_LINES.len()).filter(|at| setting::BANK_LINES.get(*at) == bank);
+        let lines =
+            (0..setting::BANK_LINES.len()).filter(|at| setting::BANK_LINES.get(*at) == bank);
         let others = lines.filter_map(|at| self.net.current(at)).next();
         let Some(conn) = self.net.current(line).or(others) else { return };
         let name = setting::LINES.get(line).copied().unwrap_or("?");

@@ -66,8 +66,7 @@ impl World {
         }
         for _ in 0..self.dice.between(4, 8) {
             let bank = self.dice.below(setting::BANKS.len() as u64) as usize;
-            let moods =
-                [(5, Mood::Odd), (3, Mood::Well), (1, Mood::Slow), (1, Mood::Silent)];
+            let moods = [(5, Mood::Odd), (3, Mood::Well), (1, Mood::Slow), (1, Mood::Silent)];
             let mood = self.dice.weigh(&moods).unwrap_or(Mood::Odd);
             self.plan_strike(Strike::Mood(bank, mood));
         }

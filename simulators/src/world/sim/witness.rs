@@ -287,7 +287,8 @@ impl Witness {
     pub fn recovered(&mut self, replayed: &[Vec<u8>]) {
         let count = replayed.len() as u64;
         if count < self.durable {
-            let what = format!("records {}..={} were durable and are gone", count + 1, self.durable);
+            let what =
+                format!("records {}..={} were durable and are gone", count + 1, self.durable);
             self.blame("I2", what);
         }
         let altered = replayed.iter().zip(&self.records).position(|(new, (_, old))| new != old);
