@@ -12,16 +12,16 @@ pub struct Dice(u64);
 impl Dice {
     /// The stream of this seed.
     pub fn new(seed: u64) -> Self {
-        Self(seed ^ 0x5EED_0F_7E57)
+        Self(seed ^ 0x005E_ED0F_7E57)
     }
 
     /// A stream of its own for one part of the world, so that parts do not disturb each other.
     pub fn fork(&mut self) -> Self {
-        Self(self.next())
+        Self(self.roll())
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -31,7 +31,7 @@ impl Dice {
 
     /// A number from 0 up to but not including `end`; 0 where `end` is 0.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next().checked_rem(end).unwrap_or(0)
+        self.roll().checked_rem(end).unwrap_or(0)
     }
 
     /// A number from `low` to `high`, both included.
@@ -77,7 +77,7 @@ mod tests {
         assert!((2_300..2_700).contains(&hits.count()));
         let five = |seed| {
             let mut dice = Dice::new(seed);
-            (0..5).map(|_| dice.next()).collect::<Vec<_>>()
+            (0..5).map(|_| dice.roll()).collect::<Vec<_>>()
         };
         assert_eq!(five(7), five(7));
         assert_ne!(five(7), five(8));

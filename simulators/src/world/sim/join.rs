@@ -4,7 +4,6 @@
 //! tell one story; what differs must stand on the desk. Each finding names its invariant.
 
 use super::platform::{Ask, Standing};
-use super::wire;
 use super::witness::Reference;
 use super::world::World;
 use pointsman::canonical::{Flow, TransactionType};
@@ -128,10 +127,4 @@ impl World {
             self.witness.blame("I1", what);
         }
     }
-}
-
-/// Σ of effects, for the summary of a seed.
-pub fn total(asks: impl Iterator<Item = Ask>) -> i64 {
-    asks.map(|ask| wire::sign(ask.msg.kind.transaction().unwrap_or(TransactionType::Unstated)))
-        .sum()
 }

@@ -22,12 +22,12 @@ impl Witness {
             self.blame("I4", what);
         }
         match setting::BANK_LINES.get(line) {
-            Some(bank) => self.to_bank(now, *bank, &send.msg),
-            None => self.to_platform(line - setting::BANK_LINES.len(), &send.msg),
+            Some(bank) => self.bank_bound(now, *bank, &send.msg),
+            None => self.platform_bound(line - setting::BANK_LINES.len(), &send.msg),
         }
     }
 
-    fn to_bank(&mut self, now: Instant, bank: usize, msg: &Canonical) {
+    fn bank_bound(&mut self, now: Instant, bank: usize, msg: &Canonical) {
         if msg.flow.is_answer() {
             return;
         }
@@ -105,7 +105,7 @@ impl Witness {
         }
     }
 
-    fn to_platform(&mut self, platform: usize, msg: &Canonical) {
+    fn platform_bound(&mut self, platform: usize, msg: &Canonical) {
         if !msg.flow.is_answer() || msg.kind.family() == 8 {
             return;
         }

@@ -10,6 +10,7 @@ use pointsman::journal::{
 };
 use pointsman::switch::Switch;
 use pointsman::switch::ids::RecordNo;
+use pointsman::switch::record::Record;
 use pointsman::time::Now;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,7 @@ fn entropy(seed: u64) -> Entropy {
     let mut dice = super::dice::Dice::new(seed);
     Box::new(move |into| {
         for chunk in into.chunks_mut(8) {
-            let bytes = dice.next().to_le_bytes();
+            let bytes = dice.roll().to_le_bytes();
             chunk.copy_from_slice(&bytes[..chunk.len()]);
         }
         Ok(())
@@ -118,7 +119,7 @@ impl World {
         }
         let backend: Arc<dyn pointsman::journal::Backend> = Arc::new(self.disk.clone());
         let now = self.now();
-        let seed = self.dice.next();
+        let seed = self.dice.roll();
         let writer = Writer::start(
             Arc::clone(&backend),
             key(),
@@ -144,13 +145,13 @@ impl World {
 
     fn replay_switch(&mut self, records: &[Vec<u8>], now: Now) -> Result<Switch, String> {
         let policy = Arc::new(super::setting::policy());
-        let mut switch = Switch::new(policy, self.dice.next());
+        let mut switch = Switch::new(policy, self.dice.roll());
         self.planted.plant(&mut switch);
         for (at, bytes) in records.iter().enumerate() {
             let no = RecordNo(at as u64 + 1);
-            match super::codec::decode(bytes) {
-                Some(record) => switch.replay(no, &record),
-                None => return Err(format!("record {no} cannot be decoded")),
+            match Record::decode(bytes) {
+                Ok(record) => switch.replay(no, &record),
+                Err(error) => return Err(format!("record {no} cannot be decoded: {error}")),
             }
         }
         switch.start(now);
@@ -177,7 +178,7 @@ impl World {
     /// Damages copies of the disk: what starts must be a beginning of what was written.
     fn try_damage(&mut self, records: &[Vec<u8>], options: &Options) {
         for _ in 0..ROT_TRIALS {
-            let copy = self.disk.fork(self.dice.next());
+            let copy = self.disk.fork(self.dice.roll());
             let Some(what) = self.damage(&copy) else { continue };
             match replay(&copy, &key(), options) {
                 Ok(replay) => {

@@ -5,7 +5,6 @@
 //! in virtual time. A fuse may end the run between any two steps: that is a crash. Deliberately
 //! absent: threads, and everything a session does with bytes.
 
-use super::codec;
 use super::dice::Dice;
 use super::witness::Witness;
 use pointsman::journal::{Batch, Class, JournalError, Reader, SimDisk, Writer};
@@ -15,6 +14,7 @@ use pointsman::switch::Switch;
 use pointsman::switch::ids::{LineId, RecordNo, SendId, SessionId, Ticket};
 use pointsman::switch::input::{Input, Unsent};
 use pointsman::switch::output::{CloseReason, Output, RecallKey, Send};
+use pointsman::switch::record::Record;
 use pointsman::time::{Instant, Now};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -231,7 +231,7 @@ impl Machine {
             match output {
                 Output::Append(no, record) => {
                     let mut bytes = vec![];
-                    codec::encode(&record, &mut bytes);
+                    record.encode(&mut bytes);
                     self.filling.push(&bytes);
                     witness.appended(now.mono, no, *record, bytes);
                 }
@@ -324,7 +324,7 @@ impl Machine {
                 Some(no) => self.reader.read(no.0).map_err(failed)?,
                 None => None,
             };
-            let record = bytes.and_then(codec::decode);
+            let record = bytes.and_then(|bytes| Record::decode(bytes).ok());
             let record = no.zip(record.map(Box::new));
             self.push(Input::Recalled { ticket, record });
         }

@@ -8,7 +8,6 @@
 
 pub mod bank;
 pub mod campaign;
-mod codec;
 pub mod coverage;
 pub mod dice;
 pub mod join;

@@ -113,6 +113,9 @@ impl World {
     pub(super) fn strike(&mut self, strike: Strike) {
         self.witness.story.tell(self.now, format_args!("FAULT {strike:?}"));
         match strike {
+            Strike::Kill | Strike::PowerCut if self.machine.is_none() => {
+                self.later(Duration::from_secs(4), Happens::Strike(strike));
+            }
             Strike::Kill => self.light_fuse(false),
             Strike::PowerCut => self.light_fuse(true),
             Strike::DiskFails => {

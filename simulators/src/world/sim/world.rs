@@ -116,7 +116,6 @@ const ASKS: (u64, u64) = (310, 350);
 impl World {
     /// The world of this seed. `keep`: keep the story's lines.
     pub fn new(seed: u64, planted: Planted, keep: bool) -> Self {
-        super::codec::clear();
         let mut dice = Dice::new(seed);
         let honest = |dice: &mut Dice, at| Bank::new(at == 1, dice.fork());
         let banks = (0..setting::BANKS.len()).map(|at| honest(&mut dice, at)).collect();
@@ -125,7 +124,7 @@ impl World {
         let to_ask = dice.between(ASKS.0, ASKS.1) as u32;
         // Half of the worlds live through the end of a year.
         let base = if dice.chance(500) { 1_798_760_700_000 } else { 1_782_000_000_000 };
-        let disk = Disk::new(dice.next());
+        let disk = Disk::new(dice.roll());
         Self {
             seed,
             now: Instant::default(),

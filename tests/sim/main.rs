@@ -1,0 +1,38 @@
+//! The seeded simulation in the ordinary test run: 200 worlds, each with hundreds of
+//! transactions, crashes and faults (`docs/simulation.md`).
+//!
+//! Contract: fails when a world breaks a promise, when something that must be met was never met,
+//! or when one seed tells two stories. A failing seed is replayed with
+//! `cargo run --release --bin sim -- --seed N`.
+#![cfg(feature = "io")]
+
+use simulators::world::sim::campaign::{campaign, run};
+use simulators::world::sim::plant::Planted;
+
+/// Worlds of the ordinary test run, and of every planted bug.
+const SEEDS: u64 = 200;
+
+#[test]
+fn two_hundred_worlds_keep_every_promise() {
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let done = campaign(1, SEEDS, threads, Planted::default(), false, &|_| {});
+    let broken: Vec<String> = done
+        .failed
+        .iter()
+        .map(|verdict| format!("seed {}: {:?}", verdict.seed, verdict.violations.first()))
+        .collect();
+    assert!(broken.is_empty(), "{} seeds:\n{}", broken.len(), broken.join("\n"));
+    assert_eq!(done.seeds, SEEDS);
+    assert!(done.coverage.asked >= 300 * SEEDS, "{} asked", done.coverage.asked);
+    assert!(done.coverage.crashes >= 2 * SEEDS, "{} crashes", done.coverage.crashes);
+}
+
+#[test]
+fn one_seed_tells_one_story() {
+    for seed in [3, 77] {
+        let first = run(seed, Planted::default(), false);
+        let second = run(seed, Planted::default(), true);
+        assert_eq!(first.hash, second.hash, "seed {seed}");
+        assert_ne!(first.hash, run(seed + 1, Planted::default(), false).hash);
+    }
+}
