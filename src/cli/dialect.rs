@@ -1,9 +1,10 @@
-//! `pointsman dialect`: lint dialect files. And how the command line finds a dialect.
+//! `pointsman dialect`: lint dialect files, guess a dialect. And how the command line finds a dialect.
 //!
 //! Contract: a dialect argument is a shipped name or the path of a file, which may extend shipped
 //! dialects and files beside it (`NAME.toml`). `lint` compiles each file and prints every error
 //! with file, line and key; exit code 1 if there is one. Deliberately absent: editing files.
 
+use super::{decode, guess};
 use crate::iso8583::{Dialect, DialectError, shipped, shipped_names};
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,6 +26,12 @@ enum Command {
     },
     /// List the shipped dialects.
     List,
+    /// Say which framing and shipped dialect fit messages best, and why.
+    Guess {
+        /// Hex, `-` for standard input, or a file of hex lines.
+        #[arg(value_name = "HEX | - | FILE")]
+        input: Option<String>,
+    },
 }
 
 /// Runs `dialect`.
@@ -40,6 +47,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
                 println!("{name:<26} {title}");
             }
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Guess { input } => {
+            let messages = decode::frames(input.as_deref())?;
+            let fits = guess::guess(&messages);
+            print!("{}", guess::table(&fits, messages.len()));
+            let whole = fits.first().is_some_and(|fit| fit.whole > 0);
+            Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
     }
 }

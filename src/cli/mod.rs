@@ -9,6 +9,7 @@ pub mod check;
 pub mod decode;
 pub mod dialect;
 pub mod encode;
+pub mod guess;
 pub mod journal;
 pub mod serve;
 

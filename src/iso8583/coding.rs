@@ -162,7 +162,7 @@ pub(crate) fn spread_checked(packed: &[u8], out: &mut [u8]) -> bool {
     if let Some(eight) = eights.next() {
         // At most three bytes are left: they go in from the top.
         let word = tail.iter().fold(0, |w: u32, b| w << 8 | u32::from(*b));
-        let word = word << (8 * (4 - tail.len() as u32) & 31);
+        let word = word << ((8 * (4 - tail.len() as u32)) & 31);
         seen |= above_nine(word);
         *eight = spread_four(word.to_be_bytes());
     }

@@ -127,7 +127,7 @@ impl Inside {
     }
 
     pub(crate) fn items<'a>(&'a self, content: &'a [u8]) -> Items<'a> {
-        Items { inside: self, content, at: 0, index: 0, bits: 0, done: false }
+        Items { inside: self, content, at: 0, index: 0, bits: 0, done: false, tag: 0..0 }
     }
 
     fn part_by_tag(&self, tag: &[u8]) -> Option<&Part> {
@@ -380,6 +380,8 @@ pub(crate) struct Items<'a> {
     index: usize,
     bits: u128,
     done: bool,
+    /// The tag being read, to say which one is at fault.
+    tag: Range<usize>,
 }
 
 impl<'a> Iterator for Items<'a> {
@@ -410,11 +412,12 @@ impl<'a> Iterator for Items<'a> {
 impl<'a> Items<'a> {
     /// What the walk stood at when it failed.
     fn path(&self) -> String {
+        let tag = self.content.get(self.tag.clone()).unwrap_or_default();
         let part = match self.inside.shape {
             Shape::Positional => self.inside.parts.get(self.index),
-            _ => None,
+            _ => self.inside.part_by_tag(tag),
         };
-        part.map_or_else(String::new, |p| p.key.clone())
+        part.map_or_else(|| super::coding::hex_text(tag), |p| p.key.clone())
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -500,6 +503,7 @@ impl<'a> Items<'a> {
 
     fn one_tagged(&mut self) -> Result<Item<'a>, Fault> {
         let (start, rest) = (self.at, self.rest());
+        self.tag = 0..0;
         let (tag_len, value_at, len) = match self.inside.shape {
             Shape::Tlv { tag_bytes, length, includes_itself, .. } => {
                 plain_head(rest, tag_bytes, length, includes_itself)
@@ -508,6 +512,7 @@ impl<'a> Items<'a> {
         }
         .map_err(|f| f.moved(start))?;
         let (tag, body) = (&rest[..tag_len], &rest[value_at..]);
+        self.tag = start..start + tag_len;
         let (_, content) = take(len, body).map_err(|f| f.moved(start + value_at))?;
         let part = self.inside.part_by_tag(tag);
         let content_at = start + value_at;

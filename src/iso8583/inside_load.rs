@@ -235,7 +235,7 @@ fn part(
 fn show(keys: &mut Keys<'_>, inside: &mut Inside) {
     if keys.peek("show").is_some_and(Value::is_str) {
         if keys.choice("show", &[("all", ())]).is_some() {
-            inside.parts.iter_mut().for_each(|p| reveal(p));
+            inside.parts.iter_mut().for_each(reveal);
         }
         return;
     }

@@ -101,10 +101,9 @@ fn object(
 }
 
 fn item_json(inside: &Inside, item: &Item<'_>, value: &[u8], reveal: bool, depth: usize) -> Value {
-    if item.part.is_none() && inside.nests(item) && depth < DEPTH_MAX {
-        if let Some(parts) = parts_json(inside, value, reveal, depth + 1) {
-            return parts;
-        }
+    let nests = item.part.is_none() && inside.nests(item) && depth < DEPTH_MAX;
+    if nests && let Some(parts) = parts_json(inside, value, reveal, depth + 1) {
+        return parts;
     }
     field_json(item.part.map(|p| p.field()), value, reveal, depth + 1)
 }

@@ -53,10 +53,11 @@ fn length_coding(field: &Field, bytes: &[u8]) -> Option<&'static str> {
 fn length(field: &Field, bytes: &[u8]) -> Option<&'static str> {
     let plan = &field.plan;
     let prefix = bytes.get(..usize::from(plan.prefix.bytes))?;
-    if plan.prefix.coding == LengthCoding::Bcd && prefix.iter().all(u8::is_ascii_digit) {
-        return Some("length looks ASCII");
-    }
-    if plan.prefix.coding == LengthCoding::Binary && prefix.iter().any(u8::is_ascii_digit) {
+    // Two ASCII digits where one byte of another coding should stand.
+    let looks_ascii =
+        bytes.first_chunk::<2>().is_some_and(|two| two.iter().all(u8::is_ascii_digit));
+    let other = matches!(plan.prefix.coding, LengthCoding::Bcd | LengthCoding::Binary);
+    if other && looks_ascii {
         return Some("length looks ASCII");
     }
     let said = number(plan.prefix.coding, prefix)?;
@@ -66,8 +67,8 @@ fn length(field: &Field, bytes: &[u8]) -> Option<&'static str> {
         Unit::Bytes if plan.encoding == Encoding::Bcd && said.div_ceil(2) <= left => {
             Some("length counts digits")
         }
-        _ if said > left && said / 2 <= left => Some("length counts digits or nibbles"),
-        _ => Some("a field before has another length"),
+        Unit::Bytes if said > left && said / 2 == left => Some("length counts digits or nibbles"),
+        _ => Some("the message is cut, or a field before has another length"),
     }
 }
 
@@ -76,7 +77,7 @@ fn content(field: &Field, byte: u8) -> Option<&'static str> {
     let (high, low) = (byte >> 4, byte & 15);
     match field.plan.encoding {
         Encoding::Ascii if byte >= 0xF0 && low <= 9 => Some("value looks EBCDIC"),
-        Encoding::Ascii if field.class() == Class::N && high <= 9 && low <= 9 => {
+        Encoding::Ascii if field.class() == Class::N && !byte.is_ascii_graphic() && low <= 9 => {
             Some("value looks BCD")
         }
         Encoding::Bcd if high == 3 => Some("value looks ASCII"),

@@ -70,7 +70,7 @@ fn scaled(text: &str, class: Class, length: Length, max: u16) -> Result<u16, Str
     match (class, length) {
         (Class::Xn, Length::Fixed) if max <= 30 => Ok(max + 1),
         (Class::Xn, _) => Err(format!("`{text}`: x+n is fixed, of at most 30 digits")),
-        (Class::B, Length::Fixed) if max % 8 == 0 => Ok(max / 8),
+        (Class::B, Length::Fixed) if max.is_multiple_of(8) => Ok(max / 8),
         (Class::B, Length::Fixed) => Err(format!("`{text}`: a fixed b counts bits: use eights")),
         _ => Ok(max),
     }

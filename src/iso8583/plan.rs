@@ -406,7 +406,7 @@ impl Plan {
             self.write_signed(value, out);
             return Ok(());
         }
-        if value.len() % 2 == 0 {
+        if value.len().is_multiple_of(2) {
             coding::squeeze(value, out);
             return Ok(());
         }
@@ -532,7 +532,7 @@ pub(crate) fn write_number(
         *byte = match coding {
             LengthCoding::Ascii => b'0' + digit,
             LengthCoding::Ebcdic => 0xF0 + digit,
-            LengthCoding::Bcd => (digit / 10) << 4 | digit % 10,
+            LengthCoding::Bcd => ((digit / 10) << 4) | (digit % 10),
             LengthCoding::Hex => b"0123456789ABCDEF"[usize::from(digit)],
             _ => digit,
         };

@@ -1,8 +1,8 @@
 //! The short way through a composite: says only whether it is in order.
 //!
-//! Contract: [`Inside::holds`] answers true for a subset of what [`Inside::check`] accepts; on false
-//! the caller asks `check`, which then accepts it or says what is wrong. Deliberately absent:
-//! errors, and every structure but BER-TLV and fixed positional parts.
+//! Contract: [`Inside::holds`] answers true for a subset of what [`Inside::check`] accepts; on
+//! false the caller asks `check`, which then accepts it or says what is wrong. Deliberately
+//! absent: errors, and every structure but BER-TLV and fixed positional parts.
 
 use super::charset::Class;
 use super::coding::{self, Encoding};
@@ -105,7 +105,7 @@ fn simple(part: &Part) -> (Simple, u16, u16) {
         // An odd one begins with its pad, and that being zero is all there is to check.
         (Encoding::Bcd, Class::N) if plain && plan.min == plan.max => {
             let bytes = plan.max.div_ceil(2);
-            (if plan.max % 2 == 0 { Simple::Decimal } else { Simple::No }, bytes, bytes)
+            (if plan.max.is_multiple_of(2) { Simple::Decimal } else { Simple::No }, bytes, bytes)
         }
         _ => (Simple::No, 0, 0),
     }

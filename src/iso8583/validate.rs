@@ -97,7 +97,7 @@ fn luhn(value: &[u8]) -> bool {
         let doubled = if place % 2 == 1 { digit * 2 } else { digit };
         sum += if doubled > 9 { doubled - 9 } else { doubled };
     }
-    !value.is_empty() && value.iter().all(u8::is_ascii_digit) && sum % 10 == 0
+    !value.is_empty() && value.iter().all(u8::is_ascii_digit) && sum.is_multiple_of(10)
 }
 
 #[cfg(test)]
