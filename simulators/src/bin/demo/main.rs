@@ -26,12 +26,12 @@ const AS_SWITCH: &str = "run-as-switch";
 #[derive(Debug, Parser)]
 #[command(name = "demo", version)]
 struct Arguments {
-    /// How long the shop asks and things go wrong; healing takes a few seconds more.
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(12..=3600))]
+    /// How long the shop asks; trouble and healing take as long as they need, and longer.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(5..=3600))]
     seconds: u32,
-    /// Requests per second; at least 1,000 approvals are needed in the end.
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=20_000))]
-    rate: u32,
+    /// Requests per second; by default 200, in a short run more: 1,000 approvals are needed.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    rate: Option<u32>,
     /// The closing table as one JSON object and nothing else on standard output.
     #[arg(long)]
     json: bool,
@@ -59,7 +59,8 @@ fn play(arguments: &Arguments) -> anyhow::Result<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let narrator = Narrator::new(arguments.seconds, arguments.json);
-        let scenery = setup::build(arguments.rate).await?;
+        let rate = arguments.rate.unwrap_or((3_200 / arguments.seconds).max(200));
+        let scenery = setup::build(rate).await?;
         let ended = script::play(scenery, &narrator, arguments.seconds).await?;
         narrator.finish();
         let table = judge::judge(&ended)?;

@@ -119,6 +119,18 @@ impl Player<'_> {
         self.until(switch, 2.0).await;
         self.narrator.break_it("river answers its next 25 requests after 2.6 s; we wait 2 s");
         order(&self.river, LATE)?;
+        let asked = self.narrator.elapsed();
+        let mut ticks = 0;
+        while self.river.counts().late < 25 {
+            let waited = self.narrator.elapsed().saturating_sub(asked);
+            ensure!(waited < LIMIT, "no request reached the late bank");
+            self.tick(switch, &mut ticks).await;
+        }
+        // The last of them is answered now + 2.6 s; the kill must not come before.
+        let answered = self.narrator.elapsed() + Duration::from_secs(3);
+        while self.narrator.elapsed() < answered {
+            self.tick(switch, &mut ticks).await;
+        }
         self.until(switch, 5.5).await;
         Ok(())
     }
