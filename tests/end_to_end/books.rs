@@ -7,12 +7,11 @@ use crate::Tested;
 use crate::shop::Shop;
 use crate::stage::{JOURNAL_KEY, Stage};
 use crate::walk::Answer;
-use pointsman::journal::{DiskBackend, KeyEncryptionKey, Replayed, read_keys, walk_all};
 use pointsman::switch::record::Record;
 use simulators::bank::ledger::totals;
 use simulators::platform::ledger::Stray;
-use simulators::world::{Verdict, World, join};
-use std::collections::BTreeMap;
+use simulators::world::{Verdict, World, join, journal};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// No violation, no difference in money, and none open: what may stand on the desk is an approval
 /// of which the crash left no note that the platform has it.
@@ -24,15 +23,38 @@ pub(crate) fn balance(stage: &Stage, shop: &Shop) -> Tested {
         *believed.entry(request.currency.clone()).or_insert(0) += request.signed();
     }
     assert!(believed.values().any(|sum| *sum != 0), "no money moved at all");
-    let (strays, banks, journal) = (strays(shop), stage.entries(), records(stage)?);
+    let (strays, banks, journal) =
+        (strays(shop), stage.entries(), journal::read(&stage.journal(), JOURNAL_KEY)?);
     let verdict =
         join(&World { requests: &requests, strays: &strays, banks: &banks, journal: &journal });
     assert!(verdict.violations.is_empty(), "{}", told(&verdict));
     assert!(verdict.difference.values().all(|gap| *gap == 0), "{}", told(&verdict));
     assert!(verdict.open.values().all(|gap| *gap == 0), "{}", told(&verdict));
+    let (undecided, owing) = left_open(&journal);
+    assert!(undecided > 0, "no start found a request without outcome");
+    assert!(owing > 0, "no start found a reversal without end");
     // The same without the journal, so that the joiner is not believed alone.
     assert_eq!(believed, totals(&banks), "platform and banks");
     Ok(())
+}
+
+/// How many requests without outcome, and obligations without end, the starts found.
+fn left_open(journal: &[(u64, Record)]) -> (usize, usize) {
+    let (mut undecided, mut owing) = (BTreeSet::new(), BTreeSet::new());
+    let mut found = (0, 0);
+    for (no, record) in journal {
+        match record {
+            Record::Policy(stamp) if stamp.start => {
+                found = (found.0 + undecided.len(), found.1 + owing.len());
+            }
+            Record::Intent(_) => drop(undecided.insert(*no)),
+            Record::Outcome(outcome) => drop(undecided.remove(&outcome.txn.0)),
+            Record::Queued(_) => drop(owing.insert(*no)),
+            Record::Closed(closed) => drop(owing.remove(&closed.entry.0)),
+            _ => {}
+        }
+    }
+    found
 }
 
 fn told(verdict: &Verdict) -> String {
@@ -50,22 +72,4 @@ fn strays(shop: &Shop) -> Vec<Stray> {
         code: answer.code().to_owned(),
     };
     shop.strays.iter().map(stray).collect()
-}
-
-/// Every record of the journal.
-fn records(stage: &Stage) -> Tested<Vec<(u64, Record)>> {
-    let backend = DiskBackend::open_read_only(&stage.journal())?;
-    let key = read_keys(&backend, &KeyEncryptionKey::from_hex(JOURNAL_KEY)?)?;
-    let mut records = Vec::new();
-    walk_all(&backend, Some(&key), &mut |_, _, replayed| {
-        match replayed {
-            Replayed::Record { no, bytes } => {
-                records.push((no, Record::decode(bytes).map_err(|error| error.to_string())?));
-            }
-            Replayed::Lost { from, upto } => return Err(format!("{from} to {upto} are lost")),
-            Replayed::Checkpoint { .. } => {}
-        }
-        Ok(())
-    })?;
-    Ok(records)
 }

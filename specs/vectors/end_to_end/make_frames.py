@@ -62,12 +62,13 @@ def masked(pan):
 
 
 def request(no):
+    """STANs begin high, so that no number of the platform's is also one of the banks'."""
     kind = KINDS[no % len(KINDS)]
     bank = "mountain" if no % 3 == 2 and kind != "refund" else "river"
     cards = MOUNTAIN if bank == "mountain" else RIVER
     mti, code = SHAPES[kind]
     fields = {
-        "t": mti, "2": cards[no % len(cards)], "3": code, "7": F7, "11": f"{no:06}", "12": F12,
+        "t": mti, "2": cards[no % len(cards)], "3": code, "7": F7, "11": f"{300_000 + no:06}", "12": F12,
         "13": F13, "14": "3112", "18": "5999", "22": "012", "25": "00", "32": ACQUIRER,
         "37": f"RR{no:010}", "41": f"SHOP{1 + no % 7:04}", "42": MERCHANT,
         "49": "156" if bank == "mountain" else ("840", "978")[no // 10 % 2],
