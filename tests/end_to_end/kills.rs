@@ -94,6 +94,15 @@ fn heal(stage: &Stage, shop: &mut Shop, switch: &Switch) -> Tested {
     switch.owes_nothing("")
 }
 
+/// One request after the other with nothing wrong: money that stays where it went.
+fn quiet_day(shop: &mut Shop, asked: &[Request]) -> Tested {
+    for request in asked {
+        shop.ask(request)?;
+        shop.turn_until("the request is settled", Shop::is_at_rest)?;
+    }
+    Ok(())
+}
+
 #[test]
 fn nothing_is_lost_between_kills() -> Tested {
     let stage = Stage::new(HASTY)?;
@@ -114,6 +123,8 @@ fn nothing_is_lost_between_kills() -> Tested {
     let switch = stage.start("info")?;
     shop.call(switch.door)?;
     heal(&stage, &mut shop, &switch)?;
+    quiet_day(&mut shop, &requests[ROUNDS.len() * PER_ROUND..])?;
+    switch.owes_nothing("")?;
     assert_eq!(switch.metric("pointsman_impossible_total", "")?, 0.0);
     shop.hang_up();
     assert_eq!(switch.stop()?, Some(0));

@@ -40,7 +40,7 @@ KINDS = ["purchase", "purchase", "pre-authorization", "purchase", "purchase", "r
          "balance", "pre-authorization", "purchase"]
 SHAPES = {"purchase": ("0200", "000000"), "pre-authorization": ("0100", "000000"),
           "refund": ("0200", "200000"), "balance": ("0200", "310000")}
-REQUESTS = 240
+REQUESTS = 260
 GOLDEN = 20
 
 
