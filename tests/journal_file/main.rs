@@ -1,9 +1,11 @@
 //! The file journal from outside: what it promises ([`basics`]), what it makes of every kind of
-//! damage ([`damage`]), what a failing disk does to it ([`failing`]), the day index ([`index`]).
+//! damage ([`damage`]), what a failing disk does to it ([`failing`]), the real disk ([`disk`]), the
+//! day index ([`index`]).
 #![cfg(feature = "io")]
 
 mod basics;
 mod damage;
+mod disk;
 mod failing;
 mod index;
 mod world;
