@@ -16,14 +16,14 @@ use crate::journal::{
 };
 use crate::time::Wall;
 use anyhow::Context;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use zeroize::Zeroizing;
 
-/// Turns a record into what may be shown of it.
-pub type Describe = fn(&[u8]) -> Value;
+/// Turns a record, by number and bytes, into what may be shown of it: an object.
+pub type Describe = fn(u64, &[u8]) -> Value;
 
 /// Reads the secret a `file:` or `env:` reference stands for.
 pub type Resolve = fn(&str) -> anyhow::Result<Zeroizing<String>>;
@@ -197,7 +197,7 @@ fn dump(
         if !args.filter.takes_number(no) {
             return Ok(());
         }
-        let record = describe(bytes);
+        let record = describe(no, bytes);
         if args.filter.takes(&record) {
             printed = print_record(args.json, file, offset, no, &record, out);
         }
@@ -224,27 +224,34 @@ fn print_record(
     out: &mut impl Write,
 ) -> io::Result<()> {
     if as_json {
-        let segment = file.to_string();
-        let line = json!({ "no": no, "segment": segment, "offset": offset, "record": record });
+        let mut line = record.clone();
+        line["segment"] = Value::from(file.to_string());
+        line["offset"] = Value::from(offset);
         return writeln!(out, "{line}");
     }
-    write!(out, "{no:>10}")?;
-    match record {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                match value {
-                    Value::String(text) => write!(out, "  {name}={text}")?,
-                    other => write!(out, "  {name}={other}")?,
-                }
-            }
-            writeln!(out)
+    let mut line = format!("{no:>10}");
+    flatten(record.get("record").unwrap_or(record), &mut line);
+    writeln!(out, "{line}")
+}
+
+/// Names and values in one line: `  intent  at=2026-11-22T10:00:00Z  bank=north`.
+fn flatten(value: &Value, line: &mut String) {
+    let Value::Object(fields) = value else {
+        line.push_str(value.as_str().map_or_else(|| value.to_string(), str::to_owned).as_str());
+        return;
+    };
+    for (name, held) in fields {
+        line.push_str("  ");
+        line.push_str(name);
+        if !held.is_object() {
+            line.push('=');
         }
-        other => writeln!(out, "  {other}"),
+        flatten(held, line);
     }
 }
 
-/// Names under which records are stamped.
-const STAMP_NAMES: [&str; 2] = ["at", "wall"];
+/// The name under which records are stamped.
+const STAMP_NAME: &str = "at";
 
 impl Filter {
     fn takes_number(&self, no: u64) -> bool {
@@ -265,12 +272,18 @@ impl Filter {
             return true;
         }
         // Stamps of one form compare as text.
-        let stamp = STAMP_NAMES.iter().find_map(|name| record.get(name)?.as_str());
-        stamp.is_some_and(|stamp| {
+        stamp(record).is_some_and(|stamp| {
             self.since.as_deref().is_none_or(|since| stamp >= since)
                 && self.before.as_deref().is_none_or(|before| stamp < before)
         })
     }
+}
+
+/// The first stamp in a record.
+fn stamp(record: &Value) -> Option<&str> {
+    let fields = record.as_object()?;
+    let here = fields.get(STAMP_NAME).and_then(Value::as_str);
+    here.or_else(|| fields.values().find_map(stamp))
 }
 
 /// Whether `value` stands under `name`, or under a name that ends in `_name`, at any depth.
@@ -342,6 +355,7 @@ mod tests {
     use crate::journal::{
         Batch, Class, Options, Writer, open_keys, os_entropy, recover, write_checkpoint,
     };
+    use serde_json::json;
     use std::sync::Arc;
 
     const WRAP: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -350,8 +364,9 @@ mod tests {
         Ok(Zeroizing::new(WRAP.to_owned()))
     }
 
-    fn describe(record: &[u8]) -> Value {
-        json!({ "text": String::from_utf8_lossy(record), "stan": record.len() })
+    fn describe(no: u64, record: &[u8]) -> Value {
+        let text = String::from_utf8_lossy(record);
+        json!({ "no": no, "record": { "note": { "text": text, "stan": record.len() } } })
     }
 
     /// A journal of 300 records and a checkpoint on the real disk.
@@ -419,8 +434,13 @@ mod tests {
         let lines: Vec<Value> = said.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
         let numbers: Vec<_> = lines.iter().map(|line| line["no"].as_u64()).collect();
         assert_eq!(numbers, [Some(100), Some(101), Some(102)]);
-        assert_eq!(lines[0]["record"]["text"], "record 100");
+        assert_eq!(lines[0]["record"]["note"]["text"], "record 100");
         assert!(lines[0]["offset"].is_u64() && lines[0]["segment"].is_string());
+
+        let mut out = Vec::new();
+        dump(&DumpArgs { json: false, ..args }, describe, wrap, &mut out)?;
+        let said = String::from_utf8(out)?;
+        assert_eq!(said.lines().next(), Some("       100  note  text=record 100  stan=10"));
 
         let mut out = Vec::new();
         stat(&StatArgs { folder: held }, &mut out)?;
@@ -431,8 +451,8 @@ mod tests {
 
     #[test]
     fn filters_look_at_every_depth_and_at_both_sides() {
-        let record = json!({ "at": "2026-11-22T10:00:00Z", "origin": { "stan": 7 },
-            "bank_stan": "000123", "route": [{ "bank": "north" }] });
+        let record = json!({ "no": 1, "record": { "intent": { "at": "2026-11-22T10:00:00Z",
+            "origin": { "stan": 7 }, "bank_stan": "000123", "route": [{ "bank": "north" }] } } });
         let filter = |f: Filter| f.takes(&record);
         assert!(filter(Filter { stan: Some("000123".into()), ..Filter::default() }));
         assert!(filter(Filter { stan: Some("000007".into()), ..Filter::default() }));

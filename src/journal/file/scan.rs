@@ -20,7 +20,7 @@ pub struct Scan<'a> {
     bytes: &'a mut [u8],
     /// Where the next segment's header says this one ends; `None` for the newest.
     closed: Option<usize>,
-    /// The largest mark known from elsewhere (checkpoints).
+    /// The mark of the checkpoint. Marks in earlier batches never reach a later place.
     mark: u64,
     at: usize,
     sequence: u32,
@@ -77,7 +77,7 @@ impl<'a> Scan<'a> {
             cipher,
             bytes,
             closed: closed.map(|end| usize::try_from(end).unwrap_or(usize::MAX)),
-            mark: mark.max(header.first.saturating_sub(1)),
+            mark,
             at: SEGMENT_HEADER_LEN,
             sequence: 0,
             next: header.first,
@@ -203,9 +203,9 @@ impl<'a> Scan<'a> {
         self.at = offset + header.total_len();
         self.sequence = self.sequence.wrapping_add(1);
         self.next = header.next();
-        self.mark = self.mark.max(header.durable);
         self.tag = Some(header.tag);
-        while self.unmarked.front().is_some_and(|(_, next)| *next <= self.mark.saturating_add(1)) {
+        let marked = header.durable.saturating_add(1);
+        while self.unmarked.front().is_some_and(|(_, next)| *next <= marked) {
             self.unmarked.pop_front();
         }
         // Not even a batch that only carries the mark vouches for itself.
