@@ -16,14 +16,14 @@ use crate::journal::{
 };
 use crate::time::Wall;
 use anyhow::Context;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use zeroize::Zeroizing;
 
-/// Turns a record, by number and bytes, into what may be shown of it: an object.
-pub type Describe = fn(u64, &[u8]) -> Value;
+/// Turns a record into what may be shown of it.
+pub type Describe = fn(&[u8]) -> Value;
 
 /// Reads the secret a `file:` or `env:` reference stands for.
 pub type Resolve = fn(&str) -> anyhow::Result<Zeroizing<String>>;
@@ -197,7 +197,7 @@ fn dump(
         if !args.filter.takes_number(no) {
             return Ok(());
         }
-        let record = describe(no, bytes);
+        let record = describe(bytes);
         if args.filter.takes(&record) {
             printed = print_record(args.json, file, offset, no, &record, out);
         }
@@ -224,13 +224,12 @@ fn print_record(
     out: &mut impl Write,
 ) -> io::Result<()> {
     if as_json {
-        let mut line = record.clone();
-        line["segment"] = Value::from(file.to_string());
-        line["offset"] = Value::from(offset);
+        let segment = file.to_string();
+        let line = json!({ "no": no, "segment": segment, "offset": offset, "record": record });
         return writeln!(out, "{line}");
     }
     let mut line = format!("{no:>10}");
-    flatten(record.get("record").unwrap_or(record), &mut line);
+    flatten(record, &mut line);
     writeln!(out, "{line}")
 }
 
@@ -355,7 +354,6 @@ mod tests {
     use crate::journal::{
         Batch, Class, Options, Writer, open_keys, os_entropy, recover, write_checkpoint,
     };
-    use serde_json::json;
     use std::sync::Arc;
 
     const WRAP: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -364,9 +362,9 @@ mod tests {
         Ok(Zeroizing::new(WRAP.to_owned()))
     }
 
-    fn describe(no: u64, record: &[u8]) -> Value {
+    fn describe(record: &[u8]) -> Value {
         let text = String::from_utf8_lossy(record);
-        json!({ "no": no, "record": { "note": { "text": text, "stan": record.len() } } })
+        json!({ "note": { "text": text, "stan": record.len() } })
     }
 
     /// A journal of 300 records and a checkpoint on the real disk.
@@ -451,8 +449,8 @@ mod tests {
 
     #[test]
     fn filters_look_at_every_depth_and_at_both_sides() {
-        let record = json!({ "no": 1, "record": { "intent": { "at": "2026-11-22T10:00:00Z",
-            "origin": { "stan": 7 }, "bank_stan": "000123", "route": [{ "bank": "north" }] } } });
+        let record = json!({ "intent": { "at": "2026-11-22T10:00:00Z",
+            "origin": { "stan": 7 }, "bank_stan": "000123", "route": [{ "bank": "north" }] } });
         let filter = |f: Filter| f.takes(&record);
         assert!(filter(Filter { stan: Some("000123".into()), ..Filter::default() }));
         assert!(filter(Filter { stan: Some("000007".into()), ..Filter::default() }));
