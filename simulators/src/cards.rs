@@ -6,7 +6,7 @@ pub const VISA: [&str; 3] = ["4111111111111111", "4242424242424242", "4012888888
 /// Published Mastercard test cards.
 pub const MASTERCARD: [&str; 3] = ["5555555555554444", "5105105105105100", "5454545454545454"];
 /// Published UnionPay test cards.
-pub const UNIONPAY: [&str; 3] = ["6250946000000016", "6250947000000014", "6250941006528599"];
+pub const UNIONPAY: [&str; 3] = ["6250946000000016", "6250947000000014", "6212345678901232"];
 /// Published JCB test cards.
 pub const JCB: [&str; 2] = ["3530111333300000", "3566002020360505"];
 
