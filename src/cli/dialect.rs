@@ -1,11 +1,12 @@
-//! `pointsman dialect`: lint dialect files, guess a dialect. And how the command line finds a dialect.
+//! `pointsman dialect`: lint dialect files, guess a dialect, print its page. And how the command
+//! line finds a dialect.
 //!
 //! Contract: a dialect argument is a shipped name or the path of a file, which may extend shipped
 //! dialects and files beside it (`NAME.toml`). `lint` compiles each file and prints every error
 //! with file, line and key; exit code 1 if there is one. Deliberately absent: editing files.
 
 use super::{decode, guess};
-use crate::iso8583::{Dialect, DialectError, shipped, shipped_names};
+use crate::iso8583::{Dialect, DialectError, page, shipped, shipped_names};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -26,6 +27,12 @@ enum Command {
     },
     /// List the shipped dialects.
     List,
+    /// Print a dialect as a page of Markdown.
+    Doc {
+        /// A shipped dialect, or a dialect file.
+        #[arg(value_name = "NAME|FILE")]
+        name: String,
+    },
     /// Say which framing and shipped dialect fit messages best, and why.
     Guess {
         /// Hex, `-` for standard input, or a file of hex lines.
@@ -46,6 +53,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
                 let title = load(name).map(|d| d.title().to_owned()).unwrap_or_default();
                 println!("{name:<26} {title}");
             }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Doc { name } => {
+            let Some(dialect) = load_or_tell(&name) else { return Ok(ExitCode::from(1)) };
+            print!("{}", page(&dialect));
             Ok(ExitCode::SUCCESS)
         }
         Command::Guess { input } => {

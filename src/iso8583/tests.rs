@@ -148,7 +148,10 @@ format = "b...99"
 kind = "ber-tlv"
 unknown = "reject"
 repeats = false
-tags = { 9F02 = "n12", 82 = "b16", 70 = { format = "b..50", inside = { kind = "ber-tlv", tags = { 9F36 = "b16" } } } }
+[fields.55.inside.tags]
+9F02 = "n12"
+82 = "b16"
+70 = { format = "b..50", inside = { kind = "ber-tlv", tags = { 9F36 = "b16" } } }
 "#;
 
 /// What unpacking says: path, offset, expected, got, cause.
@@ -232,4 +235,17 @@ perhaps   a field before has another length
 ";
     assert_eq!(shown, expected);
     assert!(!shown.contains("34313131"), "the card number stands in hex:\n{shown}");
+}
+
+#[test]
+fn a_dialect_prints_its_page() {
+    let page = page(&shipped_dialect("unionpay-pos"));
+    for line in [
+        "| 22 | pos entry mode | `n3` | bcd | fixed | 0 right | yes |",
+        "| 35 | track 2 | `z..37` | bcd | bcd, 1 byte(s), counts digits | 0 right | track |",
+        "| 60.· | batch | `n6` | ascii | fixed |  | yes |",
+        "| 55.9F02 | amount, authorised | `n12` | bcd | the rest | 0 left | yes |",
+    ] {
+        assert!(page.contains(line), "{line}\nis not in\n{page}");
+    }
 }
