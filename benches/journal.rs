@@ -8,6 +8,8 @@
 //! Prints JSON lines. `--restart N` adds a restart over N records. Without `--bench` (as a test)
 //! it runs each case for a moment only.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock and may sleep")]
+
 use pointsman::journal::file::backend::{Change, FileName, Sync};
 use pointsman::journal::{
     Backend, Batch, Class, DataKey, DiskBackend, Options, Recovered, Retention, Shelf, Writer,
