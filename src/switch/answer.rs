@@ -73,6 +73,10 @@ impl Switch {
         });
         let unsent = self.state.chains.get(&txn).copied();
         let unsent = unsent.filter(|e| self.state.saf.get(e).is_some_and(|e| e.tries == 0));
+        if leg == Leg::LateDeclined {
+            // The original cannot arrive any more: "not found" is believed from here on.
+            self.original_answered(txn);
+        }
         if let (Leg::LateDeclined, Some(entry)) = (leg, unsent) {
             self.close_entry(entry, Ending::Needless);
         }

@@ -414,7 +414,7 @@ mod tests {
             last.map(|r| (r.past(), r.outcome())),
             Some((Past::Granted, Some(RecordNo(179_999))))
         );
-        assert_eq!(memory.position_of(RecordNo(179_997)).is_some(), true);
+        assert!(memory.position_of(RecordNo(179_997)).is_some());
         assert_eq!(memory.position_of(RecordNo(179_998)), None);
     }
 

@@ -6,7 +6,7 @@
 
 use super::hash::Lookup;
 use super::ids::{BankId, LineId, PlatformId, RecordNo, SendId, SessionId, TxnNo};
-use super::record::{Intent, Outcome};
+use super::record::{BankKeys, Intent, Outcome};
 use super::txn::Phase;
 use crate::canonical::{Canonical, Header};
 use crate::time::Instant;
@@ -75,6 +75,8 @@ pub(super) struct Pending {
     pub bank: BankId,
     /// When it is declined.
     pub deadline: Instant,
+    /// What it refers to: the transaction and its keys at the bank.
+    pub original: Option<(TxnNo, Box<BankKeys>)>,
 }
 
 /// Whose answer a match key belongs to.

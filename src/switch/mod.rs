@@ -21,6 +21,8 @@ pub mod record_json;
 pub mod txn;
 
 mod answer;
+#[cfg(test)]
+mod audit_proofs;
 mod checkpoint;
 mod hash;
 mod inflight;
@@ -53,6 +55,27 @@ use state::State;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use timers::{Timer, Timers};
+
+/// One line of the desk: in-doubt money and what is being done about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeskItem {
+    /// What an operator's decision names: a SAF entry, or a transaction.
+    pub item: RecordNo,
+    /// The transaction, where it is known.
+    pub txn: Option<RecordNo>,
+    /// The bank; empty where only the journal still knows it.
+    pub bank: Name,
+    /// How much.
+    pub amount: Option<crate::money::Amount>,
+    /// Since when it is owed.
+    pub since: crate::time::Wall,
+    /// How often it was sent.
+    pub tries: u32,
+    /// How long until it is sent again, or until silence counts as a try.
+    pub next_try: Option<std::time::Duration>,
+    /// Whether an operator is asked to look.
+    pub attention: bool,
+}
 
 /// What is under way with one bank.
 #[derive(Debug, Default)]
@@ -168,6 +191,37 @@ impl Switch {
     pub fn owed(&self, bank: BankId) -> usize {
         let Some(bank) = self.policy.banks.get(usize::from(bank.0)) else { return 0 };
         self.state.saf.values().filter(|entry| entry.queued.bank == bank.name).count()
+    }
+
+    /// What is in doubt or on the desk, by number: for operators.
+    pub fn desk(&self) -> Vec<DeskItem> {
+        let owed = self.state.saf.iter().map(|(no, entry)| DeskItem {
+            item: *no,
+            txn: entry.queued.txn,
+            bank: entry.queued.bank,
+            amount: entry.queued.amount,
+            since: entry.queued.at,
+            tries: entry.tries,
+            next_try: self.timers.at(Timer::Saf(*no)).map(|at| at.since(self.now.mono)),
+            attention: self.state.desk.contains(no),
+        });
+        // What stands on the desk without an entry: its intent is in memory only while unknown.
+        let bare = self.state.desk.iter().filter(|no| !self.state.saf.contains_key(no)).map(|no| {
+            let intent = self.state.unanswered.get(no);
+            DeskItem {
+                item: *no,
+                txn: Some(*no),
+                bank: intent.map(|i| i.bank).unwrap_or_default(),
+                amount: intent.and_then(|i| i.amount),
+                since: intent.map(|i| i.at).unwrap_or_default(),
+                tries: 0,
+                next_try: None,
+                attention: true,
+            }
+        });
+        let mut items: Vec<_> = owed.chain(bare).collect();
+        items.sort_by_key(|item| item.item);
+        items
     }
 
     fn expire(&mut self) {

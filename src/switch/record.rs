@@ -156,6 +156,8 @@ pub struct Intent {
     pub owes: Debt,
     /// The transaction this one completes, voids or refunds, where it was found.
     pub original: Option<TxnNo>,
+    /// That transaction's keys at this bank; a reversal of this one repeats them.
+    pub referred: Option<Box<BankKeys>>,
     /// Hash of the policy that decided.
     pub policy: u64,
 }
@@ -288,6 +290,8 @@ pub struct Queued {
     pub keys: BankKeys,
     /// The keys of the original.
     pub original: BankKeys,
+    /// What the original itself referred to (a void's purchase, a completion's hold).
+    pub referred: Option<Box<BankKeys>>,
     /// The MTI of the original on the bank's side, where known.
     pub original_mti: Option<Text<4>>,
     /// The card.

@@ -140,6 +140,7 @@ record_struct!(Intent {
     accepts_partial,
     owes,
     original,
+    referred,
     policy,
 });
 record_struct!(Outcome {
@@ -179,6 +180,7 @@ record_struct!(Queued {
     platform,
     keys,
     original,
+    referred,
     original_mti,
     pan,
     amount,

@@ -146,6 +146,7 @@ fn intent() -> BoxedStrategy<Record> {
                 accepts_partial,
                 owes,
                 original,
+                referred: original.map(|_| Box::new(BankKeys::default())),
                 policy,
             }))
         })
@@ -173,6 +174,7 @@ fn queued() -> BoxedStrategy<Record> {
                     origin,
                     platform,
                     keys,
+                    referred: txn.map(|_| Box::new(original.clone())),
                     original,
                     original_mti,
                     pan,

@@ -160,16 +160,22 @@ pub(super) fn owed_message(queued: &Queued, repeat: bool) -> Box<Canonical> {
     msg.auth_id = queued.auth_id;
     msg.reason = matches!(queued.kind, Kind::Reversal(_)).then_some(queued.reason);
     if queued.original.stan != 0 {
-        msg.original = Some(OriginalData {
-            mti: queued.original_mti,
-            stan: Some(queued.original.stan),
-            transmission: queued.original.transmission,
-            acquirer: queued.original.acquirer,
-            forwarder: queued.original.forwarder,
-            batch: queued.original.batch,
-            date: queued.original.local_date,
-            time: queued.original.local_time,
-        });
+        msg.original = Some(reference(&queued.original, queued.original_mti));
     }
+    msg.referred = queued.referred.as_ref().map(|keys| reference(keys, None));
     msg
+}
+
+/// Keys as another message refers to them.
+pub(super) fn reference(keys: &BankKeys, mti: Option<Text<4>>) -> OriginalData {
+    OriginalData {
+        mti,
+        stan: Some(keys.stan),
+        transmission: keys.transmission,
+        acquirer: keys.acquirer,
+        forwarder: keys.forwarder,
+        batch: keys.batch,
+        date: keys.local_date,
+        time: keys.local_time,
+    }
 }

@@ -5,11 +5,11 @@
 //! format, duplicates, staleness, route, identities, PIN, line, window, STAN.
 
 use super::duplicates::{self, Past, Remembered};
-use super::ids::{BankId, LineId, RecordNo, SessionId, Ticket};
+use super::ids::{BankId, LineId, Name, RecordNo, SessionId, Ticket};
 use super::inflight::{Flight, Pending, Requester, SendOwner, match_key};
 use super::output::{Event, Output, RecallKey};
 use super::policy::Policy;
-use super::record::{BankKeys, Debt, Intent, Outcome, Record, Refused};
+use super::record::{BankKeys, Debt, Intent, Origin, Outcome, Record, Refused};
 use super::timers::Timer;
 use super::txn::{Phase, unknown_debt};
 use super::{Switch, reply, routing};
@@ -32,6 +32,13 @@ pub(super) enum Recalling {
     },
     /// The original of a reversal by the platform.
     Reversed(Box<super::reversal::Reversing>),
+    /// What a void, completion or refund refers to.
+    Referred {
+        /// Who asks.
+        requester: Requester,
+        /// The void, completion or refund.
+        msg: Box<Canonical>,
+    },
 }
 
 impl Switch {
@@ -61,7 +68,6 @@ impl Switch {
         let fingerprint = duplicates::fingerprint(&platform.name, &origin);
         let code = msg.processing_code.as_ref();
         let content = duplicates::content(msg.pan.as_ref(), code, msg.amount);
-        let deadline = from.received.after(platform.budget.saturating_sub(platform.margin));
         if let Some(past) = self.state.memory.find(fingerprint) {
             return self.seen_before(from, msg, fingerprint, content, past);
         }
@@ -71,11 +77,94 @@ impl Switch {
         if self.is_stale(&msg) {
             return self.refuse(&from, msg, Reason::OriginalNotFound, None, None);
         }
+        if msg.original.is_some() {
+            let key = self.key_of_referred(&platform.name, &msg, &origin);
+            return self.recall(key, Recalling::Referred { requester: from, msg });
+        }
+        self.admit(from, msg, None);
+    }
+
+    /// Where the journal has what this message refers to.
+    pub(super) fn key_of_referred(
+        &self,
+        platform: &Name,
+        msg: &Canonical,
+        own: &Origin,
+    ) -> RecallKey {
+        let names = super::reversal::original_names(msg, own);
+        let mut names = names.iter().map(|name| duplicates::fingerprint(platform, name));
+        let likeliest = names.clone().next().unwrap_or_default();
+        let known = names.find_map(|name| self.state.memory.find(name));
+        match known.filter(|past| past.past() == Past::Granted) {
+            Some(past) => RecallKey::Record(past.no()),
+            None => RecallKey::Key { fingerprint: likeliest, days: super::reversal::RECALL_DAYS },
+        }
+    }
+
+    /// The bank knows the original by its own keys only: a reference in the platform's would
+    /// name another transaction there.
+    fn referred_recalled(
+        &mut self,
+        from: Requester,
+        mut msg: Box<Canonical>,
+        record: Option<(RecordNo, Box<Record>)>,
+    ) {
+        let name = self.policy.platforms.get(usize::from(from.platform.0)).map(|p| p.name);
+        let fingerprint =
+            duplicates::fingerprint(&name.unwrap_or_default(), &reply::origin_of(&msg));
+        let waits = self.air.waiting_names.get(fingerprint).is_some();
+        if waits || self.state.memory.find(fingerprint).is_some() {
+            // It was repeated or reversed while the journal was asked.
+            return match msg.flow {
+                Flow::Request => self.request(from, msg),
+                _ => self.platform_advice(from, msg),
+            };
+        }
+        match record.map(|(no, record)| (no, *record)) {
+            Some((_, Record::Intent(intent))) if msg.flow != Flow::Request => {
+                self.advise(from, msg, Some(intent));
+            }
+            _ if msg.flow != Flow::Request => self.advise(from, msg, None),
+            Some((no, Record::Intent(intent))) => self.admit(from, msg, Some((no, intent))),
+            _ if msg.kind == Kind::Transaction(TransactionType::Refund) => {
+                msg.original = None;
+                self.admit(from, msg, None);
+            }
+            _ => self.refuse(&from, msg, Reason::OriginalNotFound, None, None),
+        }
+    }
+
+    /// Routes a new request and sends it, or lets it wait.
+    fn admit(
+        &mut self,
+        from: Requester,
+        mut msg: Box<Canonical>,
+        referred: Option<(RecordNo, Arc<Intent>)>,
+    ) {
+        let Some(platform) = self.policy.platforms.get(usize::from(from.platform.0)) else {
+            return;
+        };
+        let origin = reply::origin_of(&msg);
+        let fingerprint = duplicates::fingerprint(&platform.name, &origin);
+        let code = msg.processing_code.as_ref();
+        let content = duplicates::content(msg.pan.as_ref(), code, msg.amount);
+        let deadline = from.received.after(platform.budget.saturating_sub(platform.margin));
         let (rule, bank) = match self.place(&from, &msg) {
             Ok(placed) => placed,
             Err((reason, bank)) => return self.refuse(&from, msg, reason, None, bank),
         };
-        let pending = Pending { msg, requester: from, fingerprint, content, rule, bank, deadline };
+        let mut original = None;
+        if let Some((txn, intent)) = referred {
+            if intent.bank != self.bank_name(bank) {
+                // Its own bank alone knows it.
+                return self.refuse(&from, msg, Reason::OriginalNotFound, Some(txn), Some(bank));
+            }
+            msg.original = Some(reply::reference(&intent.keys, None));
+            original = Some((txn, Box::new(intent.keys.clone())));
+        }
+        let requester = from;
+        let pending =
+            Pending { msg, requester, fingerprint, content, rule, bank, deadline, original };
         self.launch_or_wait(pending);
     }
 
@@ -215,7 +304,8 @@ impl Switch {
             facts: reply::facts_of(msg),
             accepts_partial: msg.accepts_partial,
             owes: bank.map_or(Debt::Desk, |b| unknown_debt(msg.kind, msg.flow, &b.reversal)),
-            original: None,
+            original: pending.original.as_ref().map(|(txn, _)| *txn),
+            referred: pending.original.as_ref().map(|(_, keys)| keys.clone()),
             policy: policy.hash,
         }
     }
@@ -396,6 +486,9 @@ impl Switch {
         match self.recalls.remove(&ticket) {
             None => self.impossible("an answer to no question"),
             Some(Recalling::Reversed(reversing)) => self.original_recalled(*reversing, record),
+            Some(Recalling::Referred { requester, msg }) => {
+                self.referred_recalled(requester, msg, record);
+            }
             Some(Recalling::Stored { requester, msg, fingerprint }) => {
                 self.stored_recalled(&requester, msg, fingerprint, record);
             }

@@ -84,6 +84,7 @@ impl Switch {
             platform: None,
             keys,
             original: intent.keys.clone(),
+            referred: intent.referred.clone(),
             original_mti: None,
             pan: intent.pan.clone(),
             amount: intent.amount,
@@ -314,12 +315,26 @@ impl Switch {
             }
             return self.refuse(&from, msg, Reason::Duplicate, Some(past.no()), None);
         }
+        if msg.original.is_some() {
+            let key = self.key_of_referred(&name, &msg, &origin);
+            return self.recall(key, Recalling::Referred { requester: from, msg });
+        }
+        self.advise(from, msg, None);
+    }
+
+    /// Queues an advice, with what it refers to as the bank knows it, and acknowledges it.
+    pub(super) fn advise(
+        &mut self,
+        from: Requester,
+        msg: Box<Canonical>,
+        referred: Option<Arc<Intent>>,
+    ) {
         match self.place_owed(&from, &msg) {
             Ok((bank, keys)) => {
                 let mut queued = self.entry_for(&from, &msg, bank, keys, Owed::Repeat);
                 queued.flow = Flow::Advice;
-                if let Some(original) = &msg.original {
-                    queued.original_mti = original.mti;
+                if let Some(intent) = referred.filter(|i| i.bank == queued.bank) {
+                    queued.original = intent.keys.clone();
                 }
                 self.acknowledge_queued(&from, msg, queued, self.now.mono);
             }
@@ -376,6 +391,7 @@ impl Switch {
             platform: self.platform_name(from),
             keys,
             original: BankKeys::default(),
+            referred: None,
             original_mti: None,
             pan: msg.pan.clone(),
             amount: msg.amount,
@@ -392,10 +408,10 @@ impl Switch {
 }
 
 /// How far back the journal is asked for an original that memory does not have.
-const RECALL_DAYS: u16 = 7;
+pub(super) const RECALL_DAYS: u16 = 7;
 
 /// What the original of a reversal may have been called by its platform, likeliest first.
-fn original_names(msg: &Canonical, own: &Origin) -> Vec<Origin> {
+pub(super) fn original_names(msg: &Canonical, own: &Origin) -> Vec<Origin> {
     let stated = msg.original.clone().unwrap_or_default();
     let mut name = Origin {
         mti: Text::EMPTY,

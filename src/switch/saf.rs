@@ -308,6 +308,16 @@ impl Switch {
         }
     }
 
+    /// The original of an open reversal was answered.
+    pub(super) fn original_answered(&mut self, txn: TxnNo) {
+        let Some(entry) = self.state.chains.get(&txn).copied() else { return };
+        let Some((bank, _)) = self.saf_entry(entry) else { return };
+        let live = self.banks.get_mut(usize::from(bank.0));
+        if let Some(work) = live.and_then(|l| l.saf.work.get_mut(&entry)) {
+            work.not_found_final = self.now.mono;
+        }
+    }
+
     fn lifetime_passed(&self, bank: BankId, entry: RecordNo) -> bool {
         let live = self.banks.get(usize::from(bank.0));
         let work = live.and_then(|l| l.saf.work.get(&entry));

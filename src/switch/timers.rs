@@ -50,6 +50,11 @@ impl Timers {
         }
     }
 
+    /// When it is due, if it runs.
+    pub(super) fn at(&self, timer: Timer) -> Option<Instant> {
+        self.at.get(&timer).copied()
+    }
+
     /// Whether it runs.
     pub(super) fn runs(&self, timer: Timer) -> bool {
         self.at.contains_key(&timer)
