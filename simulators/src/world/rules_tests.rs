@@ -61,6 +61,7 @@ impl Ledgers {
             accepts_partial: false,
             owes: Debt::Reversal,
             original: None,
+            referred: None,
             policy: 1,
         })))
     }
@@ -95,6 +96,7 @@ impl Ledgers {
             platform: None,
             keys: keys(stan + 100),
             original: keys(stan),
+            referred: None,
             original_mti: None,
             pan: None,
             amount: money(1_000),
