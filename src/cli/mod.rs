@@ -130,4 +130,24 @@ mod tests {
         assert_eq!(code_of("pointsman --version"), code(0));
         assert_eq!(code_of("pointsman decode --dialect no-such-dialect 00"), code(WRONG_INPUT));
     }
+
+    #[test]
+    fn a_configuration_is_checked_and_a_bad_one_or_a_taken_port_prevents_a_start() {
+        let code = |code: u8| format!("{:?}", ExitCode::from(code));
+        let example = concat!(env!("CARGO_MANIFEST_DIR"), "/specs/examples/demo.toml");
+        assert_eq!(code_of(&format!("pointsman check {example}")), code(0));
+        assert_eq!(code_of("pointsman check no-such-file.toml"), code(WRONG_INPUT));
+        let folder = tempfile::tempdir().map(|f| f.keep()).unwrap_or_default();
+        let taken =
+            std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| Ok((l.local_addr()?, l)));
+        let port = taken.as_ref().map(|(address, _)| address.to_string()).unwrap_or_default();
+        let text = std::fs::read_to_string(example).unwrap_or_default();
+        let text = text.replace("127.0.0.1:7000", &port).replace("127.0.0.1:9183", "127.0.0.1:0");
+        let config = folder.join("demo.toml");
+        // The key file is missing beside this copy, and the port is taken.
+        assert_eq!(std::fs::write(&config, text).ok(), Some(()));
+        assert_eq!(code_of(&format!("pointsman check {}", config.display())), code(WRONG_INPUT));
+        assert_eq!(code_of(&format!("pointsman serve {}", config.display())), code(WRONG_INPUT));
+        let _ = std::fs::remove_dir_all(folder);
+    }
 }

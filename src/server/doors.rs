@@ -1,7 +1,7 @@
 //! The loops that make sessions: one per listening line, one per calling line.
 //!
 //! Contract: a session's task is its own; whatever ends it is logged and counted here, and a
-//! panic in one does not touch the others. Loops end only when they are aborted.
+//! panic in one does not touch the others.
 
 use crate::link::connector::{Backoff, Connector, GOOD_SESSION};
 use crate::link::translation::{Translation, Wire};
@@ -9,7 +9,7 @@ use crate::link::{Accepted, Door, Listener, Session, Stream};
 use crate::switch::ids::{Name, SessionId};
 use crate::telemetry::LineMeters;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tracing::{debug, info, warn};
@@ -30,9 +30,15 @@ pub(super) struct Line {
     pub(super) meters: LineMeters,
     /// Numbers sessions over all lines.
     pub(super) sessions: Arc<AtomicU64>,
+    /// Set when the switch goes down: no new sessions then.
+    pub(super) closing: Arc<AtomicBool>,
 }
 
 impl Line {
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
     /// One connection from its first to its last byte.
     async fn converse(&self, stream: TcpStream, peer: &str) {
         let session = SessionId(self.sessions.fetch_add(1, Ordering::Relaxed) + 1);
@@ -47,10 +53,11 @@ impl Line {
     }
 }
 
-/// Accepts connections for ever.
+/// Accepts connections until the switch goes down.
 pub(super) async fn keep_listening(listener: Listener, line: Line) {
-    loop {
+    while !line.is_closing() {
         match listener.accept().await {
+            Ok(Accepted::Peer { .. }) if line.is_closing() => return,
             Ok(Accepted::Peer { stream, peer, permit }) => {
                 let line = line.clone();
                 tokio::spawn(async move {
@@ -70,10 +77,10 @@ pub(super) async fn keep_listening(listener: Listener, line: Line) {
     }
 }
 
-/// Calls for ever: one session at a time, with growing pauses between tries.
+/// Calls until the switch goes down: one session at a time, growing pauses between tries.
 pub(super) async fn keep_calling(mut connector: Connector, line: Line) {
     let mut failing = false;
-    loop {
+    while !line.is_closing() {
         match connector.try_once().await {
             Ok((stream, address)) => {
                 failing = false;

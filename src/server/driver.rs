@@ -27,6 +27,7 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Sleep;
@@ -67,6 +68,8 @@ pub struct Parts {
     pub latches: Latches,
     /// Where events go.
     pub watch: Watch,
+    /// Shared with the loops that make sessions: set when no new ones are wanted.
+    pub closing: Arc<AtomicBool>,
 }
 
 /// The driver. [`Driver::run`] is the whole life of a switch.
@@ -229,6 +232,7 @@ impl Driver {
         let sight = Sight { busy: self.is_busy(), sessions: self.gate.sessions(), failed };
         let next = self.phase.step(now, sight);
         if matches!(next, Phase::Ending(_)) && next != self.phase {
+            self.parts.closing.store(true, Ordering::Release);
             self.gate.end_all();
         }
         self.phase = next;

@@ -25,6 +25,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio::net::TcpListener;
 
 /// One reason why the switch does not start.
@@ -176,7 +177,8 @@ struct Bench<'s> {
     throttles: Vec<Arc<Throttle>>,
     /// For lines that are never stopped: the banks'.
     never: Arc<Throttle>,
-    sessions: Arc<std::sync::atomic::AtomicU64>,
+    sessions: Arc<AtomicU64>,
+    closing: Arc<AtomicBool>,
     digest_key: Arc<[u8; 32]>,
 }
 
@@ -193,6 +195,7 @@ impl<'s> Bench<'s> {
             throttles: settings.policy.platforms.iter().map(|_| Arc::default()).collect(),
             never: Arc::default(),
             sessions: Arc::default(),
+            closing: Arc::default(),
             digest_key: Arc::new(digest_key),
         }
     }
@@ -228,6 +231,7 @@ impl<'s> Bench<'s> {
             },
             meters: LineMeters::new(name),
             sessions: Arc::clone(&self.sessions),
+            closing: Arc::clone(&self.closing),
         })
     }
 
@@ -283,6 +287,7 @@ impl<'s> Bench<'s> {
             banks: policy.banks.iter().map(|bank| bank.name).collect(),
             latches: latches.clone(),
             watch: Watch::default(),
+            closing: Arc::clone(&self.closing),
         }))
     }
 }
