@@ -165,7 +165,7 @@ fn configuration(bank: &str) -> String {
          framing = \"2-byte-be\"\nmax_in_flight = 4096\n\
          [bank.river]\ndialect = \"iso8583-1987-bcd\"\nframing = \"2-byte-be-tpdu\"\n\
          tpdu = \"6000010002\"\nwindow = 4096\ndefault_merchant = \"RIVER0000000001\"\n\
-         default_terminal = \"RIV00001\"\n{}\
+         default_terminal = \"RIV00001\"\nsign_on = \"no\"\n{}\
          [[route]]\nname = \"all\"\nbank = \"river\"\n",
         line.repeat(LINES)
     )
