@@ -6,6 +6,11 @@
 //! `profile NAME` it runs one subject only, for instruction counts under callgrind. Deliberately
 //! absent: sockets.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark reads the clock, and ends when it cannot run"
+)]
+
 mod fixed_walk;
 
 use fixed_walk::Walk;
