@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// Three days, 20261120 to 20261122, a few hundred records each.
 fn key_of(no: u64) -> (u32, u64) {
     // Every tenth key is one that was there before: a repeat.
-    let keyed = if no % 10 == 0 { no / 10 } else { no };
+    let keyed = if no.is_multiple_of(10) { no / 10 } else { no };
     (20_261_120 + (no / 400) as u32, keyed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
 
@@ -69,7 +69,7 @@ fn large_blocks_are_searched_wherever_a_fingerprint_lies() -> Tested {
     // Not even at all: a third of them share their upper half.
     let skewed = |no: u64| {
         let (_, fingerprint) = key_of(no * 10 + 1);
-        if no % 3 == 0 { fingerprint >> 32 } else { fingerprint }
+        if no.is_multiple_of(3) { fingerprint >> 32 } else { fingerprint }
     };
     for no in 1..=70_000 {
         index.add(20_261_122, skewed(no), no);
