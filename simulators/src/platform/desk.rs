@@ -6,7 +6,7 @@
 //! of every platform. Deliberately absent: sockets, pacing.
 
 use super::latency::{Got, Latency};
-use super::ledger::{End, Request, Reversal, Stray, Why};
+use super::ledger::{End, Request, Reversal, Stray, Why, is_approval};
 use super::mix::{Made, Maker, repeat_of};
 use crate::clock::now;
 use crate::msg::Msg;
@@ -326,18 +326,21 @@ impl Row {
         self.request.answered_amount = msg.number(4);
     }
 
-    /// Whether this answer is somebody else's, or says other than the one before.
+    /// Whether this answer is somebody else's, or grants what the one before did not, or the
+    /// other way round. One decline after another is none: a repeat of what has been reversed
+    /// meanwhile is declined for that reason.
     fn note_contradiction(&mut self, msg: &Msg) {
         let other = [37, 41].into_iter().find(|de| {
             let (asked, told) = (self.msg.text(*de), msg.text(*de));
             !told.is_empty() && told != asked
         });
-        let contradiction = match (other, &self.request.code) {
+        let told = msg.text(39);
+        let turns = |first: &&String| is_approval(first) != is_approval(told);
+        let first = self.request.code.as_ref().filter(|_| self.request.reversal.is_none());
+        let contradiction = match (other, first.filter(turns)) {
             (Some(de), _) => format!("F{de} is another request's"),
-            (None, Some(code)) if code != msg.text(39) && self.request.reversal.is_none() => {
-                format!("answered {code} first, then {}", msg.text(39))
-            }
-            _ => return,
+            (None, Some(first)) => format!("answered {first} first, then {told}"),
+            (None, None) => return,
         };
         self.request.contradiction = Some(contradiction);
     }

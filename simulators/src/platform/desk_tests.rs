@@ -112,3 +112,15 @@ fn after_a_lost_connection_what_was_asked_last_is_repeated_once() {
     assert_eq!(stans, [("0201", "000004"), ("0201", "000002")]);
     assert_eq!(desk.connection_opened(), []);
 }
+
+#[test]
+fn one_decline_after_another_contradicts_nothing() {
+    let start = now();
+    let mut desk = desk(0, 0, start);
+    let asked = desk.next(start, 0, true).unwrap();
+    desk.answer(start, 0, &answer(&asked, "68"));
+    desk.answer(start, 0, &answer(&asked, "05"));
+    assert_eq!(desk.requests().remove(0).contradiction, None);
+    desk.answer(start, 0, &answer(&asked, "00"));
+    assert!(desk.requests().remove(0).contradiction.is_some());
+}

@@ -89,14 +89,16 @@ pub struct Request {
     pub reversal: Option<Reversal>,
 }
 
-/// Codes that grant money or goods.
-const APPROVALS: [&str; 8] = ["00", "10", "11", "16", "A2", "A4", "A5", "A6"];
+/// Whether a code grants money or goods.
+pub fn is_approval(code: &str) -> bool {
+    ["00", "10", "11", "16", "A2", "A4", "A5", "A6"].contains(&code)
+}
 
 impl Request {
     /// Whether the platform was told in time that money moves.
     pub fn is_approved(&self) -> bool {
         let code = self.code.as_deref().unwrap_or_default();
-        self.end == End::Answered && APPROVALS.contains(&code)
+        self.end == End::Answered && is_approval(code)
     }
 
     /// Whether it was told in time that none does.
