@@ -68,11 +68,22 @@ impl Switch {
         Ok(())
     }
 
-    /// Ends it with SIGTERM and waits till it is gone; its exit code.
-    pub(crate) fn stop(mut self) -> Tested<Option<i32>> {
+    /// Asks it to finish and end: SIGTERM.
+    pub(crate) fn ask_to_stop(&self) -> Tested {
         let pid = self.child.id().to_string();
         let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status()?;
         assert!(sent.success(), "SIGTERM could not be sent");
+        Ok(())
+    }
+
+    /// Ends it with SIGTERM and waits till it is gone; its exit code.
+    pub(crate) fn stop(self) -> Tested<Option<i32>> {
+        self.ask_to_stop()?;
+        self.wait()
+    }
+
+    /// Waits till it is gone; its exit code.
+    pub(crate) fn wait(mut self) -> Tested<Option<i32>> {
         let mut code = None;
         wait_until("the switch has stopped", SOON, || {
             let status = self.child.try_wait()?;

@@ -5,7 +5,7 @@ use crate::frames::{self, Request};
 use crate::shop::Shop;
 use crate::stage::{CALM, Stage};
 use crate::walk::Answer;
-use crate::{SOON, Tested};
+use crate::{SOON, Tested, wait_until};
 use simulators::clock::{now_ms, stamp};
 
 #[test]
@@ -98,6 +98,27 @@ fn the_same_name_with_another_amount_is_refused() -> Tested {
     let codes: Vec<&str> = shop.strays.iter().map(Answer::code).collect();
     assert_eq!(codes, ["00", "94"]);
     assert_eq!(stage.entries_of(&asked.rrn).len(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_graceful_stop_lets_requests_in_flight_come_home() -> Tested {
+    let stage = Stage::new(CALM)?;
+    let switch = stage.start("warn")?;
+    assert!(switch.page("/live")?.starts_with("HTTP/1.1 200"));
+    assert!(switch.page("/ready")?.starts_with("HTTP/1.1 200"));
+    let mut shop = Shop::new(SOON);
+    shop.call(switch.door)?;
+    // The bank is slow enough that it is asked to stop before the first answer is there.
+    stage.tell("delay 600")?;
+    for asked in &frames::requests()?[..10] {
+        shop.ask(asked)?;
+    }
+    wait_until("the banks have them all", SOON, || Ok(stage.entries().len() == 10))?;
+    switch.ask_to_stop()?;
+    shop.turn_until("every answer", Shop::is_at_rest)?;
+    assert!(shop.ledger().iter().all(|request| request.code.as_deref() == Some("00")));
+    assert_eq!(switch.wait()?, Some(0));
     Ok(())
 }
 

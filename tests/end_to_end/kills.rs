@@ -118,6 +118,8 @@ fn nothing_is_lost_between_kills() -> Tested {
         assert!(open > 0, "round {round}: nothing was in flight at the kill");
         assert_eq!(switch.metric("pointsman_impossible_total", "")?, 0.0, "round {round}");
         switch.kill()?;
+        // And once more as soon as it has recovered: recovery is cut as well.
+        stage.start_alone("info")?.kill()?;
     }
     assert!(recovered > 0.0, "no leg was open when the switch was killed");
     let switch = stage.start("info")?;
