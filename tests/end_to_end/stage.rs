@@ -193,6 +193,11 @@ impl Stage {
         Switch::start(&self.config(), &format!("switch-{}", self.starts.get()), log)
     }
 
+    /// The bank of this name.
+    pub(crate) fn bank(&self, name: &str) -> &Bank {
+        if name == "river" { &self.river } else { &self.mountain }
+    }
+
     /// Tells both banks.
     pub(crate) fn tell(&self, command: &str) -> Tested {
         self.tell_one(&self.river, command)?;

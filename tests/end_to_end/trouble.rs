@@ -94,7 +94,7 @@ fn an_answer_that_cannot_be_trusted_is_declined_and_taken_back() -> Tested {
         [("mountain", "wrong-mac 1"), ("mountain", "wrong-amount 1"), ("river", "wrong-amount 1")];
     for (nth, (bank, command)) in cases.into_iter().enumerate() {
         let asked = purchases_of(&requests, bank)[nth];
-        stage.tell_one(if bank == "river" { &stage.river } else { &stage.mountain }, command)?;
+        stage.tell_one(stage.bank(bank), command)?;
         assert_eq!(shop.ask_and_wait(asked)?.code(), "96", "{bank} {command}");
         wait_until("the reversal is acknowledged", SOON, || {
             let entries = stage.entries_of(&asked.rrn);
@@ -114,9 +114,9 @@ fn what_a_platform_takes_back_reaches_its_bank() -> Tested {
     for bank in ["river", "mountain"] {
         let asked = purchases_of(&requests, bank)[0];
         let row = shop.ask(asked)?;
-        shop.answer_to(row)?;
+        assert_eq!(Answer::walk(&shop.answer_to(row)?)?.code(), "00", "{bank}");
         // A bank that is away does not stop the platform from taking back.
-        stage.tell("disconnect")?;
+        stage.tell_one(stage.bank(bank), "disconnect")?;
         shop.take_back(row);
         shop.turn_until("the acknowledgement", |shop| shop.row(row).is_reversed())?;
         wait_until("the bank undoes it", SOON, || {
