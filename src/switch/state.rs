@@ -8,8 +8,8 @@ use super::duplicates::{self, Memory, Past};
 use super::ids::{Name, RecordNo, TxnNo};
 use super::input::DeskVerb;
 use super::record::{
-    BankKeys, Closed, Desk, Ending, Forgotten, Intent, Late, Leg, LineState, Origin, Outcome, Owed,
-    Queued, Record, Refused,
+    BankKeys, Closed, Debt, Desk, Ending, Forgotten, Intent, Late, Leg, LineState, Origin, Outcome,
+    Owed, Queued, Record, Refused,
 };
 use super::stans::Stans;
 use crate::canonical::{Kind, Reason};
@@ -169,7 +169,8 @@ impl State {
             | Leg::Acknowledged => Past::Denied,
         };
         self.memory.set(position, past, Some(no));
-        if past == Past::Granted {
+        // Whether an answer about no money arrived is nothing to decide.
+        if past == Past::Granted && intent.owes != Debt::Nothing {
             self.undelivered.insert(outcome.txn);
         }
         if matches!(outcome.leg, Leg::SentUnknown | Leg::InvalidAnswer) {
