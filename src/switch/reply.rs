@@ -105,6 +105,8 @@ pub(super) fn own_answer_to(intent: &Intent, header: Header, reason: Reason) -> 
 pub(super) fn restore(msg: &mut Canonical, intent: &Intent, header: Header) {
     let origin = &intent.origin;
     strip(msg);
+    // One kind may be asked by more than one MTI: the answer is the asked one's.
+    msg.mti = Some(origin.mti);
     msg.kind = intent.kind;
     msg.flow = intent.flow.answer().unwrap_or(Flow::Response);
     msg.header = header;

@@ -47,6 +47,41 @@ fn the_journal_can_be_read(stage: &Stage) -> Tested {
     Ok(())
 }
 
+/// A balance may be asked by 0100 or 0200; whoever asks by 0100 listens for 0110.
+#[test]
+fn an_answer_has_the_mti_of_what_was_asked() -> Tested {
+    /// Behind the length, the MTI, the bitmap and a card number of 16 digits.
+    const F3: std::ops::Range<usize> = 32..38;
+    let stage = Stage::new(CALM)?;
+    let switch = stage.start("warn")?;
+    let mut shop = Shop::new(SOON);
+    shop.call(switch.door)?;
+    let requests = frames::requests()?;
+    let asked = requests.iter().filter(|r| r.bank == "river" && r.kind == "pre-authorization");
+    let moment = stamp(now_ms());
+    let cases = [(b"000000", "00"), (b"310000", "00"), (b"310000", "91")];
+    for (asked, (processing_code, code)) in asked.zip(cases) {
+        if code == "91" {
+            stage.river.stop();
+            wait_until("river is down", SOON, || {
+                Ok(switch.metric("pointsman_link_up", "river")? == 0.0)
+            })?;
+        }
+        let mut frame = asked.message.at(&moment);
+        assert_eq!(&frame[F3], b"000000");
+        frame[F3].copy_from_slice(processing_code);
+        // The first time, told again, and told again to a repeat.
+        for bytes in [frame.clone(), frame.clone(), frames::repeated(&frame)] {
+            let heard = shop.strays.len() + 1;
+            shop.send(&bytes);
+            shop.turn_until("an answer", |shop| shop.strays.len() == heard)?;
+            let told = shop.strays.last().ok_or("nothing was told")?;
+            assert_eq!((told.mti.as_str(), told.code()), ("0110", code), "{told:?}");
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn a_repeat_is_answered_alike_and_the_bank_asked_once() -> Tested {
     let stage = Stage::new(CALM)?;
