@@ -42,8 +42,6 @@ const GAUGES_EVERY: Duration = Duration::from_millis(500);
 pub struct Cap {
     /// The platform.
     pub platform: PlatformId,
-    /// Its name.
-    pub name: Name,
     /// Requests that may be in flight.
     pub max_in_flight: usize,
     /// Shared with its sessions.
@@ -90,11 +88,9 @@ pub struct Driver {
 impl Driver {
     /// A driver whose gate knows what is durable already.
     pub fn new(parts: Parts) -> Self {
-        let banks = &parts.banks;
-        let platforms = parts.caps.iter().map(|cap| cap.name);
         Self {
             gate: Gate::new(parts.journal.durable()),
-            gauges: Gauges::new(banks.iter().copied(), platforms),
+            gauges: Gauges::new(&parts.banks),
             arrivals: VecDeque::new(),
             taken: Vec::new(),
             records: Vec::new(),
@@ -249,11 +245,10 @@ impl Driver {
     }
 
     fn measure(&self) {
-        for (at, cap) in self.parts.caps.iter().enumerate() {
-            self.gauges.in_flight(at, self.parts.switch.in_flight(cap.platform));
-        }
-        for at in 0..self.parts.banks.len() {
+        for (at, unknown) in self.parts.switch.unknown().into_iter().enumerate() {
             let bank = BankId(u16::try_from(at).unwrap_or(u16::MAX));
+            self.gauges.unknown(at, unknown);
+            self.gauges.in_flight(at, self.parts.switch.at_bank(bank));
             self.gauges.owed(at, self.parts.switch.owed(bank));
         }
         self.gauges.engine(self.gate.sessions(), self.gate.len(), self.parts.journal.lag());

@@ -279,7 +279,6 @@ impl<'s> Bench<'s> {
             caps: caps
                 .map(|((platform, throttle), id)| Cap {
                     platform: crate::switch::ids::PlatformId(id),
-                    name: platform.name,
                     max_in_flight: platform.max_in_flight,
                     throttle: Arc::clone(throttle),
                 })

@@ -14,7 +14,7 @@ use super::state::{BankState, Entry, Open, Signed, State};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The format written. A checkpoint of any other is passed over: the records tell the same.
-const CHECKPOINT_VERSION: u8 = 1;
+const CHECKPOINT_VERSION: u8 = 2;
 
 macro_rules! coded_struct {
     ($name:ident { $($field:ident),* $(,)? }) => {

@@ -318,7 +318,7 @@ impl Switch {
             Debt::Reversal => self.queue_own_reversal(txn, intent, released, reason, auth_id),
             Debt::Repeat | Debt::Desk => {
                 let at = self.now.wall;
-                if !self.state.desk.contains(&txn) {
+                if !self.state.desk.contains_key(&txn) {
                     self.record(Record::Desk(Desk { item: txn, at, operator: None, verb: None }));
                     let (bank, amount) = (intent.bank, intent.amount);
                     self.event(Event::OnDesk { bank, txn, amount });
@@ -347,7 +347,7 @@ impl Switch {
 
     /// The approval left for the platform.
     fn note_delivered(&mut self, txn: TxnNo) {
-        if self.state.undelivered.contains(&txn) || self.state.desk.contains(&txn) {
+        if self.state.undelivered.contains(&txn) || self.state.desk.contains_key(&txn) {
             self.record(Record::Answered(txn));
         }
     }

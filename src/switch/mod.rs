@@ -187,6 +187,27 @@ impl Switch {
         self.platform_load.get(usize::from(platform.0)).copied().unwrap_or_default()
     }
 
+    /// How many requests are at a bank or wait for it.
+    pub fn at_bank(&self, bank: BankId) -> usize {
+        let live = self.banks.get(usize::from(bank.0));
+        live.map_or(0, |live| live.in_flight + live.waiting.len())
+    }
+
+    /// Of how many transactions nobody knows now whether their bank did them: their reversal is
+    /// not acknowledged yet, or an operator has to find out. One number per bank, in the order of
+    /// the policy.
+    pub fn unknown(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.policy.banks.len()];
+        let state = &self.state;
+        let chained = state.unanswered.iter().filter(|(txn, _)| state.chains.contains_key(txn));
+        let bare = state.desk.iter().filter(|(item, _)| !state.saf.contains_key(item));
+        let banks = chained.map(|(_, intent)| intent.bank).chain(bare.map(|(_, bank)| *bank));
+        for bank in banks.filter_map(|name| self.bank_id(&name)) {
+            counts.get_mut(usize::from(bank.0)).into_iter().for_each(|count| *count += 1);
+        }
+        counts
+    }
+
     /// How many messages are owed to a bank.
     pub fn owed(&self, bank: BankId) -> usize {
         let Some(bank) = self.policy.banks.get(usize::from(bank.0)) else { return 0 };
@@ -203,15 +224,16 @@ impl Switch {
             since: entry.queued.at,
             tries: entry.tries,
             next_try: self.timers.at(Timer::Saf(*no)).map(|at| at.since(self.now.mono)),
-            attention: self.state.desk.contains(no),
+            attention: self.state.desk.contains_key(no),
         });
         // What stands on the desk without an entry: its intent is in memory only while unknown.
-        let bare = self.state.desk.iter().filter(|no| !self.state.saf.contains_key(no)).map(|no| {
+        let bare = self.state.desk.iter().filter(|(no, _)| !self.state.saf.contains_key(no));
+        let bare = bare.map(|(no, bank)| {
             let intent = self.state.unanswered.get(no);
             DeskItem {
                 item: *no,
                 txn: Some(*no),
-                bank: intent.map(|i| i.bank).unwrap_or_default(),
+                bank: *bank,
                 amount: intent.and_then(|i| i.amount),
                 since: intent.map(|i| i.at).unwrap_or_default(),
                 tries: 0,

@@ -163,7 +163,7 @@ impl Switch {
         let item = action.txn;
         let entry = self.state.chains.get(&item).copied().unwrap_or(item);
         let queued = self.state.saf.contains_key(&entry);
-        if !queued && !self.state.desk.contains(&item) {
+        if !queued && !self.state.desk.contains_key(&item) {
             return self.event(Event::DeskRefused { item, why: "nothing is open there" });
         }
         let decided = Record::Desk(Desk {

@@ -248,7 +248,7 @@ impl Switch {
         else {
             return;
         };
-        if tries >= settings.tries_before_desk && !self.state.desk.contains(&entry) {
+        if tries >= settings.tries_before_desk && !self.state.desk.contains_key(&entry) {
             self.put_on_desk(entry, &queued.bank, queued.txn.unwrap_or(entry), queued.amount);
         }
         let doublings = tries.saturating_sub(1).min(20);

@@ -73,8 +73,9 @@ pub(super) struct State {
     pub chains: BTreeMap<TxnNo, RecordNo>,
     /// Approvals that are not known to have left for the platform.
     pub undelivered: BTreeSet<TxnNo>,
-    /// What an operator looks at: transactions and SAF entries.
-    pub desk: BTreeSet<RecordNo>,
+    /// What an operator looks at: transactions and SAF entries, with their bank; an empty name
+    /// where only the journal still knows it.
+    pub desk: BTreeMap<RecordNo, Name>,
     /// Requests of the duplicate window.
     pub memory: Memory,
     /// Banks seen so far.
@@ -252,7 +253,7 @@ impl State {
             self.chains.remove(&txn);
         }
         if closed.ending == Ending::Dead {
-            self.desk.insert(closed.entry);
+            self.desk.insert(closed.entry, queued.bank);
         }
     }
 
@@ -267,10 +268,19 @@ impl State {
         }
     }
 
+    /// The bank of a transaction nobody knows the end of, or of a SAF entry.
+    fn bank_of(&self, item: RecordNo) -> Name {
+        let open = self.open.get(&item).map(|open| open.intent.bank);
+        let unanswered = || self.unanswered.get(&item).map(|intent| intent.bank);
+        let owed = || self.saf.get(&item).map(|entry| entry.queued.bank);
+        open.or_else(unanswered).or_else(owed).unwrap_or_default()
+    }
+
     fn on_desk(&mut self, desk: &Desk) {
         match desk.verb {
             None => {
-                self.desk.insert(desk.item);
+                let bank = self.bank_of(desk.item);
+                self.desk.entry(desk.item).or_insert(bank);
             }
             Some(DeskVerb::GiveUp(_)) => {
                 self.desk.remove(&desk.item);

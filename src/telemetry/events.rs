@@ -15,7 +15,6 @@ use tracing::{debug, error, info, trace, warn};
 pub struct Watch {
     meters: Meters,
     lines: BTreeMap<Name, LineMeters>,
-    on_desk: BTreeMap<Name, u32>,
 }
 
 impl Watch {
@@ -120,10 +119,6 @@ impl Watch {
                 warn!(%bank, "an answer that fits nothing we know");
             }
             Event::OnDesk { bank, txn, amount } => {
-                let count = self.on_desk.entry(*bank).or_default();
-                *count += 1;
-                metrics::gauge!(names::UNKNOWN_OUTCOMES, "bank" => bank.to_string())
-                    .set(f64::from(*count));
                 warn!(%bank, %txn, ?amount, "in doubt: an operator has to decide");
             }
             Event::PinDeclined { bank } => {

@@ -136,26 +136,29 @@ impl LineMeters {
 pub struct Gauges {
     in_flight: Vec<Gauge>,
     owed: Vec<Gauge>,
+    unknown: Vec<Gauge>,
     sessions: Gauge,
     held: Gauge,
     lag: Gauge,
 }
 
 impl Gauges {
-    /// Gauges for these banks and platforms, in this order.
-    pub fn new(banks: impl Iterator<Item = Name>, platforms: impl Iterator<Item = Name>) -> Self {
-        let owed = |bank: Name| gauge!(names::SAF_DEPTH, "bank" => bank.to_string());
-        let air = |name: Name| gauge!(names::IN_FLIGHT, "platform" => name.to_string());
+    /// Gauges for these banks, in this order.
+    pub fn new(banks: &[Name]) -> Self {
+        let each = |metric: &'static str| {
+            banks.iter().map(|bank| gauge!(metric, "bank" => bank.to_string())).collect()
+        };
         Self {
-            in_flight: platforms.map(air).collect(),
-            owed: banks.map(owed).collect(),
+            in_flight: each(names::IN_FLIGHT),
+            owed: each(names::SAF_DEPTH),
+            unknown: each(names::UNKNOWN_OUTCOMES),
             sessions: gauge!(names::SESSIONS),
             held: gauge!(names::GATE_HELD),
             lag: gauge!(names::JOURNAL_LAG),
         }
     }
 
-    /// Requests of platform `at` in flight.
+    /// Requests at bank `at` or waiting for it.
     pub fn in_flight(&self, at: usize, count: usize) {
         set(self.in_flight.get(at), count);
     }
@@ -163,6 +166,11 @@ impl Gauges {
     /// Messages owed to bank `at`.
     pub fn owed(&self, at: usize, count: usize) {
         set(self.owed.get(at), count);
+    }
+
+    /// Transactions of bank `at` whose end nobody knows.
+    pub fn unknown(&self, at: usize, count: usize) {
+        set(self.unknown.get(at), count);
     }
 
     /// Sessions, frames held at the gate, records not yet durable.

@@ -28,7 +28,7 @@ metrics_table! {
     OWN_SECONDS = "pointsman_own_seconds", Histogram,
         "Our share: from a request's last byte to its answer, the bank's time excluded.";
     IN_FLIGHT = "pointsman_inflight", Gauge,
-        "Requests in flight or waiting for a bank, by platform.";
+        "Requests at a bank or waiting for it, by bank.";
     LINK_UP = "pointsman_link_up", Gauge,
         "Whether a line is usable: connected, and signed on where its dialect wants it.";
     SESSIONS = "pointsman_sessions", Gauge,
@@ -50,7 +50,7 @@ metrics_table! {
     SAF_DEPTH = "pointsman_saf_depth", Gauge,
         "Messages owed to a bank, by bank.";
     UNKNOWN_OUTCOMES = "pointsman_unknown_outcomes", Gauge,
-        "Bank legs put before an operator since the start, by bank.";
+        "Transactions of which nobody knows now whether the bank did them, by bank.";
     LATE_RESPONSES = "pointsman_late_responses_total", Counter,
         "Answers that came after their transaction had been decided, by bank and meaning.";
     DUPLICATE_RESPONSES = "pointsman_duplicate_responses_total", Counter,

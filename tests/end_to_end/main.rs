@@ -22,6 +22,7 @@ mod shop;
 mod stage;
 mod trouble;
 mod walk;
+mod watching;
 
 use std::error::Error;
 use std::fmt;
