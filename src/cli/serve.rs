@@ -26,6 +26,10 @@ pub struct Args {
     /// What is logged: error, warn, info, debug, trace, or a filter like `pointsman::link=debug`.
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: String,
+    /// Start although the journal is damaged, without what the damage took. An operator's decision,
+    /// after the file could not be restored from a copy.
+    #[arg(long)]
+    accept_loss: bool,
     /// One JSON object per log line.
     #[arg(long)]
     log_json: bool,
@@ -45,11 +49,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(serve(settings, &args.config))
+    runtime.block_on(serve(settings, &args.config, args.accept_loss))
 }
 
-async fn serve(settings: Settings, config: &Path) -> anyhow::Result<ExitCode> {
-    let ready = match prepare(&settings, check::folder_of(config)).await {
+async fn serve(settings: Settings, config: &Path, accept_loss: bool) -> anyhow::Result<ExitCode> {
+    let ready = match prepare(&settings, check::folder_of(config), accept_loss).await {
         Ok(ready) => ready,
         Err(errors) => {
             for error in errors {
@@ -58,8 +62,9 @@ async fn serve(settings: Settings, config: &Path) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(1));
         }
     };
-    announce(&ready).context("cannot write to standard output")?;
+    // Before anybody is told that we are ready: a signal may be the first thing that comes.
     let signals = listen_to_signals(ready.remote.clone(), settings, config.to_owned())?;
+    announce(&ready).context("cannot write to standard output")?;
     let health = tokio::select! {
         health = ready.run() => health,
         never = signals => never,

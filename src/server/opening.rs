@@ -1,8 +1,9 @@
 //! Opening the journal: keys, recovery, and a switch that knows what its records say.
 //!
 //! Contract: the journal is replayed whole before anything else happens; a journal that cannot be
-//! read is refused with file, byte and remedy, and nothing is changed. Deliberately absent:
-//! checkpoints – a journal that holds one is refused by name.
+//! read is refused with file, byte and remedy, and nothing is changed. Only where an operator
+//! accepted the loss it goes on without what is damaged, and takes a checkpoint, so that the next
+//! start does not meet the damage again. Deliberately absent: checkpoints for speed.
 
 use super::clock::Clock;
 use super::secrets;
@@ -10,7 +11,7 @@ use super::wiring::StartError;
 use crate::config::settings::{JournalSettings, SecretRef, Settings};
 use crate::journal::{
     Backend, DataKey, DiskBackend, KeyEncryptionKey, Options, Reader, Recovered, Replayed, Writer,
-    open_keys, os_entropy, recover,
+    open_keys, os_entropy, recover, write_checkpoint,
 };
 use crate::switch::Switch;
 use crate::switch::ids::RecordNo;
@@ -37,7 +38,7 @@ pub(super) struct Opened {
     pub(super) batch_bytes_max: usize,
 }
 
-/// Opens the journal of `settings` and replays it.
+/// Opens the journal of `settings` and replays it; with `accept_loss` also a damaged one.
 ///
 /// # Errors
 /// Every reason at once.
@@ -45,6 +46,7 @@ pub(super) fn open(
     settings: &Settings,
     folder: &Path,
     clock: Clock,
+    accept_loss: bool,
 ) -> Result<Opened, Vec<StartError>> {
     let journal = &settings.journal;
     let home = folder.join(&journal.folder);
@@ -56,13 +58,21 @@ pub(super) fn open(
     let told = |error: &dyn std::fmt::Display| wrong(format!("{}: {error}", home.display()));
     let mut entropy = os_entropy();
     let key = open_keys(&*backend, &wrap, &mut entropy).map_err(|error| told(&error))?;
-    let options = options(journal);
+    let options = options(journal, accept_loss);
     let seed = getrandom::u64().unwrap_or_default();
     let mut switch = Switch::new(Arc::clone(&settings.policy), seed);
     let recovered = replay(&*backend, &key, &options, &mut switch, clock).map_err(|e| told(&e))?;
     let reader = Reader::new(Arc::clone(&backend), key.clone(), Arc::clone(&recovered.map));
+    let kept = recovered.needs_checkpoint.then(|| (Arc::clone(&backend), key.clone()));
     let writer = Writer::start(backend, key, options, &recovered, entropy, clock.wall())
         .map_err(|error| told(&error))?;
+    if let Some((backend, key)) = kept {
+        let (upto, state) = switch.checkpoint();
+        let (map, mut entropy) = (&recovered.map, os_entropy());
+        write_checkpoint(&*backend, &key, map, &mut entropy, upto.0, &state)
+            .map_err(|error| told(&error))?;
+        warn!(upto = upto.0, "the loss is accepted and a checkpoint taken behind it");
+    }
     switch.start(clock.now());
     Ok(Opened { switch, writer, reader, batch_bytes_max: options.batch_bytes_max() })
 }
@@ -74,9 +84,9 @@ fn opening_failed(error: &std::io::Error) -> String {
     }
 }
 
-fn options(journal: &JournalSettings) -> Options {
+fn options(journal: &JournalSettings, accept_loss: bool) -> Options {
     let segment_bytes = u32::try_from(journal.segment_bytes).unwrap_or(u32::MAX);
-    Options { segment_bytes, ..Options::default() }
+    Options { segment_bytes, accept_loss, ..Options::default() }
 }
 
 fn replay(
@@ -93,8 +103,14 @@ fn replay(
             switch.replay(RecordNo(no), &record);
             Ok(())
         }
-        Replayed::Checkpoint { .. } => Err("this version reads no checkpoints".to_owned()),
-        Replayed::Lost { from, upto } => Err(format!("records {from} to {upto} are lost")),
+        Replayed::Checkpoint { state, .. } => {
+            switch.restore(state).map_err(|error| error.to_string())
+        }
+        Replayed::Lost { from, upto } => {
+            warn!(from, upto, "records are lost to damage, as an operator accepted");
+            switch.lost(RecordNo(upto));
+            Ok(())
+        }
     })?;
     for finding in &recovered.findings {
         warn!("{finding}");

@@ -78,10 +78,15 @@ impl Remote {
 }
 
 /// Checks, opens and binds everything. `folder` is the configuration's: paths are relative to it.
+/// `accept_loss` says that an operator decided to go on without what damage took of the journal.
 ///
 /// # Errors
 /// Every reason at once.
-pub async fn prepare(settings: &Settings, folder: &Path) -> Result<Ready, Vec<StartError>> {
+pub async fn prepare(
+    settings: &Settings,
+    folder: &Path,
+    accept_loss: bool,
+) -> Result<Ready, Vec<StartError>> {
     let mut errors = Vec::new();
     let clock = Clock::start();
     let recorder = Recorder::of_process();
@@ -104,7 +109,8 @@ pub async fn prepare(settings: &Settings, folder: &Path) -> Result<Ready, Vec<St
         }
     }
     let pages = bind_pages(settings.admin.as_deref(), &mut errors).await;
-    let opened = opening::open(settings, folder, clock).map_err(|why| errors.extend(why)).ok();
+    let opened = opening::open(settings, folder, clock, accept_loss);
+    let opened = opened.map_err(|why| errors.extend(why)).ok();
     let Some(opened) = opened.filter(|_| errors.is_empty()) else { return Err(errors) };
     let latches = Latches::default();
     let driver = bench.driver(opened, &latches).map_err(|error| vec![error])?;

@@ -23,6 +23,11 @@ impl Switch {
         self.state.apply(no, record);
     }
 
+    /// Records up to this one are lost and an operator accepted that: numbers go on behind them.
+    pub fn lost(&mut self, upto: RecordNo) {
+        self.state.last = upto;
+    }
+
     /// Begins the run: stamps the policy, settles what the last run left open, arms timers.
     /// Drain [`Switch::poll`] afterwards.
     pub fn start(&mut self, now: Now) {

@@ -27,12 +27,17 @@ impl Switch {
     /// Starts `serve CONFIG` and waits until it is ready. `log` is what it logs; `name` names the
     /// files it prints to, in the folder of the configuration.
     pub(crate) fn start(config: &Path, name: &str, log: &str) -> Tested<Self> {
+        Self::start_with(config, name, &["--log", log])
+    }
+
+    /// The same with any options.
+    pub(crate) fn start_with(config: &Path, name: &str, options: &[&str]) -> Tested<Self> {
         let folder = config.parent().ok_or("no folder")?;
         let (out, err) = (folder.join(format!("{name}.out")), folder.join(format!("{name}.err")));
         let child = Command::new(env!("CARGO_BIN_EXE_pointsman"))
             .arg("serve")
             .arg(config)
-            .args(["--log", log])
+            .args(options)
             .stdin(Stdio::null())
             .stdout(File::create(&out)?)
             .stderr(File::create(&err)?)

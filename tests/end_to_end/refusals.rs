@@ -1,8 +1,9 @@
 //! A start that must fail: exit code 1, and on standard error the file, the key and the reason,
 //! everything at once.
 
+use crate::binary::Switch;
 use crate::stage::{CALM, Stage};
-use crate::{Tested, binary};
+use crate::{Tested, binary, wait_until};
 use std::fs;
 use std::net::TcpListener;
 
@@ -104,11 +105,27 @@ fn a_damaged_journal_is_refused_and_not_touched() -> Tested {
     bytes[end / 2] ^= 0x10;
     fs::write(oldest, &bytes)?;
     let file = oldest.file_name().and_then(|name| name.to_str()).ok_or("no name")?;
-    names(&refused(&stage, "serve")?, &[file]);
+    let why = [file, "damaged at byte", "(row ", "pointsman serve CONFIG --accept-loss"];
+    names(&refused(&stage, "serve")?, &why);
     assert!(fs::read(oldest)? == bytes, "a damaged segment was changed");
     let folder = stage.journal();
     let folder = folder.to_str().ok_or("a folder without a name")?;
     let output = binary::run(&["journal", "verify", folder])?;
     assert_eq!(output.status.code(), Some(1));
+    // An operator decides; the start after that is an ordinary one.
+    for (nth, options) in [["--accept-loss", "--log=warn"], ["--log", "warn"]].iter().enumerate() {
+        let switch = Switch::start_with(&stage.config(), &format!("accepted-{nth}"), options)?;
+        let said_so = switch.logged().contains("records are lost to damage");
+        assert_eq!(said_so, nth == 0, "{}", switch.logged());
+        let up = || Ok(switch.metric("pointsman_link_up", "river")? > 0.0);
+        wait_until("river is up", crate::SOON, up)?;
+        let mut shop = crate::shop::Shop::new(crate::SOON);
+        shop.call(switch.door)?;
+        let requests = crate::frames::requests()?;
+        let fresh = requests.iter().skip(20 + 4 * nth).find(|r| r.bank == "river");
+        let told = shop.ask_and_wait(fresh.ok_or("no request left")?)?;
+        assert_eq!(told.code(), "00", "{}", switch.logged());
+        assert_eq!(switch.stop()?, Some(0));
+    }
     Ok(())
 }
