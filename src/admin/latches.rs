@@ -1,7 +1,7 @@
 //! What must be true before traffic is invited: three latches, read by `/ready`.
 //!
 //! Contract: dialects loaded, journal replayed and writable, listeners bound – not whether banks
-//! are up: reversals must be accepted with every bank down (design.md section 6).
+//! are up: reversals must be accepted with every bank down.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

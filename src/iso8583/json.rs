@@ -1,6 +1,6 @@
 //! Messages as JSON, and back.
 //!
-//! Contract: `{"dialect", "mti", "header", "fields"}` as design.md section 4 shows it: text fields
+//! Contract: `{"dialect", "mti", "header", "fields"}`: text fields
 //! as text, `b` fields as upper-case hex, composites as objects by name, tag or bit, repeated tags
 //! as arrays. What would not come back the same (padding inside a TLV, bytes that are no
 //! text) is written plainly: as hex for `b`, as `hex:…` for text. Secrets are masked unless

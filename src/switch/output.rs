@@ -88,7 +88,7 @@ pub enum CloseReason {
     Shutdown,
 }
 
-/// Something that happened, for logs, metrics and the demo. Levels are in design.md section 6.
+/// Something that happened, for logs, metrics and the demo. Levels are in `telemetry::events`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A platform's request got its final answer.

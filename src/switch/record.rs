@@ -175,7 +175,7 @@ pub enum Debt {
     Desk,
 }
 
-/// How a bank leg ended. Closed: every outcome there is (design.md section 1).
+/// How a bank leg ended. Closed: every outcome there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Leg {
     /// Proof that no byte left.

@@ -2,7 +2,7 @@
 //!
 //! Contract: [`Record::encode`] then [`Record::decode`] gives the same record; any bytes decode
 //! to a record or to an error that says where, never to a panic and never to another record's
-//! meaning. [`Coded`] is implemented for what may be stored and for nothing else: there is no
+//! meaning. `Coded` is implemented for what may be stored and for nothing else: there is no
 //! implementation for tracks, PIN blocks or verification values, so the compiler refuses them.
 //!
 //! ```text

@@ -259,9 +259,7 @@ impl Switch {
         self.answer_own(from, msg, Reason::Accepted, Some(no));
     }
 
-    /// Routed like its original would be, forwarded, and a tombstone for the original. Where a
-    /// reversal has the STAN of its original, nothing is forwarded: what never went to the bank
-    /// has no STAN there, and the platform's may be somebody else's.
+    /// Routed like its original would be, and a tombstone for the original; never forwarded.
     fn reverse_unknown(&mut self, from: &Requester, mut msg: Box<Canonical>) {
         let own = reply::origin_of(&msg);
         let original = original_names(&msg, &own).into_iter().next().unwrap_or_default();
@@ -275,29 +273,46 @@ impl Switch {
         let mut queued = self.entry_for(from, &msg, bank, keys, Owed::PlatformReversal);
         queued.original = keys_of(&original);
         queued.original_mti = Some(original.mti);
-        let at = self.policy.banks.get(usize::from(bank.0));
-        let same_stan = at.is_some_and(|b| b.reversal.same_stan);
-        let lifetime = at.map(|b| b.original_lifetime).unwrap_or_default();
-        let not_found_final = self.now.mono.after(lifetime);
-        queued.not_found_final_after = self.wall_of(not_found_final);
-        if same_stan {
-            return self.acknowledge_needless(from, msg, queued);
-        }
-        self.acknowledge_queued(from, msg, queued, not_found_final);
+        // Our STANs are the bank's names, the platform's are not: forwarded, such a reversal
+        // could only undo somebody else's transaction. What the window still covers never went
+        // to a bank; what is older may have, and an operator has to look.
+        let ending =
+            if self.would_be_remembered(&original) { Ending::Needless } else { Ending::Dead };
+        self.acknowledge_unsent(from, msg, queued, ending);
     }
 
-    /// Journals what need not be sent, as finished, and acknowledges it.
-    fn acknowledge_needless(&mut self, from: &Requester, msg: Box<Canonical>, queued: Queued) {
-        let (bank, at) = (queued.bank, self.now.wall);
+    /// Whether an original of this name would be in the memory, had it ever gone to a bank.
+    fn would_be_remembered(&self, original: &Origin) -> bool {
+        /// A platform's clock may be ahead of ours.
+        const SKEW: Duration = Duration::from_secs(3_600);
+        let window = self.policy.duplicates;
+        let ahead = Wall::from_millis(self.steady_wall().millis() + 3_600_000);
+        let age = original.transmission.and_then(|f7| age_of(&f7, ahead));
+        let covered = age.is_some_and(|age| age <= window.age + SKEW);
+        covered && self.state.memory.len() < window.count
+    }
+
+    /// Journals what is not sent, as finished, and acknowledges it.
+    fn acknowledge_unsent(
+        &mut self,
+        from: &Requester,
+        msg: Box<Canonical>,
+        queued: Queued,
+        ending: Ending,
+    ) {
+        let (bank, at, amount) = (queued.bank, self.now.wall, queued.amount);
         let entry = self.record(Record::Queued(Arc::new(queued)));
         let no = self.record(Record::Closed(Closed {
             entry,
             at,
-            ending: Ending::Needless,
+            ending,
             bank_code: None,
             settlement_date: None,
         }));
         self.mark_window();
+        if ending == Ending::Dead {
+            self.event(Event::OnDesk { bank, txn: entry, amount });
+        }
         self.answered_event(from, Some(bank), Some(entry), "acknowledged");
         self.answer_own(from, msg, Reason::Accepted, Some(no));
     }

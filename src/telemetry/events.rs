@@ -1,6 +1,6 @@
 //! What the core says happened, as metrics and log lines.
 //!
-//! Levels are those of design.md section 6; an event becomes one line at most.
+//! An event becomes one line at most.
 
 use super::meters::{LineMeters, Meters};
 use super::names;

@@ -1,6 +1,6 @@
 //! The log: plain for people, JSON for programs, on stderr, redacted line by line.
 //!
-//! Levels (design.md section 6): per message TRACE, state change DEBUG, link up or down INFO,
+//! Levels: per message TRACE, state change DEBUG, link up or down INFO,
 //! wake an operator WARN, broken invariant ERROR. Panic text goes the same way, redacted too.
 
 use super::redact::redact;

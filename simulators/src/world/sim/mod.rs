@@ -1,7 +1,7 @@
 //! The deterministic simulation: one seed, one world, one story.
 //!
 //! A [`world::World`] holds the real core, gate and journal ([`machine`]), a network
-//! ([`net`]), a simulated disk ([`life`]), model banks and platforms ([`bank`], [`platform`]),
+//! ([`net`]), a simulated disk (`life`), model banks and platforms ([`bank`], [`platform`]),
 //! and the faults of its seed ([`strikes`]). A [`witness`] checks every record and every frame
 //! as it passes; [`join`] compares the ledgers at the end. `docs/simulation.md` tells the rest.
 //! Deliberately absent: bytes on the wire – the codec has tests of its own – and real time.
