@@ -75,9 +75,14 @@ impl Switch {
 
     /// Asks it to finish and end: SIGTERM.
     pub(crate) fn ask_to_stop(&self) -> Tested {
+        self.signal("TERM")
+    }
+
+    /// Sends it the signal of this name.
+    pub(crate) fn signal(&self, name: &str) -> Tested {
         let pid = self.child.id().to_string();
-        let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status()?;
-        assert!(sent.success(), "SIGTERM could not be sent");
+        let sent = Command::new("sh").args(["-c", "kill -\"$1\" \"$0\"", &pid, name]).status()?;
+        assert!(sent.success(), "SIG{name} could not be sent");
         Ok(())
     }
 

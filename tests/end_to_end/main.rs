@@ -19,6 +19,7 @@ mod hostile;
 mod kills;
 mod refusals;
 mod shop;
+mod signals;
 mod stage;
 mod trouble;
 mod walk;
