@@ -202,7 +202,11 @@ impl Driver {
                 Output::Append(no, record) => self.records.push((no, record)),
                 Output::Send(send) => self.gate.admit(now.mono, send),
                 Output::Cancel { id } => self.gate.cancel(id),
-                Output::Recall { ticket, key } => self.parts.journal.recall(ticket, key),
+                Output::Recall { ticket, key } => {
+                    // It may be a record of this very turn that is asked for.
+                    self.parts.journal.hand_over(&mut self.records);
+                    self.parts.journal.recall(ticket, key);
+                }
                 Output::Close { session, why } => self.gate.end(session, why),
                 Output::Event(event) => self.parts.watch.event(&event),
             }

@@ -14,7 +14,7 @@ use crate::journal::{
     open_keys, os_entropy, recover, write_checkpoint,
 };
 use crate::switch::Switch;
-use crate::switch::ids::RecordNo;
+use crate::switch::ids::{Name, RecordNo};
 use crate::switch::record::Record;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -62,6 +62,10 @@ pub(super) fn open(
     let seed = getrandom::u64().unwrap_or_default();
     let mut switch = Switch::new(Arc::clone(&settings.policy), seed);
     let recovered = replay(&*backend, &key, &options, &mut switch, clock).map_err(|e| told(&e))?;
+    let missing = switch.owed_to_nobody();
+    if !missing.is_empty() {
+        return Err(missing.into_iter().map(|(bank, count)| nobody(bank, count)).collect());
+    }
     let reader = Reader::new(Arc::clone(&backend), key.clone(), Arc::clone(&recovered.map));
     let kept = recovered.needs_checkpoint.then(|| (Arc::clone(&backend), key.clone()));
     let writer = Writer::start(backend, key, options, &recovered, entropy, clock.wall())
@@ -75,6 +79,14 @@ pub(super) fn open(
     }
     switch.start(clock.now());
     Ok(Opened { switch, writer, reader, batch_bytes_max: options.batch_bytes_max() })
+}
+
+fn nobody(bank: Name, count: usize) -> StartError {
+    let why = format!(
+        "is not configured, but {count} of its transactions are open or owe it a message: \
+         configure it until they are settled"
+    );
+    StartError { key: format!("bank.{bank}"), why }
 }
 
 fn opening_failed(error: &std::io::Error) -> String {

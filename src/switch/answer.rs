@@ -10,7 +10,7 @@ use super::inflight::{SendOwner, Target, match_key};
 use super::leg::Answered;
 use super::output::Event;
 use super::policy::MatchScope;
-use super::record::{Ending, Intent, Late, Leg, Record};
+use super::record::{BankKeys, Ending, Intent, Late, Leg, Record};
 use super::reply;
 use super::txn::{Happening, Verdict};
 use crate::canonical::{Answer, Canonical, MacCheck, Reason, ResponseClass};
@@ -30,12 +30,14 @@ impl Switch {
         }
         let key = match_key(bank, msg.kind.family(), msg.stan.unwrap_or_default());
         match self.air.matches.get(key) {
-            Some(Target::Flight(slot)) if self.in_scope(slot, bank, line) => {
+            Some(Target::Flight(slot)) if self.is_awaited(slot, bank, line) => {
                 self.answer_in_flight(slot, msg);
             }
             Some(Target::Decided(txn)) => self.answer_too_late(txn, bank, &msg),
-            Some(Target::Saf(entry)) => self.saf_answer(entry, &msg),
-            Some(Target::Flight(_)) => self.unmatched(bank, None, &msg),
+            Some(Target::Saf(entry)) if self.saf_expects(entry, &msg) => {
+                self.saf_answer(entry, &msg);
+            }
+            Some(Target::Flight(_) | Target::Saf(_)) => self.unmatched(bank, None, &msg),
             None => {
                 let again = self.air.recently_answered(key);
                 self.unmatched(bank, again, &msg);
@@ -43,10 +45,12 @@ impl Switch {
         }
     }
 
-    fn in_scope(&self, slot: usize, bank: BankId, line: LineId) -> bool {
+    /// Whether the request has left, over a line that this answer may come back on.
+    fn is_awaited(&self, slot: usize, bank: BankId, line: LineId) -> bool {
         let scope = self.policy.banks.get(usize::from(bank.0)).map(|b| b.match_scope);
-        scope != Some(MatchScope::Line)
-            || self.air.flights.get(slot).is_some_and(|f| f.line == line)
+        self.air.flights.get(slot).is_some_and(|f| {
+            f.released.is_some() && (scope != Some(MatchScope::Line) || f.line == line)
+        })
     }
 
     fn answer_in_flight(&mut self, slot: usize, msg: Box<Canonical>) {
@@ -62,7 +66,8 @@ impl Switch {
         };
         let (verdict, _) = judge(&intent, msg);
         let leg = verdict.late_leg();
-        if leg == Leg::LateApproved {
+        if leg == Leg::LateApproved || (leg == Leg::InvalidAnswer && approves(msg)) {
+            // Trusted or not, the bank may have done it after all: reversed, if need be again.
             self.owe_for(txn, &intent, None, leg, Reason::AnswerTooLate, msg.auth_id);
         }
         self.note_late(Some(txn), intent.bank, leg, msg);
@@ -85,10 +90,7 @@ impl Switch {
     /// An answer that fits nothing, or comes a second time.
     pub(super) fn unmatched(&mut self, bank: BankId, again: Option<TxnNo>, msg: &Canonical) {
         let name = self.bank_name(bank);
-        let leg = match msg.answer {
-            Some(Answer::Given { class, .. }) if class.is_approval() => Leg::LateApproved,
-            _ => Leg::LateDeclined,
-        };
+        let leg = if approves(msg) { Leg::LateApproved } else { Leg::LateDeclined };
         self.note_late(again, name, leg, msg);
         self.event(match again {
             Some(txn) => Event::DuplicateAnswer { bank: name, txn },
@@ -96,7 +98,13 @@ impl Switch {
         });
     }
 
-    fn note_late(&mut self, txn: Option<TxnNo>, bank: super::ids::Name, leg: Leg, msg: &Canonical) {
+    pub(super) fn note_late(
+        &mut self,
+        txn: Option<TxnNo>,
+        bank: super::ids::Name,
+        leg: Leg,
+        msg: &Canonical,
+    ) {
         let bank_code = match msg.answer {
             Some(Answer::Given { code, .. }) => Some(code),
             Some(Answer::Own(_)) | None => None,
@@ -114,6 +122,10 @@ impl Switch {
     }
 }
 
+fn approves(msg: &Canonical) -> bool {
+    matches!(msg.answer, Some(Answer::Given { class, .. }) if class.is_approval())
+}
+
 /// What an answer amounts to, and what is wrong with it.
 fn judge(intent: &Intent, msg: &Canonical) -> (Verdict, Option<Reason>) {
     if matches!(msg.mac, MacCheck::Bad | MacCheck::Missing) {
@@ -121,9 +133,7 @@ fn judge(intent: &Intent, msg: &Canonical) -> (Verdict, Option<Reason>) {
     }
     let invalid = (Verdict::Invalid, Some(Reason::InvalidAnswer));
     let Some(Answer::Given { class, .. }) = msg.answer else { return invalid };
-    let named = agrees(msg.terminal.as_ref(), intent.keys.terminal.as_ref())
-        && agrees(msg.merchant.as_ref(), intent.keys.merchant.as_ref());
-    if !named {
+    if !names_agree(msg, &intent.keys) {
         return invalid;
     }
     match class {
@@ -135,6 +145,12 @@ fn judge(intent: &Intent, msg: &Canonical) -> (Verdict, Option<Reason>) {
         class if class.is_refusal() => (Verdict::Refused, None),
         _ => (Verdict::Declined, None),
     }
+}
+
+/// Whether an answer names the terminal and merchant that were sent, as far as it names any.
+pub(super) fn names_agree(msg: &Canonical, keys: &BankKeys) -> bool {
+    agrees(msg.terminal.as_ref(), keys.terminal.as_ref())
+        && agrees(msg.merchant.as_ref(), keys.merchant.as_ref())
 }
 
 /// Stated by the bank and different from what was sent is wrong; hosts pad as they like.

@@ -313,6 +313,11 @@ impl Memory {
         self.get(low).filter(|r| low < self.first + self.len as u64 && r.no() == no).map(|_| low)
     }
 
+    /// The request whose record has this number.
+    pub(super) fn of(&self, no: RecordNo) -> Option<Remembered> {
+        self.position_of(no).and_then(|at| self.get(at).copied())
+    }
+
     /// Forgets everything up to this record number.
     pub(super) fn forget(&mut self, upto: RecordNo) {
         while self.len > 0 {

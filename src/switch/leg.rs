@@ -61,7 +61,7 @@ impl Switch {
                 self.grant_left(slot, id, false);
             }
             SendOwner::Grant(slot) => self.grant_stayed(slot, id),
-            SendOwner::Saf(entry) => self.saf_unsent(entry),
+            SendOwner::Saf(entry) => self.saf_unsent(entry, why),
             SendOwner::Restated(_) | SendOwner::Plain => {}
         }
     }

@@ -77,6 +77,15 @@ impl Session {
         self.signers.is_empty() || self.signers.iter().any(|s| s.on)
     }
 
+    /// Whether this terminal may ever send here, once signed on.
+    pub(super) fn knows(&self, terminal: Option<&Text<16>>) -> bool {
+        self.signers.is_empty()
+            || self
+                .signers
+                .iter()
+                .any(|s| s.terminal.is_none_or(|(t, _)| Some(&t.trimmed()) == terminal))
+    }
+
     /// Whether this terminal may send.
     pub(super) fn carries(&self, terminal: Option<&Text<16>>) -> bool {
         self.signers.is_empty()

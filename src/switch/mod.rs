@@ -214,6 +214,18 @@ impl Switch {
         self.state.saf.values().filter(|entry| entry.queued.bank == bank.name).count()
     }
 
+    /// Banks this policy does not have, and how much is owed to each or open there: asked before
+    /// [`Switch::start`], which could only forget it.
+    pub fn owed_to_nobody(&self) -> BTreeMap<Name, usize> {
+        let owed = self.state.saf.values().map(|entry| entry.queued.bank);
+        let open = self.state.open.values().map(|open| open.intent.bank);
+        let mut missing = BTreeMap::new();
+        for bank in owed.chain(open).filter(|bank| self.bank_id(bank).is_none()) {
+            *missing.entry(bank).or_default() += 1;
+        }
+        missing
+    }
+
     /// What is in doubt or on the desk, by number: for operators.
     pub fn desk(&self) -> Vec<DeskItem> {
         let owed = self.state.saf.iter().map(|(no, entry)| DeskItem {

@@ -9,7 +9,7 @@ use super::ids::{BankId, LineId, Name, RecordNo, SessionId, Ticket};
 use super::inflight::{Flight, Pending, Requester, SendOwner, match_key};
 use super::output::{Event, Output, RecallKey};
 use super::policy::Policy;
-use super::record::{BankKeys, Debt, Intent, Origin, Outcome, Record, Refused};
+use super::record::{BankKeys, Debt, Intent, Leg, Origin, Outcome, Record, Refused};
 use super::timers::Timer;
 use super::txn::{Phase, unknown_debt};
 use super::{Switch, reply, routing};
@@ -45,7 +45,8 @@ impl Switch {
     /// A message of a platform other than network management.
     pub(super) fn platform_message(&mut self, from: Requester, msg: Box<Canonical>) {
         if msg.flow.is_answer() {
-            return self.impossible("a platform answered what it was not asked");
+            // Whatever it means, nobody asked.
+            return self.unasked(&from, &msg);
         }
         if let Err(reason) = readable(&msg) {
             return self.refuse(&from, msg, reason, None, None);
@@ -58,6 +59,13 @@ impl Switch {
                 self.refuse(&from, msg, Reason::InvalidTransaction, None, None);
             }
         }
+    }
+
+    fn unasked(&mut self, from: &Requester, msg: &Canonical) {
+        let at = from.platform.0;
+        let name = self.policy.platforms.get(usize::from(at)).map(|p| p.name).unwrap_or_default();
+        self.note_late(None, name, Leg::LateDeclined, msg);
+        self.event(Event::UnmatchedAnswer { bank: name });
     }
 
     fn request(&mut self, from: Requester, msg: Box<Canonical>) {
@@ -557,6 +565,11 @@ impl Switch {
 
     /// Keeps an age mark for the duplicate window.
     pub(super) fn mark_window(&mut self) {
+        let most = self.policy.duplicates.count;
+        if self.state.memory.len() > most.saturating_add(most / 8) {
+            // Faster than the timer: the count is a bound of memory.
+            return self.window_timer();
+        }
         if !self.timers.runs(Timer::Window) {
             let pause = self.policy.duplicates.age / 64;
             let at: Instant = self.now.mono.after(pause.max(std::time::Duration::from_secs(1)));

@@ -206,11 +206,17 @@ impl Switch {
     fn reverse_old(&mut self, from: &Requester, msg: Box<Canonical>, found: Asked) {
         match found {
             None => self.reverse_unknown(from, msg),
-            Some((txn, _)) if self.state.chains.contains_key(&txn) => {
+            // Another reversal of it was quicker, and may be over already.
+            Some((txn, _)) if self.is_reversed(txn) => {
                 self.refuse(from, msg, Reason::Accepted, Some(txn), None);
             }
             Some((txn, intent)) => self.reverse_intent(from, msg, txn, &intent, None, None),
         }
+    }
+
+    fn is_reversed(&self, txn: TxnNo) -> bool {
+        let past = self.state.memory.of(txn).map(Remembered::past);
+        self.state.chains.contains_key(&txn) || past == Some(Past::Reversed)
     }
 
     /// Queues the platform's reversal of a known original and acknowledges it.

@@ -6,10 +6,13 @@
 //! is parked waits for the outcome of its original. Deliberately absent: durable state – that
 //! is `State::saf`; everything here is rebuilt from it at a start.
 
+use super::answer::names_agree;
 use super::ids::{BankId, Name, RecordNo, SendId, TxnNo};
 use super::inflight::{SendOwner, Target, match_key};
+use super::input::Unsent;
 use super::output::{Event, Output};
 use super::record::{Attempt, Closed, Desk, Ending, Owed, Queued, Record};
+use super::state::Entry;
 use super::timers::Timer;
 use super::{Switch, duplicates, hash, reply};
 use crate::canonical::{Answer, Canonical, MacCheck, ResponseClass};
@@ -147,8 +150,22 @@ impl Switch {
             }
             let Some(entry) = live.saf.ready.first().copied() else { return };
             if !self.saf_send(bank, entry) {
+                self.saf_stranded(bank, entry);
                 self.saf_pause(bank, entry, settings.saf.first_retry);
             }
+        }
+    }
+
+    /// Where no session of the bank knows its terminal (any more), waiting helps nothing.
+    fn saf_stranded(&mut self, bank: BankId, entry: RecordNo) {
+        let Some((_, queued)) = self.saf_entry(entry) else { return };
+        let terminal = queued.keys.terminal.map(|t| t.trimmed());
+        let known = self.policy.banks.get(usize::from(bank.0)).is_none_or(|b| {
+            let mut sessions = b.lines.iter().flat_map(|l| self.lines.of(*l));
+            sessions.any(|(_, s)| s.knows(terminal.as_ref()))
+        });
+        if !known && !self.state.desk.contains(&entry) {
+            self.put_on_desk(entry, &queued.bank, queued.txn.unwrap_or(entry), queued.amount);
         }
     }
 
@@ -218,12 +235,17 @@ impl Switch {
         self.timers.set(Timer::Saf(entry), self.now.mono.after(limit.unwrap_or_default()));
     }
 
-    /// It stayed: the try may be had again soon.
-    pub(super) fn saf_unsent(&mut self, entry: RecordNo) {
+    /// It stayed: the try may be had again soon. What cannot be packed failed by itself: it
+    /// pauses longer each time and comes to the desk.
+    pub(super) fn saf_unsent(&mut self, entry: RecordNo, why: Unsent) {
         let Some((bank, _)) = self.saf_entry(entry) else { return };
         let pause = self.policy.banks.get(usize::from(bank.0)).map(|b| b.saf.first_retry);
         if self.saf_place(bank, entry) == Some(Place::Held) {
-            self.saf_pause(bank, entry, pause.unwrap_or_default());
+            if matches!(why, Unsent::Unpackable(_)) {
+                self.saf_failed(bank, entry);
+            } else {
+                self.saf_pause(bank, entry, pause.unwrap_or_default());
+            }
             self.saf_pump(bank);
         }
     }
@@ -306,6 +328,17 @@ impl Switch {
                 }
             }
         }
+    }
+
+    /// Whether an answer can be to this entry: a try of it has left, and the answer names no
+    /// other merchant or terminal.
+    pub(super) fn saf_expects(&self, entry: RecordNo, msg: &Canonical) -> bool {
+        let Some(Entry { queued, tries, .. }) = self.state.saf.get(&entry) else { return false };
+        let held = self
+            .bank_id(&queued.bank)
+            .is_some_and(|bank| self.saf_place(bank, entry) == Some(Place::Held));
+        let never_left = *tries == 0 || (*tries == 1 && held);
+        !never_left && names_agree(msg, &queued.keys)
     }
 
     /// The original of an open reversal was answered.

@@ -262,7 +262,8 @@ impl State {
         if late.leg == Leg::LateDeclined {
             self.desk.remove(&txn);
         }
-        let chain = self.chains.get(&txn).filter(|_| late.leg == Leg::LateApproved);
+        let done = matches!(late.leg, Leg::LateApproved | Leg::InvalidAnswer);
+        let chain = self.chains.get(&txn).filter(|_| done);
         if let Some(entry) = chain.and_then(|entry| self.saf.get_mut(entry)) {
             entry.again = entry.tries > 0;
         }

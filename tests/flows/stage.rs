@@ -12,7 +12,7 @@ use pointsman::money::{Amount, Currency};
 use pointsman::sensitive::{Pan, PinBlock};
 use pointsman::switch::Switch;
 use pointsman::switch::audit::Auditor;
-use pointsman::switch::ids::{BankId, LineId, PlatformId, RecordNo, SessionId};
+use pointsman::switch::ids::{BankId, LineId, PlatformId, RecordNo, SessionId, Ticket};
 use pointsman::switch::input::{Command, DeskAction, DeskVerb, Input, Unsent};
 use pointsman::switch::output::{Event, Output, RecallKey, Send};
 use pointsman::switch::policy::{
@@ -154,6 +154,11 @@ struct Stage {
     durable: usize,
     disk: bool,
     gate: bool,
+    /// Nothing for a bank can be packed.
+    unpackable: bool,
+    /// What the journal was asked and has not said, where it is slow.
+    asked: Vec<(Ticket, RecallKey)>,
+    slow_journal: bool,
     held: Vec<Send>,
     sessions: BTreeMap<u64, u16>,
     last_session: u64,
@@ -211,6 +216,9 @@ impl Stage {
         let id = send.id;
         if late(&send) {
             self.switch.handle(self.wall(), Input::Unsent { id, why: Unsent::TooLate });
+        } else if self.unpackable && send.line.0 > 0 {
+            let why = Unsent::Unpackable(text("90"));
+            self.switch.handle(self.wall(), Input::Unsent { id, why });
         } else if self.sessions.contains_key(&send.session.0) {
             let line = LINES[usize::from(send.line.0)];
             let which = self.sessions.iter().filter(|(_, l)| **l == send.line.0).count() > 1;
@@ -239,6 +247,9 @@ impl Stage {
                     self.held.remove(at);
                     self.switch.handle(self.wall(), Input::Unsent { id, why: Unsent::Cancelled });
                 }
+            }
+            Output::Recall { ticket, key } if self.slow_journal => {
+                self.asked.push((ticket, key));
             }
             Output::Recall { ticket, key } => {
                 let record = self.recall(key);
@@ -323,6 +334,12 @@ impl Stage {
             ["gate", what] => self.gate = what == "go",
             ["disk", what] => self.disk = what == "go",
             ["crash"] => self.crash(),
+            ["recall"] => {
+                let (ticket, key) = self.asked.remove(0);
+                let record = self.recall(key);
+                self.feed(Input::Recalled { ticket, record });
+            }
+            ["without", bank] => self.without(bank),
             ["end"] => {}
             ["drain"] => self.feed(Input::Command(Command::Drain)),
             ["desk", "resend", no] => self.desk(no, DeskVerb::Resend)?,
@@ -352,6 +369,19 @@ impl Stage {
         Ok(())
     }
 
+    /// What a start would say whose configuration has lost a bank.
+    fn without(&mut self, bank: &str) {
+        let mut policy = (*self.policy).clone();
+        policy.banks.iter_mut().filter(|b| b.name == text(bank)).for_each(|b| b.name = text("new"));
+        let mut switch = Switch::new(Arc::new(policy), 1);
+        for (no, record) in &self.journal {
+            switch.replay(*no, record);
+        }
+        for (name, count) in switch.owed_to_nobody() {
+            self.say(&format!("owed to nobody {name} {count}"));
+        }
+    }
+
     fn desk(&mut self, no: &str, verb: DeskVerb) -> Fallible<()> {
         let txn = RecordNo(no.parse().map_err(|_| "no record number")?);
         let action = DeskAction { txn, operator: text("anna"), verb };
@@ -373,6 +403,9 @@ pub(crate) fn play(script: &str) -> Fallible<String> {
         durable: 0,
         disk: true,
         gate: true,
+        unpackable: Options(options).has("unpackable"),
+        asked: vec![],
+        slow_journal: Options(options).has("slow_journal"),
         held: vec![],
         sessions: BTreeMap::new(),
         last_session: 0,
@@ -414,7 +447,19 @@ fn is_input(what: &str) -> bool {
     matches!(
         words[..],
         [_, ">", ..]
-            | ["gate" | "disk" | "desk" | "crash" | "end" | "drain" | "signoff" | "signon", ..]
+            | [
+                "gate"
+                    | "disk"
+                    | "desk"
+                    | "crash"
+                    | "end"
+                    | "drain"
+                    | "signoff"
+                    | "signon"
+                    | "recall"
+                    | "without",
+                ..
+            ]
             | [_, "up" | "down"]
     )
 }
