@@ -164,7 +164,7 @@ impl Switch {
             let mut sessions = b.lines.iter().flat_map(|l| self.lines.of(*l));
             sessions.any(|(_, s)| s.knows(terminal.as_ref()))
         });
-        if !known && !self.state.desk.contains(&entry) {
+        if !known && !self.state.desk.contains_key(&entry) {
             self.put_on_desk(entry, &queued.bank, queued.txn.unwrap_or(entry), queued.amount);
         }
     }
