@@ -9,6 +9,7 @@ use super::ids::{BankId, LineId, SessionId, TxnNo};
 use super::inflight::{SendOwner, Target, match_key};
 use super::leg::Answered;
 use super::output::Event;
+use super::plants::Plant;
 use super::policy::MatchScope;
 use super::record::{BankKeys, Ending, Intent, Late, Leg, Record};
 use super::reply;
@@ -55,7 +56,10 @@ impl Switch {
 
     fn answer_in_flight(&mut self, slot: usize, msg: Box<Canonical>) {
         let Some(flight) = self.air.flights.get(slot) else { return };
-        let (verdict, fault) = judge(&flight.intent, &msg);
+        let (mut verdict, fault) = judge(&flight.intent, &msg);
+        if self.planted.has(Plant::WrongAmountAccepted) && msg.amount != flight.intent.amount {
+            verdict = Verdict::Approved;
+        }
         self.happen(slot, Happening::Answered(verdict), Some(Answered { msg, fault }));
     }
 
@@ -65,6 +69,10 @@ impl Switch {
             return self.unmatched(bank, None, msg);
         };
         let (verdict, _) = judge(&intent, msg);
+        #[cfg(feature = "faults")]
+        if self.planted.has(Plant::LateAnswerForwarded) {
+            self.forward_late(&intent, msg);
+        }
         let leg = verdict.late_leg();
         if leg == Leg::LateApproved || (leg == Leg::InvalidAnswer && approves(msg)) {
             // Trusted or not, the bank may have done it after all: reversed, if need be again.

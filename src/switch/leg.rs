@@ -10,6 +10,7 @@ use super::ids::{PlatformId, RecordNo, SendId, SessionId, TxnNo};
 use super::inflight::{Flight, Requester, SendOwner, Target, match_key};
 use super::input::Unsent;
 use super::output::{Event, Output};
+use super::plants::Plant;
 use super::record::{Debt, Desk, Ending, Intent, Leg, Outcome, Record};
 use super::reply;
 use super::timers::Timer;
@@ -102,13 +103,17 @@ impl Switch {
         let Some(flight) = self.air.flights.get_mut(slot) else {
             return self.impossible("something happened to no transaction");
         };
+        #[cfg(feature = "faults")]
+        self.met.insert((flight.phase, what));
         match txn::step(flight.phase, what) {
             Step::Enter(phase) => self.enter(slot, phase),
             Step::Cancel(phase) => {
                 flight.phase = phase;
                 let held = matches!(phase, Phase::Cancelling | Phase::HeldReversed);
                 let ids = if held { vec![flight.send] } else { flight.grants.clone() };
-                self.out.extend(ids.into_iter().map(|id| Output::Cancel { id }));
+                let kept = self.planted.has(Plant::FrameLeavesAfterDeadline);
+                let ids = ids.into_iter().filter(|_| !kept);
+                self.out.extend(ids.map(|id| Output::Cancel { id }));
             }
             Step::Grant(leg) => self.grant(slot, leg, answer),
             Step::Deny(leg) => self.deny(slot, leg, answer),
@@ -175,6 +180,10 @@ impl Switch {
 
     /// Not granted: what is owed and the outcome are recorded; the decline need not wait.
     fn deny(&mut self, slot: usize, leg: Leg, answer: Option<Answered>) {
+        let leg = match leg {
+            Leg::SentUnknown if self.planted.has(Plant::SentUnknownAsNotSent) => Leg::NotSent,
+            leg => leg,
+        };
         let fault = answer.as_ref().and_then(|a| a.fault);
         let reason = match leg {
             Leg::NotSent => Some(Reason::BankDown),
@@ -201,6 +210,9 @@ impl Switch {
             }
         };
         if let Some(to) = self.way_back(&flight.requester) {
+            if self.planted.has(Plant::DuplicateReply) {
+                self.send(to, reply.clone(), None, None, SendOwner::Plain);
+            }
             self.send(to, reply, None, None, SendOwner::Plain);
         }
         self.owed_may_go(flight.txn, leg);

@@ -14,6 +14,7 @@ pub mod duplicates;
 pub mod ids;
 pub mod input;
 pub mod output;
+pub mod plants;
 pub mod policy;
 pub mod record;
 pub mod record_bytes;
@@ -49,6 +50,7 @@ use inflight::{InFlight, SendOwner};
 use input::{Command, Garbled, Input};
 use lines::Lines;
 use output::{Event, Output, Send};
+use plants::Plant;
 use policy::{Owner, Policy, SignOn};
 use record::{GarbledNote, Record};
 use state::State;
@@ -114,6 +116,10 @@ pub struct Switch {
     draining: bool,
     /// Settling what the last run left.
     recovering: bool,
+    planted: plants::Planted,
+    /// Which rows of the table of `txn` were met.
+    #[cfg(feature = "faults")]
+    met: std::collections::BTreeSet<(txn::Phase, txn::Happening)>,
     stamp: reversal::GmtStamp,
 }
 
@@ -137,6 +143,9 @@ impl Switch {
             last_ticket: 0,
             draining: false,
             recovering: false,
+            planted: plants::Planted::default(),
+            #[cfg(feature = "faults")]
+            met: std::collections::BTreeSet::new(),
             stamp: reversal::GmtStamp::default(),
             policy,
         };
@@ -153,7 +162,12 @@ impl Switch {
     /// Takes in one input. Drain [`Switch::poll`] afterwards.
     pub fn handle(&mut self, now: Now, input: Input) {
         // Time never goes back, whatever the shell says.
-        self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
+        let mono = if self.planted.has(Plant::TimerOnWallClock) {
+            self.wall_as_mono(now.wall)
+        } else {
+            now.mono
+        };
+        self.now = Now { mono: mono.max(self.now.mono), wall: now.wall };
         match input {
             Input::Message { session, received, msg } => self.message(session, received, msg),
             Input::Garbled { session, received, garbled } => {
@@ -296,6 +310,8 @@ impl Switch {
         not_after: Option<Instant>,
         owner: SendOwner,
     ) -> SendId {
+        let after = after.filter(|_| !self.leaves_early(owner, &msg));
+        let not_after = not_after.filter(|_| !self.planted.has(Plant::FrameLeavesAfterDeadline));
         self.last_send += 1;
         let id = SendId(self.last_send);
         let (line, session) = to;

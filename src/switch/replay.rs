@@ -9,6 +9,7 @@ use super::ids::{RecordNo, TxnNo};
 use super::inflight::{Target, match_key};
 use super::input::{DeskAction, DeskVerb};
 use super::output::Event;
+use super::plants::Plant;
 use super::policy::Policy;
 use super::record::{Desk, Ending, Forgotten, Leg, Outcome, PolicyStamp, Queued, Record};
 use super::timers::Timer;
@@ -33,6 +34,9 @@ impl Switch {
     pub fn start(&mut self, now: Now) {
         self.now = now;
         self.started = now;
+        if self.planted.has(Plant::StanResetAtRestart) {
+            self.state.banks.clear();
+        }
         let hash = self.policy.hash;
         self.record(Record::Policy(PolicyStamp { at: now.wall, hash, start: true }));
         let entries: Vec<_> =
@@ -40,6 +44,12 @@ impl Switch {
         for (entry, queued) in entries {
             let not_found_final = self.remaining_lifetime(&queued);
             self.saf_take(entry, &queued, not_found_final);
+            #[cfg(feature = "faults")]
+            if self.planted.has(Plant::AdviceReversedAtRecovery)
+                && queued.owed == super::record::Owed::Repeat
+            {
+                self.reverse_advice(&queued);
+            }
         }
         self.recovering = true;
         self.settle_open();
@@ -73,6 +83,10 @@ impl Switch {
             self.state.open.iter().map(|(no, o)| (*no, Arc::clone(&o.intent))).collect();
         for (txn, intent) in open {
             let leg = Leg::SentUnknown;
+            #[cfg(feature = "faults")]
+            if self.planted.has(Plant::OriginalResentAfterRestart) {
+                self.resend_original(txn, &intent);
+            }
             self.owe_for(txn, &intent, None, leg, Reason::Timeout, None);
             self.record(Record::Outcome(Outcome {
                 txn,

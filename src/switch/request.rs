@@ -427,7 +427,7 @@ impl Switch {
             return self.conflict(from, msg, Some(past.no()));
         }
         self.repeat_event(&from, past.no());
-        match past.past() {
+        match self.told_past(past.past()) {
             Past::Open => self.repeat_in_flight(from, msg, past.no()),
             Past::Granted | Past::Denied | Past::Refused => {
                 let recent = self.air.slot_of(past.no());
@@ -511,7 +511,7 @@ impl Switch {
         record: Option<(RecordNo, Box<Record>)>,
     ) {
         let past = self.state.memory.find(fingerprint).map(Remembered::past);
-        if past == Some(Past::Reversed) {
+        if past.map(|past| self.told_past(past)) == Some(Past::Reversed) {
             return self.answer_own(from, msg, Reason::Reversed, None);
         }
         match record.map(|(no, record)| (no, *record)) {

@@ -9,6 +9,7 @@ use super::duplicates::{self, Past, Remembered};
 use super::ids::{BankId, RecordNo, TxnNo};
 use super::inflight::Requester;
 use super::output::{Event, RecallKey};
+use super::plants::Plant;
 use super::record::{BankKeys, Closed, Debt, Ending, Intent, Origin, Owed, Queued, Record};
 use super::request::Recalling;
 use super::txn::Happening;
@@ -40,6 +41,9 @@ impl Switch {
         reason: Reason,
         auth_id: Option<Text<6>>,
     ) {
+        if self.planted.has(Plant::ReversalDroppedWhenSafFull) && self.state.saf.len() > 3 {
+            return;
+        }
         let queued = self.reversal_of(txn, intent, released, Owed::OwnReversal, reason);
         let Some((mut queued, not_found_final)) = queued else { return };
         queued.auth_id = auth_id;
@@ -49,7 +53,7 @@ impl Switch {
     }
 
     /// A reversal as the bank's dialect states it, built from the intent.
-    fn reversal_of(
+    pub(super) fn reversal_of(
         &mut self,
         txn: TxnNo,
         intent: &Intent,

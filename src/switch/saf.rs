@@ -11,6 +11,7 @@ use super::ids::{BankId, Name, RecordNo, SendId, TxnNo};
 use super::inflight::{SendOwner, Target, match_key};
 use super::input::Unsent;
 use super::output::{Event, Output};
+use super::plants::Plant;
 use super::record::{Attempt, Closed, Desk, Ending, Owed, Queued, Record};
 use super::state::Entry;
 use super::timers::Timer;
@@ -179,7 +180,8 @@ impl Switch {
         let Some(to) = self.saf_way(bank, &queued, tries) else { return false };
         let repeats =
             self.policy.banks.get(usize::from(bank.0)).is_some_and(|b| b.reversal.repeat_mti);
-        let msg = reply::owed_message(&queued, repeats && tries > 0);
+        let bare = self.planted.has(Plant::RetryWithoutRepeatMti);
+        let msg = reply::owed_message(&queued, repeats && tries > 0 && !bare);
         let count = tries.saturating_add(1);
         let at = self.now.wall;
         let no = self.record(Record::Attempt(Attempt { entry, at, count }));
@@ -301,7 +303,8 @@ impl Switch {
             Some(Answer::Own(_)) | None => (ResponseClass::Unknown, None),
         };
         let trusted = !matches!(msg.mac, MacCheck::Bad | MacCheck::Missing);
-        let over = self.lifetime_passed(bank, entry);
+        let over =
+            self.lifetime_passed(bank, entry) || self.planted.has(Plant::NotFoundFinalAtOnce);
         let again = self.state.saf.get(&entry).is_some_and(|e| e.again);
         match ending_of(queued.owed, class, over).filter(|_| trusted) {
             // An original approved after this try left may have overtaken nothing: once more.

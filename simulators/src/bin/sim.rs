@@ -6,7 +6,8 @@
 use clap::Parser;
 use indicatif::ProgressBar;
 use simulators::world::sim::campaign::{Campaign, campaign, run};
-use simulators::world::sim::plant::{NAMES, Planted};
+use simulators::world::sim::coverage::legal_pairs;
+use simulators::world::sim::plant::{BUGS, Planted};
 use simulators::world::sim::world::Verdict;
 use std::process::ExitCode;
 
@@ -38,7 +39,11 @@ fn main() -> ExitCode {
         Some(name) => match Planted::named(name) {
             Some(planted) => planted,
             None => {
-                eprintln!("no plant `{name}`; there are: {}", NAMES.join(", "));
+                let names: Vec<&str> = BUGS.iter().map(|bug| bug.name).collect();
+                eprintln!(
+                    "no plant `{name}`; with --features faults there are: {}",
+                    names.join(", ")
+                );
                 return ExitCode::from(2);
             }
         },
@@ -80,7 +85,11 @@ fn summary(done: &Campaign) {
     for (fault, count) in &coverage.faults {
         println!("  {:<24} {count}", format!("{fault:?}"));
     }
-    println!("phases and happenings hit {}", coverage.pairs.len());
+    println!("phases and happenings {} of {}", coverage.pairs.len(), legal_pairs().len());
+    let missing = coverage.missing();
+    if !missing.is_empty() {
+        println!("never met in these seeds: {}", missing.join(", "));
+    }
     println!("seeds with violations {}", done.failed.len());
 }
 

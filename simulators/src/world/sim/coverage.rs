@@ -3,6 +3,7 @@
 //! Contract: a summary fails when something that must be met was never met, so that a
 //! simulation that went blind is noticed.
 
+use pointsman::switch::txn::{self, Happening, Phase, Step, Verdict as Answered};
 use std::collections::BTreeMap;
 
 /// Everything the world can do to the switch.
@@ -92,6 +93,92 @@ pub enum Fault {
     PlatformBadMac,
 }
 
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 41] = [
+        Self::Kill,
+        Self::PowerCut,
+        Self::DiskFailure,
+        Self::DiskFull,
+        Self::SlowDisk,
+        Self::BitRot,
+        Self::DamagedFile,
+        Self::Reset,
+        Self::HalfOpen,
+        Self::OneWay,
+        Self::PeerClosed,
+        Self::LostFrame,
+        Self::DelayedFrame,
+        Self::ReorderedFrame,
+        Self::DuplicatedFrame,
+        Self::StalledSession,
+        Self::ClockJump,
+        Self::BankSilent,
+        Self::BankDeaf,
+        Self::BankLate,
+        Self::BankPartial,
+        Self::BankWrongAmount,
+        Self::BankWrongTerminal,
+        Self::BankWrongStan,
+        Self::BankBadMac,
+        Self::BankGarbage,
+        Self::BankRefuses,
+        Self::BankUnknownCode,
+        Self::BankOvertaken,
+        Self::BankRefusesSignOn,
+        Self::BankPoison,
+        Self::BankCutover,
+        Self::PlatformRepeat,
+        Self::PlatformConflict,
+        Self::PlatformImpatient,
+        Self::PlatformCancel,
+        Self::PlatformRepeatsReversed,
+        Self::PlatformUnknownOriginal,
+        Self::PlatformGone,
+        Self::PlatformGarbage,
+        Self::PlatformBadMac,
+    ];
+}
+
+/// Rows of the recovery tables that a crash or the damage of these worlds must reach. The rest
+/// takes another program, another key file or a hand that repairs checksums.
+pub const VERDICTS: [&str; 13] =
+    ["P1", "P3", "P4", "P6", "P7", "P8", "P10", "P11", "P13", "S1", "S3", "S5", "S8"];
+
+/// Every phase of a bank leg.
+const PHASES: [Phase; 8] = [
+    Phase::Held,
+    Phase::Cancelling,
+    Phase::HeldReversed,
+    Phase::Sent,
+    Phase::SentReversed,
+    Phase::Granting,
+    Phase::Withdrawing,
+    Phase::Revoked,
+];
+
+/// Everything that can happen to it.
+const HAPPENINGS: [Happening; 11] = [
+    Happening::Released,
+    Happening::Unsent,
+    Happening::Answered(Answered::Approved),
+    Happening::Answered(Answered::Partial),
+    Happening::Answered(Answered::Declined),
+    Happening::Answered(Answered::Refused),
+    Happening::Answered(Answered::Invalid),
+    Happening::Deadline,
+    Happening::PlatformReversal,
+    Happening::GrantReleased,
+    Happening::GrantUnsent,
+];
+
+/// The legal pairs, as [`Coverage::pairs`] spells them.
+pub fn legal_pairs() -> Vec<String> {
+    let pairs = PHASES.into_iter().flat_map(|p| HAPPENINGS.into_iter().map(move |h| (p, h)));
+    let legal = pairs.filter(|(phase, what)| txn::step(*phase, *what) != Step::Impossible);
+    legal.map(|(phase, what)| format!("{phase:?} {what:?}")).collect()
+}
+
 /// Counters of what was met.
 #[derive(Debug, Clone, Default)]
 pub struct Coverage {
@@ -117,6 +204,19 @@ impl Coverage {
     /// One more of this fault.
     pub fn fault(&mut self, fault: Fault) {
         *self.faults.entry(fault).or_default() += 1;
+    }
+
+    /// What should have been met and was not. Pairs are seen with the feature `faults` only.
+    pub fn missing(&self) -> Vec<String> {
+        let faults = Fault::ALL.iter().filter(|fault| !self.faults.contains_key(fault));
+        let mut missing: Vec<String> = faults.map(|fault| format!("fault {fault:?}")).collect();
+        let verdicts = VERDICTS.iter().filter(|row| !self.verdicts.contains_key(**row));
+        missing.extend(verdicts.map(|row| format!("recovery verdict {row}")));
+        if cfg!(feature = "faults") {
+            let pairs = legal_pairs().into_iter().filter(|pair| !self.pairs.contains_key(pair));
+            missing.extend(pairs.map(|pair| format!("pair {pair}")));
+        }
+        missing
     }
 
     /// Adds what another run met.

@@ -61,6 +61,7 @@ impl World {
 
     /// The process is gone.
     pub(super) fn crash(&mut self) {
+        self.note_pairs();
         self.machine = None;
         self.witness.crashed();
         self.disk.heal();
@@ -76,6 +77,17 @@ impl World {
         }
         let pause = if self.healed { Duration::ZERO } else { self.dice.millis(300, 25_000) };
         self.later(pause, Happens::Restart);
+    }
+
+    /// Rows of the transaction table this run has met.
+    fn note_pairs(&mut self) {
+        #[cfg(feature = "faults")]
+        if let Some(machine) = &self.machine {
+            for (phase, happening) in machine.switch().met() {
+                let pair = format!("{phase:?} {happening:?}");
+                *self.witness.coverage.pairs.entry(pair).or_default() += 1;
+            }
+        }
     }
 
     /// The process starts.
@@ -131,6 +143,7 @@ impl World {
         .map_err(|error| error.to_string())?;
         let reader = Reader::new(backend, key(), writer.map());
         let switch = self.replay_switch(&records, now)?;
+        self.witness.marked = records.len() as u64;
         let mut machine = Machine::new(switch, writer, reader);
         if !self.healed && self.life > 1 && self.dice.chance(100) {
             machine.light_fuse(self.dice.below(10) as u32);
@@ -201,10 +214,10 @@ impl World {
             let what = format!("{what}: other records were read than were written");
             return self.witness.blame("I2", what);
         }
-        // What the newest batch alone held may look like a torn tail; more may not.
-        let lost = written.len() - read.len();
-        if lost > BATCH_RECORDS_MAX {
-            self.witness.blame("I2", format!("{what}: {lost} records vanished unnoticed"));
+        let (left, marked) = (read.len() as u64, self.witness.marked);
+        if left < marked {
+            let what = format!("{what}: records {}..={marked} vanished unnoticed", left + 1);
+            self.witness.blame("I2", what);
         }
     }
 
@@ -220,10 +233,13 @@ impl World {
             disk.flip(name, at, self.dice.below(8) as u8);
             return Some(format!("one bit of {name} byte {at} turned over"));
         }
-        self.witness.coverage.fault(Fault::DamagedFile);
+        // Whatever ends the newest segment early looks like an older copy of it.
+        let newest = segments.last() == Some(&name);
         let other = self.dice.pick(&segments)?;
+        self.witness.coverage.fault(Fault::DamagedFile);
         match self.dice.below(3) {
             0 => bytes.truncate(at),
+            1 if newest => return None,
             1 => bytes.iter_mut().skip(at).for_each(|byte| *byte = 0),
             _ if other != name => bytes = disk.get(other)?,
             _ => return None,
@@ -234,6 +250,7 @@ impl World {
 
     /// Ends the last run in order and reads the journal back.
     pub(super) fn read_back(&mut self) {
+        self.note_pairs();
         self.machine = None;
         match replay(&self.disk, &key(), &self.options()) {
             Ok(replay) => self.witness.recovered(&replay.records),
@@ -243,6 +260,3 @@ impl World {
         }
     }
 }
-
-/// Records one batch may hold in these worlds.
-const BATCH_RECORDS_MAX: usize = 400;

@@ -4,30 +4,87 @@
 
 use pointsman::journal::Options;
 use pointsman::switch::Switch;
+#[cfg(feature = "faults")]
+use pointsman::{journal::file::options::Plant as InJournal, switch::plants::Plant as InCore};
 
 /// A bug planted on purpose, or none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Planted(Option<&'static str>);
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Planted(Option<&'static Bug>);
+
+/// A bug that can be planted.
+#[derive(Debug)]
+pub struct Bug {
+    /// What the command line calls it.
+    pub name: &'static str,
+    #[cfg(feature = "faults")]
+    at: Where,
+}
+
+#[cfg(feature = "faults")]
+#[derive(Debug)]
+enum Where {
+    Core(InCore),
+    Journal(InJournal),
+}
 
 impl Planted {
     /// The planted bug of this name; `None` if there is none such.
     pub fn named(name: &str) -> Option<Self> {
-        NAMES.iter().find(|known| **known == name).map(|known| Self(Some(known)))
-    }
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        self.0.unwrap_or("none")
+        BUGS.iter().find(|bug| bug.name == name).map(|bug| Self(Some(bug)))
     }
 
     /// Plants it in the journal.
     pub(super) fn options(self, options: Options) -> Options {
+        #[cfg(feature = "faults")]
+        if let Some(Bug { at: Where::Journal(plant), .. }) = self.0 {
+            return Options { plant: *plant, ..options };
+        }
         options
     }
 
     /// Plants it in the core.
-    pub(super) fn plant(self, _switch: &mut Switch) {}
+    pub(super) fn plant(self, switch: &mut Switch) {
+        #[cfg(feature = "faults")]
+        if let Some(Bug { at: Where::Core(plant), .. }) = self.0 {
+            switch.plant(*plant);
+        }
+        #[cfg(not(feature = "faults"))]
+        let _ = switch;
+    }
+}
+
+#[cfg(feature = "faults")]
+const fn core(name: &'static str, plant: InCore) -> Bug {
+    Bug { name, at: Where::Core(plant) }
+}
+
+#[cfg(feature = "faults")]
+const fn journal(name: &'static str, plant: InJournal) -> Bug {
+    Bug { name, at: Where::Journal(plant) }
 }
 
 /// All there are.
-pub const NAMES: &[&str] = &[];
+#[cfg(not(feature = "faults"))]
+pub static BUGS: &[Bug] = &[];
+
+/// All there are.
+#[cfg(feature = "faults")]
+pub static BUGS: &[Bug] = &[
+    core("reply-before-fsync", InCore::ReplyBeforeFsync),
+    core("acknowledged-before-fsync", InCore::AcknowledgedBeforeFsync),
+    core("retry-without-repeat-mti", InCore::RetryWithoutRepeatMti),
+    core("stan-reset-at-restart", InCore::StanResetAtRestart),
+    core("late-answer-forwarded", InCore::LateAnswerForwarded),
+    core("reversal-dropped-when-saf-full", InCore::ReversalDroppedWhenSafFull),
+    core("timer-on-wall-clock", InCore::TimerOnWallClock),
+    core("duplicate-reply", InCore::DuplicateReply),
+    core("sent-unknown-as-not-sent", InCore::SentUnknownAsNotSent),
+    core("original-resent-after-restart", InCore::OriginalResentAfterRestart),
+    core("not-found-final-at-once", InCore::NotFoundFinalAtOnce),
+    core("advice-reversed-at-recovery", InCore::AdviceReversedAtRecovery),
+    core("frame-leaves-after-deadline", InCore::FrameLeavesAfterDeadline),
+    core("approval-replayed-after-reversal", InCore::ApprovalReplayedAfterReversal),
+    core("wrong-amount-accepted", InCore::WrongAmountAccepted),
+    journal("no-folder-sync", InJournal::NoFolderSync),
+    journal("middle-truncation-accepted", InJournal::MiddleTruncationAccepted),
+];

@@ -85,6 +85,8 @@ pub struct Witness {
     pub known: Known,
     /// Records up to this number were called durable.
     pub durable: u64,
+    /// Records up to this number are vouched for by something later on disk.
+    pub marked: u64,
     pub(super) now: Instant,
     /// First arrival of each request, until it is decided.
     pub(super) pending: BTreeMap<Reference, Instant>,
@@ -114,6 +116,7 @@ impl Witness {
             records: vec![],
             known: Known::default(),
             durable: 0,
+            marked: 0,
             now: Instant::default(),
             pending: BTreeMap::new(),
             arrived: BTreeMap::new(),
@@ -268,6 +271,8 @@ impl Witness {
 
     /// Everything up to this record was called durable.
     pub fn durable(&mut self, upto: u64) {
+        // The batch that is durable now says what was durable before it.
+        self.marked = self.marked.max(self.durable);
         self.durable = self.durable.max(upto);
     }
 

@@ -72,6 +72,8 @@ pub struct World {
     /// Which run of the process this is.
     pub(super) life: u32,
     turn_planned: bool,
+    /// When the driver had its last turn.
+    turned: Option<Instant>,
     pub(super) disk: Disk,
     pub(super) net: Net,
     /// The banks.
@@ -108,6 +110,8 @@ pub struct Verdict {
 
 /// Events after which a world that has not come to rest is broken.
 const EVENTS_MAX: u32 = 400_000;
+/// What a turn for nothing takes.
+const SPIN: Duration = Duration::from_millis(5);
 /// Simulated time within which everything owed must be settled once all is well.
 const DRAIN_MAX: Duration = Duration::from_secs(4 * 3_600);
 /// Least transactions of a world.
@@ -135,6 +139,7 @@ impl World {
             machine: None,
             life: 0,
             turn_planned: false,
+            turned: None,
             disk,
             net: Net::default(),
             banks,
@@ -227,7 +232,10 @@ impl World {
                 }
             }
             (_, due) => {
-                self.now = due.unwrap_or_default().max(self.now);
+                // A driver that wakes up for nothing goes in circles, but time passes.
+                let again = self.turned == Some(self.now) && due <= Some(self.now);
+                let least = if again { self.now.after(SPIN) } else { self.now };
+                self.now = due.unwrap_or_default().max(least);
                 self.turn();
             }
         }
@@ -260,6 +268,7 @@ impl World {
     /// One turn of the driver.
     pub(super) fn turn(&mut self) {
         let now = self.now();
+        self.turned = Some(self.now);
         let Some(machine) = &mut self.machine else { return };
         let wishes = machine.turn(now, &mut self.dice, &mut self.witness);
         self.witness.judge_overdue(now.mono);

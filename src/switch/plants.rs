@@ -1,0 +1,165 @@
+//! Bugs planted on purpose, to prove that the simulated world finds them.
+//!
+//! Contract: compiled only under the feature `faults`, chosen for one switch by
+//! [`super::Switch::plant`], none unless chosen. Each hook is one line where the rule it breaks
+//! stands; without the feature [`Planted`] is empty and every question is answered `false` at
+//! compile time. `docs/simulation.md` has the table of bugs, invariants and checks.
+
+use super::Switch;
+use super::duplicates::Past;
+use super::inflight::SendOwner;
+use crate::canonical::{Canonical, Flow};
+use crate::time::{Instant, Wall};
+use std::time::Duration;
+
+/// A bug that can be planted in the core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Plant {
+    /// An approval leaves before its outcome is durable.
+    ReplyBeforeFsync,
+    /// A reversal is acknowledged before it is durable.
+    AcknowledgedBeforeFsync,
+    /// A second try goes out without the repeat MTI.
+    RetryWithoutRepeatMti,
+    /// STANs start again at a restart, whatever still holds them.
+    StanResetAtRestart,
+    /// A late answer is handed to the platform.
+    LateAnswerForwarded,
+    /// A reversal is dropped when the SAF holds a few others.
+    ReversalDroppedWhenSafFull,
+    /// Limits follow the wall clock.
+    TimerOnWallClock,
+    /// A decline is sent twice.
+    DuplicateReply,
+    /// What was sent and not answered counts as never sent.
+    SentUnknownAsNotSent,
+    /// After a restart an original without outcome is sent again.
+    OriginalResentAfterRestart,
+    /// "Original not found" ends a reversal at once.
+    NotFoundFinalAtOnce,
+    /// An advice that is still owed is reversed at recovery.
+    AdviceReversedAtRecovery,
+    /// Held frames have no limit and are not cancelled.
+    FrameLeavesAfterDeadline,
+    /// A stored approval is told again after its reversal.
+    ApprovalReplayedAfterReversal,
+    /// An approval of another amount than was asked is passed on.
+    WrongAmountAccepted,
+}
+
+/// What is planted in one switch.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Planted {
+    #[cfg(feature = "faults")]
+    plant: Option<Plant>,
+}
+
+impl Planted {
+    #[cfg(feature = "faults")]
+    pub(super) const fn new(plant: Plant) -> Self {
+        Self { plant: Some(plant) }
+    }
+
+    /// Whether this bug is planted.
+    #[inline]
+    pub(super) fn has(self, plant: Plant) -> bool {
+        #[cfg(feature = "faults")]
+        return self.plant == Some(plant);
+        #[cfg(not(feature = "faults"))]
+        {
+            let _ = plant;
+            false
+        }
+    }
+}
+
+/// The questions of the hooks; without the feature each answer is a constant.
+impl Switch {
+    /// Whether this frame leaves before the record it needs is durable.
+    #[inline]
+    pub(super) fn leaves_early(&self, owner: SendOwner, msg: &Canonical) -> bool {
+        let grant = matches!(owner, SendOwner::Grant(_));
+        let acknowledged = msg.flow == Flow::AdviceResponse;
+        (grant && self.planted.has(Plant::ReplyBeforeFsync))
+            || (acknowledged && self.planted.has(Plant::AcknowledgedBeforeFsync))
+    }
+
+    /// What became of a request, as a repeat is told.
+    #[inline]
+    pub(super) fn told_past(&self, past: Past) -> Past {
+        match past {
+            Past::Reversed if self.planted.has(Plant::ApprovalReplayedAfterReversal) => {
+                Past::Granted
+            }
+            past => past,
+        }
+    }
+
+    /// The wall clock taken for the monotonic one.
+    pub(super) fn wall_as_mono(&self, wall: Wall) -> Instant {
+        let since = wall.millis().saturating_sub(self.started.wall.millis());
+        let since = u64::try_from(since).unwrap_or(0);
+        self.started.mono.after(Duration::from_millis(since))
+    }
+}
+
+#[cfg(feature = "faults")]
+mod planted {
+    use super::super::Switch;
+    use super::super::ids::TxnNo;
+    use super::super::inflight::SendOwner;
+    use super::super::policy::Owner;
+    use super::super::record::{Intent, Owed, Queued};
+    use super::super::reply;
+    use super::super::txn::{Happening, Phase};
+    use super::{Plant, Planted};
+    use crate::canonical::{Canonical, Flow, Header, Kind, Reason};
+    use std::sync::Arc;
+
+    impl Switch {
+        /// Rows of the table of [`super::super::txn`] met so far.
+        pub fn met(&self) -> impl Iterator<Item = (Phase, Happening)> + '_ {
+            self.met.iter().copied()
+        }
+
+        /// Plants a bug in this switch.
+        pub fn plant(&mut self, plant: Plant) {
+            self.planted = Planted::new(plant);
+        }
+
+        /// Hands a late answer to whatever session its platform has.
+        pub(in super::super) fn forward_late(&mut self, intent: &Intent, msg: &Canonical) {
+            let is_theirs = |owner: Owner| match owner {
+                Owner::Bank(_) => false,
+                Owner::Platform(at) => {
+                    let platform = self.policy.platforms.get(usize::from(at.0));
+                    platform.is_some_and(|p| p.name == intent.platform)
+                }
+            };
+            let to = self.lines.sessions.iter().find(|(_, s)| is_theirs(s.owner));
+            let Some((line, session)) = to.map(|(id, s)| (s.line, *id)) else { return };
+            let mut msg = Box::new(msg.clone());
+            reply::restore(&mut msg, intent, Header::EMPTY);
+            self.send((line, session), msg, None, None, SendOwner::Plain);
+        }
+
+        /// Owes the bank the original itself.
+        pub(in super::super) fn resend_original(&mut self, txn: TxnNo, intent: &Arc<Intent>) {
+            let made = self.reversal_of(txn, intent, None, Owed::Repeat, Reason::Timeout);
+            let Some((mut queued, at)) = made else { return };
+            (queued.kind, queued.flow) = (intent.kind, Flow::Request);
+            (queued.keys, queued.txn) = (intent.keys.clone(), None);
+            self.queue(queued, at);
+        }
+
+        /// Owes the bank a reversal of an advice.
+        pub(in super::super) fn reverse_advice(&mut self, advice: &Queued) {
+            let Some(kind) = advice.kind.transaction() else { return };
+            let mut queued = advice.clone();
+            (queued.kind, queued.owed) = (Kind::Reversal(kind), Owed::OwnReversal);
+            queued.original = advice.keys.clone();
+            (queued.origin, queued.platform) = (None, None);
+            self.queue(queued, self.now.mono);
+        }
+    }
+}
