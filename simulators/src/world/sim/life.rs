@@ -145,6 +145,9 @@ impl World {
         let switch = self.replay_switch(&records, now)?;
         self.witness.marked = records.len() as u64;
         let mut machine = Machine::new(switch, writer, reader);
+        if self.healed {
+            machine.be_prompt();
+        }
         if !self.healed && self.life > 1 && self.dice.chance(100) {
             machine.light_fuse(self.dice.below(10) as u32);
         }

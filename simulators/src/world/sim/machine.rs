@@ -27,6 +27,9 @@ const QUEUE: usize = 40;
 /// Silence after which the mark of what is durable is itself written down.
 const IDLE_AFTER: Duration = Duration::from_millis(100);
 
+/// How late the account of a frame may come, in milliseconds: the core has to live with it.
+const LAG_MAX_MS: u64 = 12_000;
+
 /// Why a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
@@ -86,6 +89,11 @@ pub struct Machine {
     committing: bool,
     recalls: VecDeque<(Ticket, RecallKey)>,
     inbox: VecDeque<Input>,
+    /// What became of frames, told later than it happened; by when.
+    accounts: BTreeMap<(Instant, u64), Input>,
+    told: u64,
+    /// Whether accounts may come late.
+    lazy: bool,
     sessions: BTreeMap<SessionId, Session>,
     /// Queues of sessions the driver has not heard of yet.
     doors: BTreeMap<SessionId, Arc<Outbound>>,
@@ -118,6 +126,9 @@ impl Machine {
             committing: false,
             recalls: VecDeque::new(),
             inbox: VecDeque::new(),
+            accounts: BTreeMap::new(),
+            told: 0,
+            lazy: true,
             sessions: BTreeMap::new(),
             doors: BTreeMap::new(),
             fuse: None,
@@ -156,18 +167,24 @@ impl Machine {
     pub fn deadline(&self) -> Option<Instant> {
         // The gate drops what is past its limit: not at it.
         let gate = self.gate.deadline().map(|at| at.after(Duration::from_nanos(1)));
-        [self.switch.deadline(), gate, self.idle_at].into_iter().flatten().min()
+        let account = self.accounts.first_key_value().map(|((at, _), _)| *at);
+        [self.switch.deadline(), gate, self.idle_at, account].into_iter().flatten().min()
     }
 
     /// One turn of the driver.
     pub fn turn(&mut self, now: Now, dice: &mut Dice, witness: &mut Witness) -> Run<Wishes> {
         self.gate.expire(now.mono);
+        self.tell_accounts(Some(now.mono));
         if self.switch.deadline().is_some_and(|deadline| deadline <= now.mono) {
             self.feed(now, Input::Timer, witness)?;
         }
         loop {
             if let Some((id, why)) = self.gate.next_unsent() {
-                self.feed(now, Input::Unsent { id, why }, witness)?;
+                let account = Input::Unsent { id, why };
+                match self.lag(dice, LAG_MAX_MS) {
+                    Some(lag) => self.tell_later(now.mono.after(lag), account),
+                    None => self.feed(now, account, witness)?,
+                }
             } else if let Some(input) = self.inbox.pop_front() {
                 self.arrive(now, input, witness)?;
             } else {
@@ -208,6 +225,10 @@ impl Machine {
             }
             Input::LineDown { session, .. } => {
                 self.gate.close(session);
+                // All frames of a session are accounted for before its end is told.
+                while let Some((_, account)) = self.accounts.pop_first() {
+                    self.feed(now, account, witness)?;
+                }
                 while let Some((id, why)) = self.gate.next_unsent() {
                     self.feed(now, Input::Unsent { id, why }, witness)?;
                 }
@@ -331,6 +352,33 @@ impl Machine {
         Ok(())
     }
 
+    /// How late an account comes, if it is late.
+    fn lag(&self, dice: &mut Dice, most_ms: u64) -> Option<Duration> {
+        (self.lazy && dice.chance(80)).then(|| dice.millis(0, most_ms))
+    }
+
+    fn tell_later(&mut self, at: Instant, account: Input) {
+        self.told += 1;
+        self.accounts.insert((at, self.told), account);
+    }
+
+    /// Moves accounts that are due into the inbox.
+    fn tell_accounts(&mut self, upto: Option<Instant>) {
+        while let Some(entry) = self.accounts.first_entry() {
+            if upto.is_some_and(|upto| entry.key().0 > upto) {
+                return;
+            }
+            let account = entry.remove();
+            self.push(account);
+        }
+    }
+
+    /// From here on every account comes at once.
+    pub fn be_prompt(&mut self) {
+        self.lazy = false;
+        self.tell_accounts(None);
+    }
+
     /// Sessions whose bell rang and that have no `take` planned yet.
     fn rung(&mut self) -> Vec<SessionId> {
         let mut rung = vec![];
@@ -344,7 +392,7 @@ impl Machine {
     }
 
     /// A session writes what is in its queue.
-    pub fn take(&mut self, now: Now, session: SessionId) -> Run<Taken> {
+    pub fn take(&mut self, now: Now, session: SessionId, dice: &mut Dice) -> Run<Taken> {
         let mut taken = Taken::default();
         let Some(from) = self.sessions.get_mut(&session) else { return Ok(taken) };
         from.planned = false;
@@ -361,7 +409,13 @@ impl Machine {
                 continue;
             }
             self.burn()?;
-            self.push(Input::Released { id: send.id });
+            let account = Input::Released { id: send.id };
+            // Nothing answers an answer, so its account may come at any time.
+            let most = if send.msg.flow.is_answer() { LAG_MAX_MS } else { 1 };
+            match self.lag(dice, most) {
+                Some(lag) => self.tell_later(now.mono.after(lag), account),
+                None => self.push(account),
+            }
             taken.sent.push(send);
         }
         Ok(taken)

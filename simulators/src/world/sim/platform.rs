@@ -61,6 +61,8 @@ pub struct Ask {
     pub sent: u32,
     /// Its reversal, once there is one.
     reversal: Option<Canonical>,
+    /// It was never sent: the platform believes it was.
+    unheard: bool,
     /// Same name as another request: must not be granted.
     pub conflict: bool,
 }
@@ -139,14 +141,22 @@ impl Platform {
             msg.mac = MacCheck::Bad;
         }
         self.enter(&msg, false);
-        doing.send.push(msg.clone());
         doing.later.push((PATIENCE, Act::Look(rrn)));
+        if self.dice.chance(8) {
+            // Lost inside the platform.
+            if let Some(ask) = self.asks.get_mut(&rrn) {
+                ask.unheard = true;
+            }
+            return doing;
+        }
+        doing.send.push(msg.clone());
         if msg.mac == MacCheck::Bad {
             return doing;
         }
         if self.dice.chance(50) {
             coverage.fault(Fault::PlatformImpatient);
-            doing.later.push((self.dice.millis(1, 12_000), Act::Reverse(rrn)));
+            let far = if self.dice.chance(400) { 6 } else { 12_000 };
+            doing.later.push((self.dice.millis(0, far), Act::Reverse(rrn)));
         }
         if self.dice.chance(40) {
             coverage.fault(Fault::PlatformRepeat);
@@ -191,7 +201,7 @@ impl Platform {
             }
             Act::Reverse(rrn) => {
                 if self.asks.get(&rrn).is_some_and(|a| !a.is_reversed()) {
-                    self.reverse(rrn, wall, &mut doing);
+                    self.reverse(rrn, wall, &mut doing, coverage);
                 }
             }
             Act::Insist(rrn) => self.insist(rrn, &mut doing),
@@ -239,11 +249,11 @@ impl Platform {
             doing.send.push(again);
             doing.later.push((PATIENCE, Act::Look(rrn)));
         } else {
-            self.reverse(rrn, wall, doing);
+            self.reverse(rrn, wall, doing, coverage);
         }
     }
 
-    fn reverse(&mut self, rrn: Text<12>, wall: Wall, doing: &mut Doing) {
+    fn reverse(&mut self, rrn: Text<12>, wall: Wall, doing: &mut Doing, coverage: &mut Coverage) {
         let stan = self.stan();
         let Some(ask) = self.asks.get_mut(&rrn) else { return };
         if ask.conflict || ask.msg.flow != Flow::Request {
@@ -267,6 +277,9 @@ impl Platform {
             acquirer: ask.msg.acquirer,
             ..OriginalData::default()
         });
+        if ask.sent == 1 && ask.standing == Standing::Waiting && ask.unheard {
+            coverage.fault(Fault::PlatformUnknownOriginal);
+        }
         ask.standing = Standing::Reversing;
         ask.reversal = Some(msg.clone());
         doing.send.push(msg);
@@ -402,6 +415,7 @@ impl Platform {
             standing: Standing::Waiting,
             auth_id: None,
             sent: 1,
+            unheard: false,
             reversal: None,
             conflict,
         };

@@ -210,6 +210,10 @@ impl World {
         self.disk.heal();
         self.disk.set_capacity(None);
         self.slow_until = self.now;
+        if let Some(machine) = &mut self.machine {
+            machine.be_prompt();
+        }
+        self.wake();
         for bank in &mut self.banks {
             bank.honest = true;
         }

@@ -308,7 +308,7 @@ impl World {
     fn take(&mut self, session: SessionId) {
         let now = self.now();
         let Some(machine) = &mut self.machine else { return };
-        let taken = match machine.take(now, session) {
+        let taken = match machine.take(now, session, &mut self.dice) {
             Ok(taken) => taken,
             Err(ended) => return self.ended(ended),
         };
