@@ -245,7 +245,9 @@ impl Switch {
             reason,
             auth_id,
         );
-        if late && let Some(to) = self.way_back(&flight.requester) {
+        // What is not taken back is not declined either: the platform's repeat gets the approval.
+        let declined = late && self.state.chains.contains_key(&flight.txn);
+        if declined && let Some(to) = self.way_back(&flight.requester) {
             let header = flight.requester.header;
             let reply = reply::own_answer_to(&flight.intent, header, Reason::Timeout);
             self.send(to, reply, None, None, SendOwner::Plain);

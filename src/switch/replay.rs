@@ -16,7 +16,6 @@ use super::timers::Timer;
 use crate::canonical::Reason;
 use crate::time::{Instant, Now};
 use std::sync::Arc;
-use std::time::Duration;
 
 impl Switch {
     /// Takes back one record of the journal; in order, before [`Switch::start`].
@@ -68,13 +67,11 @@ impl Switch {
         }
     }
 
-    /// From the wall stamp, but never longer than configured: the wall may have jumped.
+    /// The whole of it once more: how long the process was down only the wall clock knows, and
+    /// that may have jumped (I14). It costs a dead original's reversal some more tries.
     fn remaining_lifetime(&self, queued: &Queued) -> Instant {
         let bank = self.policy.banks.iter().find(|b| b.name == queued.bank);
-        let most = bank.map(|b| b.original_lifetime).unwrap_or_default();
-        let left = queued.not_found_final_after.millis().saturating_sub(self.now.wall.millis());
-        let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-        self.now.mono.after(left.min(most))
+        self.now.mono.after(bank.map(|b| b.original_lifetime).unwrap_or_default())
     }
 
     /// Every intent without an outcome is sent-unknown.

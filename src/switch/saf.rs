@@ -46,6 +46,8 @@ struct Work {
     not_found_final: Instant,
     /// The frame of the last try.
     last_try: Option<SendId>,
+    /// When the last try left.
+    left: Option<Instant>,
 }
 
 /// The SAF of one bank.
@@ -116,7 +118,9 @@ impl Switch {
         let Some(live) = self.banks.get_mut(usize::from(bank.0)) else { return };
         live.saf.queues.entry(order).or_default().push_back(entry);
         let place = Place::Parked;
-        live.saf.work.insert(entry, Work { order, place, not_found_final, last_try: None });
+        live.saf
+            .work
+            .insert(entry, Work { order, place, not_found_final, last_try: None, left: None });
         self.saf_wake(entry);
     }
 
@@ -234,6 +238,10 @@ impl Switch {
         }
         let limit = self.policy.banks.get(usize::from(bank.0)).map(|b| b.saf.response_timeout);
         self.saf_set(bank, entry, Place::AtBank);
+        let live = self.banks.get_mut(usize::from(bank.0));
+        if let Some(work) = live.and_then(|live| live.saf.work.get_mut(&entry)) {
+            work.left = Some(self.now.mono);
+        }
         self.timers.set(Timer::Saf(entry), self.now.mono.after(limit.unwrap_or_default()));
     }
 
@@ -350,14 +358,19 @@ impl Switch {
         let Some((bank, _)) = self.saf_entry(entry) else { return };
         let live = self.banks.get_mut(usize::from(bank.0));
         if let Some(work) = live.and_then(|l| l.saf.work.get_mut(&entry)) {
-            work.not_found_final = self.now.mono;
+            work.not_found_final = Instant::default();
         }
     }
 
+    /// Whether the try in the bank's hands left when no original could arrive any more: what the
+    /// bank says late to an earlier one is no news.
     fn lifetime_passed(&self, bank: BankId, entry: RecordNo) -> bool {
         let live = self.banks.get(usize::from(bank.0));
         let work = live.and_then(|l| l.saf.work.get(&entry));
-        work.is_some_and(|w| self.now.mono >= w.not_found_final)
+        work.is_some_and(|w| {
+            let before = w.left.is_none_or(|left| left < w.not_found_final);
+            w.not_found_final == Instant::default() || (w.place == Place::AtBank && !before)
+        })
     }
 
     /// Closes an entry without an answer.

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub struct Campaign {
     /// Seeds that ran.
     pub seeds: u64,
+    /// The fewest crashes any of them had.
+    pub fewest_crashes: u64,
     /// What all of them met.
     pub coverage: Coverage,
     /// Those that broke a promise, in order of their seeds, stories not kept.
@@ -45,6 +47,9 @@ pub fn campaign(
             let caught = !verdict.violations.is_empty();
             over.fetch_or(caught && until_caught, Ordering::Relaxed);
             let mut total = total.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let crashes = verdict.coverage.crashes;
+            let first = total.seeds == 0;
+            total.fewest_crashes = if first { crashes } else { total.fewest_crashes.min(crashes) };
             total.seeds += 1;
             total.coverage.add(&verdict.coverage);
             if caught {

@@ -28,7 +28,7 @@ const QUEUE: usize = 40;
 const IDLE_AFTER: Duration = Duration::from_millis(100);
 
 /// How late the account of a frame may come, in milliseconds: the core has to live with it.
-const LAG_MAX_MS: u64 = 12_000;
+pub const LAG_MAX_MS: u64 = 25_000;
 
 /// Why a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,7 +181,7 @@ impl Machine {
         loop {
             if let Some((id, why)) = self.gate.next_unsent() {
                 let account = Input::Unsent { id, why };
-                match self.lag(dice, LAG_MAX_MS) {
+                match self.lag(dice, 500, LAG_MAX_MS) {
                     Some(lag) => self.tell_later(now.mono.after(lag), account),
                     None => self.feed(now, account, witness)?,
                 }
@@ -353,8 +353,8 @@ impl Machine {
     }
 
     /// How late an account comes, if it is late.
-    fn lag(&self, dice: &mut Dice, most_ms: u64) -> Option<Duration> {
-        (self.lazy && dice.chance(80)).then(|| dice.millis(0, most_ms))
+    fn lag(&self, dice: &mut Dice, per_mille: u64, most_ms: u64) -> Option<Duration> {
+        (self.lazy && dice.chance(per_mille)).then(|| dice.millis(0, most_ms))
     }
 
     fn tell_later(&mut self, at: Instant, account: Input) {
@@ -412,7 +412,7 @@ impl Machine {
             let account = Input::Released { id: send.id };
             // Nothing answers an answer, so its account may come at any time.
             let most = if send.msg.flow.is_answer() { LAG_MAX_MS } else { 1 };
-            match self.lag(dice, most) {
+            match self.lag(dice, 200, most) {
                 Some(lag) => self.tell_later(now.mono.after(lag), account),
                 None => self.push(account),
             }

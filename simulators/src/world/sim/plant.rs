@@ -35,6 +35,8 @@ impl Planted {
 
     /// Plants it in the journal.
     pub(super) fn options(self, options: Options) -> Options {
+        #[cfg(not(feature = "faults"))]
+        let _ = self.0;
         #[cfg(feature = "faults")]
         if let Some(Bug { at: Where::Journal(plant), .. }) = self.0 {
             return Options { plant: *plant, ..options };

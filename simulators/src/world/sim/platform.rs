@@ -153,9 +153,9 @@ impl Platform {
         if msg.mac == MacCheck::Bad {
             return doing;
         }
-        if self.dice.chance(50) {
+        if self.dice.chance(80) {
             coverage.fault(Fault::PlatformImpatient);
-            let far = if self.dice.chance(400) { 6 } else { 12_000 };
+            let far = self.dice.pick(&[6, 12_000, 27_000, 27_000]).unwrap_or(6);
             doing.later.push((self.dice.millis(0, far), Act::Reverse(rrn)));
         }
         if self.dice.chance(40) {

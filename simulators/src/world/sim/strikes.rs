@@ -60,7 +60,7 @@ impl World {
             };
             self.plan_strike(strike);
         }
-        for _ in 0..self.dice.between(8, 16) {
+        for _ in 0..self.dice.between(10, 20) {
             let strike = self.line_strike();
             self.plan_strike(strike);
         }
@@ -100,7 +100,7 @@ impl World {
             2 => Strike::HalfOpen(line),
             3 => Strike::OneWay(line, self.dice.chance(500)),
             4 => Strike::PeerCloses(line),
-            _ => Strike::Stall(line, self.dice.between(500, 40_000)),
+            _ => Strike::Stall(line, self.dice.between(5_000, 60_000)),
         }
     }
 

@@ -6,12 +6,13 @@
 //! need the whole story stand in [`super::join`].
 
 use super::coverage::Coverage;
+use super::machine::LAG_MAX_MS;
 use super::setting;
 use super::story::Story;
 use super::wire;
 use pointsman::canonical::{Canonical, Flow, Kind};
 use pointsman::switch::duplicates;
-use pointsman::switch::ids::{Name, RecordNo, SendId};
+use pointsman::switch::ids::{Name, RecordNo, SendId, SessionId};
 use pointsman::switch::input::Input;
 use pointsman::switch::output::{Event, Send};
 use pointsman::switch::record::{Intent, Outcome, Owed, Queued, Record};
@@ -103,7 +104,7 @@ pub struct Witness {
     pub(super) reversed: BTreeSet<Reference>,
     /// Reversals of the platform that came in.
     pub(super) reversing: BTreeSet<Reference>,
-    limits: BTreeMap<SendId, Instant>,
+    limits: BTreeMap<SendId, (SessionId, Instant)>,
 }
 
 impl Witness {
@@ -243,13 +244,19 @@ impl Witness {
     /// The core wants this sent.
     pub fn wanted(&mut self, send: &Send) {
         if let Some(limit) = send.not_after {
-            self.limits.insert(send.id, limit);
+            self.limits.insert(send.id, (send.session, limit));
         }
     }
 
     /// When this frame may leave at the latest.
     pub(super) fn limit(&mut self, id: SendId) -> Option<Instant> {
-        self.limits.remove(&id)
+        self.limits.remove(&id).map(|(_, limit)| limit)
+    }
+
+    /// The earliest limit of what this session still has to send.
+    pub fn next_limit(&self, session: SessionId) -> Option<Instant> {
+        let theirs = self.limits.values().filter(|(owner, _)| *owner == session);
+        theirs.map(|(_, limit)| *limit).filter(|limit| *limit > self.now).min()
     }
 
     /// The core says that something happened.
@@ -328,8 +335,8 @@ impl Witness {
     }
 }
 
-/// What a decision may come late: turns are not instantaneous.
-const GRACE: std::time::Duration = std::time::Duration::from_secs(1);
+/// What a decision may come late: it may hang on the account of a frame.
+const GRACE: std::time::Duration = std::time::Duration::from_millis(LAG_MAX_MS + 1_000);
 
 impl Known {
     fn hold(&mut self, bank: Name, stan: u32, holder: RecordNo) {

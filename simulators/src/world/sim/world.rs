@@ -276,7 +276,10 @@ impl World {
             Err(ended) => self.ended(ended),
             Ok(wishes) => {
                 for session in wishes.take {
-                    let stall = self.net.stall(session.0, self.now);
+                    let mut stall = self.net.stall(session.0, self.now);
+                    if !stall.is_zero() && self.dice.chance(400) {
+                        stall = self.until_limit(session).unwrap_or(stall);
+                    }
                     let pause = stall.max(Duration::from_micros(self.dice.below(300)));
                     self.later(pause, Happens::Take(self.life, session));
                 }
@@ -286,6 +289,12 @@ impl World {
                 }
             }
         }
+    }
+
+    /// How long until just before a frame of this session may not leave any more.
+    fn until_limit(&self, session: SessionId) -> Option<Duration> {
+        let limit = self.witness.next_limit(session)?;
+        Some(limit.since(self.now).saturating_sub(Duration::from_micros(300)))
     }
 
     fn sync_time(&mut self) -> Duration {
