@@ -143,6 +143,11 @@ impl Machine {
         self.fuse.get_or_insert(steps);
     }
 
+    /// Whether the run is about to end.
+    pub fn has_fuse(&self) -> bool {
+        self.fuse.is_some()
+    }
+
     /// One more thing that happened.
     pub fn push(&mut self, input: Input) {
         self.inbox.push_back(input);

@@ -52,8 +52,9 @@ impl World {
         }
         self.later(Duration::from_millis(800), Happens::Ask(0));
         let crashes = self.dice.between(2, 4);
-        for _ in 0..crashes {
-            let strike = match self.dice.below(8) {
+        for number in 0..crashes {
+            // Two at least are certain to strike.
+            let strike = match self.dice.below(if number < 2 { 7 } else { 8 }) {
                 0..=2 => Strike::Kill,
                 3..=6 => Strike::PowerCut,
                 _ => Strike::DiskFails,
@@ -113,7 +114,7 @@ impl World {
     pub(super) fn strike(&mut self, strike: Strike) {
         self.witness.story.tell(self.now, format_args!("FAULT {strike:?}"));
         match strike {
-            Strike::Kill | Strike::PowerCut if self.machine.is_none() => {
+            Strike::Kill | Strike::PowerCut if self.is_falling() => {
                 self.later(Duration::from_secs(4), Happens::Strike(strike));
             }
             Strike::Kill => self.light_fuse(false),
@@ -192,6 +193,11 @@ impl World {
                 self.later(Duration::ZERO, Happens::LearnOut(conn));
             }
         }
+    }
+
+    /// Whether the process is down or about to be.
+    fn is_falling(&self) -> bool {
+        self.machine.as_ref().is_none_or(Machine::has_fuse)
     }
 
     fn light_fuse(&mut self, power_cut: bool) {
