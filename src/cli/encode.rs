@@ -70,7 +70,7 @@ mod tests {
         let bytes = "0800802000000000000004000000000000000000010301";
         assert_eq!(hex(good).as_deref(), Ok(bytes));
         let bad = serde_json::json!({"mti": "0800", "fields": {"11": "00000A"}});
-        let said = "11: expected a decimal digit, got something else at character 6";
+        let said = "DE 11 (stan): expected a decimal digit, got something else at character 6";
         assert_eq!(hex(bad), Err(said.to_owned()));
         let masked = serde_json::json!({"mti": "0200", "fields": {"2": "411111******1111"}});
         assert!(hex(masked).is_err());

@@ -7,7 +7,7 @@
 
 use super::coding::hex_text;
 use super::dialect::Dialect;
-use super::error::UnpackError;
+use super::error::{UnpackError, place};
 use super::field::Field;
 use super::inside::{DEPTH_MAX, Inside};
 use super::json::plain;
@@ -70,7 +70,10 @@ pub fn describe_error(
     let label = format!("at {from:<5} ");
     line(&mut out, format_args!("{label}{bytes}"));
     let caret = label.chars().count() + 3 * (error.offset.saturating_sub(from));
-    line(&mut out, format_args!("{:caret$}^ {} at byte {}", "", error.path, error.offset));
+    line(
+        &mut out,
+        format_args!("{:caret$}^ {} at byte {}", "", place(&error.path, &error.name), error.offset),
+    );
     line(&mut out, format_args!("expected  {}", error.expected));
     line(&mut out, format_args!("got       {}", error.got));
     if let Some(cause) = &error.cause {

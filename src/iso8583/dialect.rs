@@ -110,8 +110,7 @@ impl Dialect {
     ) -> Result<(), PackError> {
         let field = self.field(de);
         let Some(inside) = field.and_then(Field::inside) else {
-            let got = "a data element without parts".to_owned();
-            return Err(PackError { path: de.to_string(), expected: "a composite".into(), got });
+            return Err(error::not_a_composite(de, field));
         };
         let start = out.len();
         inside.compose(parts, out).map_err(|inner| {

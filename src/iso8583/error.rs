@@ -17,6 +17,8 @@ use std::fmt;
 pub struct UnpackError {
     /// `header`, `MTI`, `bitmap`, `end`, or the data element and what is in it: `55.9F02`.
     pub path: String,
+    /// What the dialect calls it, for people.
+    pub name: Option<Box<str>>,
     /// Byte offset in the frame, from 0, header included.
     pub offset: usize,
     /// What should have been there.
@@ -31,8 +33,8 @@ impl std::error::Error for UnpackError {}
 
 impl fmt::Display for UnpackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, offset, expected, got, cause } = self;
-        write!(f, "{path} at byte {offset}: expected {expected}, got {got}")?;
+        let Self { path, name, offset, expected, got, cause } = self;
+        write!(f, "{} at byte {offset}: expected {expected}, got {got}", place(path, name))?;
         match cause {
             Some(cause) => write!(f, " (perhaps {cause})"),
             None => Ok(()),
@@ -45,6 +47,8 @@ impl fmt::Display for UnpackError {
 pub struct PackError {
     /// The data element and what is in it, or `header`, `message`.
     pub path: String,
+    /// What the dialect calls it, for people.
+    pub name: Option<Box<str>>,
     /// What the dialect asks for.
     pub expected: String,
     /// What the message holds; never a secret value.
@@ -55,9 +59,22 @@ impl std::error::Error for PackError {}
 
 impl fmt::Display for PackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, expected, got } = self;
-        write!(f, "{path}: expected {expected}, got {got}")
+        let Self { path, name, expected, got } = self;
+        write!(f, "{}: expected {expected}, got {got}", place(path, name))
     }
+}
+
+/// A path as people read it: `DE 55.9F02 (amount, authorised)`, `bitmap`.
+pub(crate) fn place(path: &str, name: &Option<Box<str>>) -> String {
+    let element = if path.starts_with(|c: char| c.is_ascii_digit()) { "DE " } else { "" };
+    match name {
+        Some(name) => format!("{element}{path} ({name})"),
+        None => format!("{element}{path}"),
+    }
+}
+
+pub(crate) fn name_of(field: Option<&Field>) -> Option<Box<str>> {
+    field.map(|field| field.name.as_str()).filter(|name| !name.is_empty()).map(Into::into)
 }
 
 /// A dialect file cannot be used as it is.
@@ -108,6 +125,7 @@ pub(crate) fn unpack_error(scene: &Scene<'_>, fault: Fault) -> UnpackError {
     let (expected, got) = words(scene, fault);
     UnpackError {
         path: scene.path.clone(),
+        name: name_of(scene.field),
         offset: scene.start + fault.at,
         expected,
         got,
@@ -198,7 +216,18 @@ pub(crate) fn pack_error(path: String, field: Option<&Field>, fault: Fault) -> P
     if fault.kind == Kind::Character {
         got = format!("something else at character {}", fault.at + 1);
     }
-    PackError { path: scene.path, expected, got }
+    PackError { path: scene.path, name: name_of(field), expected, got }
+}
+
+/// Parts were given to a data element that has none.
+#[cold]
+pub(crate) fn not_a_composite(de: u8, field: Option<&Field>) -> PackError {
+    PackError {
+        path: de.to_string(),
+        name: name_of(field),
+        expected: "a composite".to_owned(),
+        got: "a data element without parts".to_owned(),
+    }
 }
 
 /// The part of a composite that a path names, and the dialect's field above it.

@@ -200,7 +200,7 @@ fn content_of(
     }
     let given: Vec<(&str, &[u8])> = values.iter().map(|(k, v)| (*k, v.as_slice())).collect();
     inside.compose(&given, out).map_err(|inner| {
-        let PackError { path: below, expected, got } = error::pack_error(
+        let PackError { path: below, expected, got, .. } = error::pack_error(
             inner.path.clone(),
             inside.part_by_key(&inner.path).map(|p| p.field()),
             inner.fault,

@@ -102,7 +102,12 @@ fn append(dialect: &Dialect, msg: &Message, out: &mut Vec<u8>) -> Result<Packed,
 
 fn write_header(dialect: &Dialect, msg: &Message, out: &mut Vec<u8>) -> Result<(), PackError> {
     let refuse = |expected: &str, got: &str| {
-        Err(PackError { path: "header".into(), expected: expected.into(), got: got.into() })
+        Err(PackError {
+            path: "header".into(),
+            name: None,
+            expected: expected.into(),
+            got: got.into(),
+        })
     };
     match (&dialect.header, msg.header()) {
         (Some(_), Some(bytes)) => out.extend_from_slice(bytes),
@@ -117,7 +122,7 @@ fn write_mti(dialect: &Dialect, msg: &Message, out: &mut Vec<u8>) -> Result<(), 
     let mti = msg.mti();
     if let Some(version) = dialect.version.filter(|v| *v != mti.version()) {
         let (expected, got) = (format!("version digit {version}"), mti.to_string());
-        return Err(PackError { path: "MTI".into(), expected, got });
+        return Err(PackError { path: "MTI".into(), name: None, expected, got });
     }
     match (dialect.mti, Page::of(dialect.mti)) {
         (Encoding::Bcd, _) => out.extend_from_slice(&mti.to_bcd()),
@@ -142,7 +147,7 @@ fn write_bitmaps(
     let most = dialect.bitmap.most;
     if needed > most {
         let (expected, got) = (format!("at most {most} bitmap(s)"), format!("{needed} needed"));
-        return Err(PackError { path: "bitmap".into(), expected, got });
+        return Err(PackError { path: "bitmap".into(), name: None, expected, got });
     }
     let count = needed.max(msg.bitmaps()).max(dialect.bitmap.least).min(most);
     if count > 1 {

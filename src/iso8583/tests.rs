@@ -150,7 +150,7 @@ unknown = "reject"
 repeats = false
 [fields.55.inside.tags]
 9F02 = "n12"
-82 = "b16"
+82 = { name = "aip", format = "b16" }
 70 = { format = "b..50", inside = { kind = "ber-tlv", tags = { 9F36 = "b16" } } }
 "#;
 
@@ -169,42 +169,60 @@ fn every_fault_says_where_what_and_perhaps_why() {
         ("0200", "MTI at byte 0: expected 4 bytes, got 2, then the end"),
         ("02003020", "(perhaps the MTI looks BCD)"),
         ("30323030 8000000000000000 00", "bitmap at byte 12: expected 8 bytes, got 1"),
-        ("30323030 2000000000000000 3030", "3 at byte 12: expected 6 bytes, got 2, then the end"),
+        (
+            "30323030 2000000000000000 3030",
+            "DE 3 (code) at byte 12: expected 6 bytes, got 2, then the end",
+        ),
         (
             "30323030 2000000000000000 30303030303A",
-            "3 at byte 17: expected a decimal digit, got byte 3A",
+            "DE 3 (code) at byte 17: expected a decimal digit, got byte 3A",
         ),
         ("30323030 2000000000000000 000000000000", "(perhaps value looks BCD)"),
         ("30323030 2000000000000000 F0F0F0F0F0F0", "(perhaps value looks EBCDIC)"),
         ("30323030 1000000000000000 303030303030", "accepted"),
-        ("30323030 1000000000000000 3030303030FA", "4 at byte 17: expected a decimal digit"),
+        (
+            "30323030 1000000000000000 3030303030FA",
+            "DE 4 (amount) at byte 17: expected a decimal digit",
+        ),
         ("30323030 4000000000000000 1641111111", "(perhaps length looks BCD)"),
-        ("30323030 4000000000000000 3939", "2 at byte 12: expected at most 19 digits, got 99"),
+        (
+            "30323030 4000000000000000 3939",
+            "DE 2 (pan) at byte 12: expected at most 19 digits, got 99",
+        ),
         ("30323030 4000000000000000 3034 34313141", "(hidden: the field is secret)"),
-        ("30323030 0000000100000000 03 1231", "32 at byte 14: expected pad nibble 0 on the right"),
+        (
+            "30323030 0000000100000000 03 1231",
+            "DE 32 (acquirer) at byte 14: expected pad nibble 0 on the right",
+        ),
         ("30323030 0000000100000000 3033 313233", "(perhaps length looks ASCII)"),
         (
             "30323030 0000000000010000 303235",
-            "48 at byte 12: expected at most 20 characters, got 25",
+            "DE 48 (data) at byte 12: expected at most 20 characters, got 25",
         ),
-        ("30323030 0000000000000001 00", "64 at byte 12: expected what the dialect defines"),
+        ("30323030 0000000000000001 00", "DE 64 at byte 12: expected what the dialect defines"),
         (
             "30323030 2000000000000000 303030303030 41",
             "end at byte 18: expected the end, got 1 more",
         ),
-        ("30323030 0000000000000200 303034 9F020100", "55.9F02 at byte 18: expected at least 12"),
-        ("30323030 0000000000000200 303033 8202AA", "55.82 at byte 17: expected 2 bytes, got 1"),
+        (
+            "30323030 0000000000000200 303034 9F020100",
+            "DE 55.9F02 at byte 18: expected at least 12",
+        ),
+        (
+            "30323030 0000000000000200 303033 8202AA",
+            "DE 55.82 (aip) at byte 17: expected 2 bytes, got 1",
+        ),
         (
             "30323030 0000000000000200 303032 8400",
-            "55.84 at byte 15: expected what the dialect defines",
+            "DE 55.84 at byte 15: expected what the dialect defines",
         ),
         (
             "30323030 0000000000000200 303038 8202AAAA8202AAAA",
-            "55.82 at byte 19: expected each tag",
+            "DE 55.82 (aip) at byte 19: expected each tag",
         ),
         (
             "30323030 0000000000000200 303036 70049F3601AA",
-            "55.70.9F36 at byte 20: expected at least 2",
+            "DE 55.70.9F36 at byte 20: expected at least 2",
         ),
     ];
     for (hex, said) in cases {
@@ -228,7 +246,7 @@ test.toml
     0                                      MTI  financial                      0200
    12  ********************************…     2  pan                            411111******1111
 
-at 27    ** ** ** 30 30 30 30 30 41 \n                                 ^ 3 at byte 35
+at 27    ** ** ** 30 30 30 30 30 41 \n                                 ^ DE 3 (code) at byte 35
 expected  a decimal digit
 got       byte 41
 perhaps   a field before has another length

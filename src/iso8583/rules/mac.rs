@@ -124,6 +124,7 @@ pub fn seal(
     };
     let refuse = |expected: &str, got: &str| PackError {
         path: rule.field.to_string(),
+        name: crate::iso8583::error::name_of(dialect.field(rule.field)),
         expected: expected.to_owned(),
         got: got.to_owned(),
     };
