@@ -36,6 +36,8 @@ pub(super) struct Opened {
     pub(super) reader: Reader,
     /// Bytes of the largest batch.
     pub(super) batch_bytes_max: usize,
+    /// Hashes what cannot be understood.
+    pub(super) digest_key: Arc<[u8; 32]>,
 }
 
 /// Opens the journal of `settings` and replays it; with `accept_loss` also a damaged one.
@@ -67,6 +69,7 @@ pub(super) fn open(
         return Err(missing.into_iter().map(|(bank, count)| nobody(bank, count)).collect());
     }
     let reader = Reader::new(Arc::clone(&backend), key.clone(), Arc::clone(&recovered.map));
+    let digest_key = Arc::new(key.digest_key());
     let kept = recovered.needs_checkpoint.then(|| (Arc::clone(&backend), key.clone()));
     let writer = Writer::start(backend, key, options, &recovered, entropy, clock.wall())
         .map_err(|error| told(&error))?;
@@ -78,7 +81,7 @@ pub(super) fn open(
         warn!(upto = upto.0, "the loss is accepted and a checkpoint taken behind it");
     }
     switch.start(clock.now());
-    Ok(Opened { switch, writer, reader, batch_bytes_max: options.batch_bytes_max() })
+    Ok(Opened { switch, writer, reader, batch_bytes_max: options.batch_bytes_max(), digest_key })
 }
 
 fn nobody(bank: Name, count: usize) -> StartError {

@@ -112,6 +112,10 @@ pub async fn prepare(
     let opened = opening::open(settings, folder, clock, accept_loss);
     let opened = opened.map_err(|why| errors.extend(why)).ok();
     let Some(opened) = opened.filter(|_| errors.is_empty()) else { return Err(errors) };
+    let all = listeners.iter_mut().map(|(line, _)| line);
+    for line in all.chain(callers.iter_mut().map(|(line, _)| line)) {
+        line.wire.digest_key = Arc::clone(&opened.digest_key);
+    }
     let latches = Latches::default();
     let driver = bench.driver(opened, &latches).map_err(|error| vec![error])?;
     let listening = listeners
@@ -185,14 +189,10 @@ struct Bench<'s> {
     never: Arc<Throttle>,
     sessions: Arc<AtomicU64>,
     closing: Arc<AtomicBool>,
-    digest_key: Arc<[u8; 32]>,
 }
 
 impl<'s> Bench<'s> {
     fn new(settings: &'s Settings, folder: &'s Path, clock: Clock, inbox: &'s Arc<Inbox>) -> Self {
-        let mut digest_key = [0; 32];
-        // Without randomness the hash still tells messages apart within this run.
-        let _ = getrandom::fill(&mut digest_key);
         Self {
             settings,
             folder,
@@ -202,7 +202,6 @@ impl<'s> Bench<'s> {
             never: Arc::default(),
             sessions: Arc::default(),
             closing: Arc::default(),
-            digest_key: Arc::new(digest_key),
         }
     }
 
@@ -233,7 +232,8 @@ impl<'s> Bench<'s> {
                 mac: self.mac(name, settings)?,
                 tpdu: settings.tpdu,
                 header: settings.header.as_deref().map(Arc::from),
-                digest_key: Arc::clone(&self.digest_key),
+                // The journal's: see `prepare`.
+                digest_key: Arc::default(),
             },
             meters: LineMeters::new(name),
             sessions: Arc::clone(&self.sessions),

@@ -99,3 +99,24 @@ fn a_frame_in_pieces_and_frames_in_one_piece_are_the_same() -> Tested {
     assert_eq!(stans, asked);
     Ok(())
 }
+
+#[test]
+fn the_same_garbage_has_the_same_hash_in_every_run() -> Tested {
+    let stage = Stage::new(CALM)?;
+    let all = frames::hostile()?;
+    let garbage = all.iter().find(|h| h.expect == "30").ok_or("no garbage")?;
+    for _ in 0..2 {
+        let switch = stage.start("error")?;
+        let mut shop = Shop::new(SOON);
+        shop.call(switch.door)?;
+        shop.send(&garbage.bytes);
+        shop.turn_until("a format error", |shop| shop.strays.len() == 1)?;
+        assert_eq!(switch.stop()?, Some(0));
+    }
+    let dump = stage.ask_journal("dump", &["--json"])?;
+    let digests: Vec<&str> = dump.lines().filter_map(|l| l.split("\"digest\":\"").nth(1)).collect();
+    let digests: Vec<&str> = digests.iter().filter_map(|d| d.split('"').next()).collect();
+    assert_eq!(digests.len(), 2, "{dump}");
+    assert_eq!(digests[0], digests[1]);
+    Ok(())
+}

@@ -98,6 +98,14 @@ impl DataKey {
         expand(&self.0, &[], b"pointsman key id", &mut id);
         id
     }
+
+    /// The key of the hashes by which messages that nobody could read are told apart; the same in
+    /// every run of one journal.
+    pub fn digest_key(&self) -> [u8; 32] {
+        let mut key = [0; 32];
+        expand(&self.0, &[], b"pointsman digest of garbled messages", &mut key);
+        key
+    }
 }
 
 fn derive(key: &[u8; 32], salt: &[u8], purpose: &[u8]) -> Cipher {
