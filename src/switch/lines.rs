@@ -42,6 +42,8 @@ pub(super) struct Session {
     pub signers: Vec<Signer>,
     /// Whether sign-ons are with the peer, rather than waiting for their next try.
     pub signing: bool,
+    /// When sign-ons were asked last.
+    pub sign_on_asked: Option<Instant>,
     /// Unanswered messages of network management by STAN.
     pub asked: BTreeMap<u32, Asked>,
     /// Echo tests unanswered in a row.
@@ -66,6 +68,7 @@ impl Session {
             heard: now,
             signers,
             signing: false,
+            sign_on_asked: None,
             asked,
             echoes_missed: 0,
             last_stan: 0,

@@ -71,6 +71,7 @@ impl Switch {
             return;
         }
         at.signing = true;
+        at.sign_on_asked = Some(self.now.mono);
         at.asked.retain(|_, asked| !matches!(asked, Asked::SignOn(_)));
         let off: Vec<_> = at.signers.iter().enumerate().filter(|(_, s)| !s.on).collect();
         let off: Vec<_> = off.into_iter().map(|(i, s)| (i, s.terminal)).collect();
@@ -170,9 +171,18 @@ impl Switch {
         self.send((line, session), answer, after, None, SendOwner::Plain);
         let name = self.line_name(line);
         self.event(Event::Network { line: name, function, ok });
-        if ok && function == Function::SignOn && matches!(owner, Owner::Bank(_)) {
+        let from_bank = matches!(owner, Owner::Bank(_));
+        let fresh = from_bank && self.has_just_signed_on(session, owner);
+        if ok && function == Function::SignOn && from_bank && !fresh {
             self.sign_on_again(line, terminal.as_ref());
         }
+    }
+
+    /// Some banks sign on themselves whenever we do: doing it again for that would never end.
+    fn has_just_signed_on(&self, session: SessionId, owner: Owner) -> bool {
+        let asked = self.lines.sessions.get(&session).and_then(|s| s.sign_on_asked);
+        let pause = self.network(owner).map(|n| n.sign_on_retry);
+        asked.zip(pause).is_some_and(|(at, pause)| self.now.mono < at.after(pause))
     }
 
     /// The bank's business date moves: to the one it names, or to the day after.
@@ -251,6 +261,10 @@ impl Switch {
         if self.now.mono < due {
             return self.timers.set(Timer::Echo(session), due);
         }
+        if self.is_unread(owner) {
+            // Whatever it says waits unread until its requests are answered.
+            return self.timers.set(Timer::Echo(session), self.now.mono.after(echo.interval));
+        }
         if missed >= echo.missed {
             self.out.push_back(Output::Close { session, why: CloseReason::EchoMissed });
             return;
@@ -264,6 +278,13 @@ impl Switch {
         let limit = self.network(owner).map_or(echo.interval, |n| n.response_timeout);
         let limit = limit.max(Duration::from_millis(1));
         self.timers.set(Timer::Echo(session), self.now.mono.after(limit));
+    }
+
+    /// Whether the shell has stopped reading a platform because of its cap.
+    fn is_unread(&self, owner: Owner) -> bool {
+        let Owner::Platform(platform) = owner else { return false };
+        let cap = self.policy.platforms.get(usize::from(platform.0)).map(|p| p.max_in_flight);
+        cap.is_some_and(|cap| self.in_flight(platform) >= cap)
     }
 
     /// The first line of a bank, in its order, with a session that may send for this terminal.

@@ -129,8 +129,10 @@ pub(crate) fn policy(options: &Options<'_>) -> Policy {
         name: text("pos"),
         budget: Duration::from_secs(30),
         margin: Duration::from_secs(1),
-        max_in_flight: 64,
-        echo: None,
+        max_in_flight: options.number("cap=", 64) as usize,
+        echo: options
+            .has("platform_echo")
+            .then_some(Echo { interval: Duration::from_secs(5), missed: 2 }),
     };
     Policy {
         hash: 1,
