@@ -120,3 +120,27 @@ fn the_same_garbage_has_the_same_hash_in_every_run() -> Tested {
     assert_eq!(digests[0], digests[1]);
     Ok(())
 }
+
+#[test]
+fn empty_frames_keep_a_connection_alive_where_that_is_configured() -> Tested {
+    let today = simulators::clock::stamp(simulators::clock::now_ms());
+    let honest = frames::requests()?[0].message.at(&today);
+    for configured in [true, false] {
+        let stage = Stage::new(CALM)?;
+        if configured {
+            let framing = "framing = { preset = \"2-byte-be\", keep_alive = true }";
+            stage.edit("framing = \"2-byte-be\"", framing)?;
+        }
+        let switch = stage.start("error")?;
+        let answers = if configured { 1 } else { usize::MAX };
+        let reaction = provoke(switch.door, &[0; 6], &honest, answers)?;
+        let codes: Vec<&str> = reaction.codes.iter().map(|(_, code)| code.as_str()).collect();
+        if configured {
+            assert_eq!((codes.as_slice(), reaction.closed), (&["00"][..], false));
+        } else {
+            assert_eq!((codes.as_slice(), reaction.closed), (&[][..], true));
+        }
+        assert_eq!(switch.stop()?, Some(0));
+    }
+    Ok(())
+}
