@@ -18,6 +18,10 @@ use super::txn::{self, Happening, Phase, Step, debt_of};
 use crate::canonical::{Answer, Canonical, Reason, ResponseClass};
 use std::sync::Arc;
 
+/// Copies of one approval that may wait at the gate: however often a platform asks again while
+/// the disk is slow, they stay few.
+const GRANT_COPIES: usize = 8;
+
 /// A bank's answer with what is wrong with it, if anything.
 #[derive(Debug)]
 pub(super) struct Answered {
@@ -383,6 +387,10 @@ impl Switch {
     /// A repeat of a request whose approval is still at the gate: it is told as well.
     pub(super) fn repeat_of_grant(&mut self, from: Requester, msg: Box<Canonical>, slot: usize) {
         let flight = self.air.flights.get(slot);
+        if flight.is_some_and(|f| f.phase == Phase::Granting && f.grants.len() >= GRANT_COPIES) {
+            // Enough are on their way, each of them the answer to this one as well.
+            return;
+        }
         match flight.map(|f| (f.phase, f.outcome.clone())) {
             Some((Phase::Granting, Some((no, outcome)))) => {
                 let budget = self.budget(from.platform);
