@@ -23,8 +23,11 @@ impl Switch {
         self.state.apply(no, record);
     }
 
-    /// Records up to this one are lost and an operator accepted that: numbers go on behind them.
+    /// Records up to this one are lost and an operator accepted that: numbers go on behind them,
+    /// STANs as well, for each may have been an intent.
     pub fn lost(&mut self, upto: RecordNo) {
+        let many = upto.0.saturating_sub(self.state.last.0);
+        self.state.banks.iter_mut().for_each(|bank| bank.stans.skip(many));
         self.state.last = upto;
     }
 

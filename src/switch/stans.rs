@@ -89,6 +89,12 @@ impl Stans {
         self.next = next.clamp(1, STAN_MAX);
     }
 
+    /// So many numbers may have been given out that nothing tells of: continues behind them.
+    pub(super) fn skip(&mut self, many: u64) {
+        let next = u64::from(self.next - 1).saturating_add(many) % u64::from(STAN_MAX);
+        self.next = u32::try_from(next).map_or(1, |next| next + 1);
+    }
+
     /// Lets go of a number once.
     pub(super) fn release(&mut self, stan: u32) {
         if !self.more.is_empty()
@@ -107,6 +113,18 @@ impl Stans {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_skipped_comes_last() {
+        let mut stans = Stans::default();
+        stans.take(7);
+        stans.skip(5);
+        assert_eq!(stans.free(), Some(13));
+        stans.skip(u64::from(STAN_MAX) - 12);
+        assert_eq!(stans.free(), Some(1));
+        stans.skip(6);
+        assert_eq!(stans.free(), Some(8), "7 is held");
+    }
 
     #[test]
     fn numbers_wrap_and_skip_what_is_held() {
