@@ -18,7 +18,7 @@ pub use crate::meaning::{
 pub use error::{ReadError, WriteError};
 
 use crate::iso8583::{Dialect, Message};
-use crate::money::Amount;
+use crate::money::{Amount, Currency};
 use crate::sensitive::{Pan, PinBlock, Track};
 use crate::text::Text;
 use crate::time::Wall;
@@ -68,6 +68,8 @@ pub struct Canonical {
     pub processing_code: Option<Text<6>>,
     /// `F4` with `F49`.
     pub amount: Option<Amount>,
+    /// `F49` where there is no amount, as in a balance inquiry: routes may ask for it.
+    pub currency: Option<Currency>,
     /// `F7`, MMDDhhmmss, GMT.
     pub transmission: Option<Text<10>>,
     /// `F11`, 1–999999.
@@ -143,6 +145,7 @@ impl Canonical {
             pan: None,
             processing_code: None,
             amount: None,
+            currency: None,
             transmission: None,
             stan: None,
             local_time: None,

@@ -322,6 +322,7 @@ fn year(value: &[u8]) -> Result<u8, Unfit> {
 
 fn settle_amounts(rules: &Rules, pending: &Pending, into: &mut Canonical) -> Result<(), ReadError> {
     if pending.minor.is_none() && pending.replacement.is_none() {
+        into.currency = pending.currency;
         return Ok(());
     }
     let de = rules.fields().element_of(Atom::Amount).unwrap_or(4);

@@ -207,7 +207,8 @@ impl<'a> Writer<'a> {
     #[inline]
     fn number(&self, atom: Atom) -> Option<u64> {
         let from = self.from;
-        let currency = || from.amount.or(from.replacement_amount).map(|a| a.currency);
+        let amount = from.amount.or(from.replacement_amount);
+        let currency = || amount.map(|a| a.currency).or(from.currency);
         match atom {
             Atom::Amount => from.amount.map(|a| a.minor),
             Atom::ReplacementAmount => from.replacement_amount.map(|a| a.minor),

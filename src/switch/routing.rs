@@ -21,7 +21,7 @@ pub(super) fn route<'a>(
 
 fn fits(rule: &Route, from: PlatformId, msg: &Canonical) -> bool {
     let amount = msg.amount.map(|a| a.minor);
-    let currency = msg.amount.map(|a| a.currency.code());
+    let currency = msg.amount.map(|a| a.currency).or(msg.currency).map(|c| c.code());
     (rule.platforms.is_empty() || rule.platforms.contains(&from))
         && (rule.pan_prefixes.is_empty()
             || msg.pan.as_ref().is_some_and(|pan| in_ranges(pan, &rule.pan_prefixes)))

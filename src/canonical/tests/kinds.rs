@@ -219,3 +219,15 @@ fn fields_that_must_and_must_not_be_there() {
         "F11 (stan): expected a number from 1, got 6 characters that are not"
     );
 }
+
+#[test]
+fn a_balance_without_an_amount_keeps_its_currency() {
+    let ascii = dialect("iso8583-1987-ascii");
+    let mut asked = Canonical::new(Kind::Transaction(TransactionType::Balance), Flow::Request);
+    (asked.stan, asked.terminal, asked.currency) = (Some(7), text("SHOP0001"), Currency::new(156));
+    asked.pan = Pan::new(CARD).ok();
+    let written = write_ok(&ascii, &asked);
+    assert_eq!((written.get(4), written.get(49)), (None, Some(&b"156"[..])));
+    let canonical = read_ok(&ascii, &written);
+    assert_eq!((canonical.amount, canonical.currency), (None, Currency::new(156)));
+}
