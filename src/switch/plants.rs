@@ -2,7 +2,7 @@
 //!
 //! Contract: compiled only under the feature `faults`, chosen for one switch by
 //! [`super::Switch::plant`], none unless chosen. Each hook is one line where the rule it breaks
-//! stands; without the feature [`Planted`] is empty and every question is answered `false` at
+//! stands; without the feature `Planted` is empty and every question is answered `false` at
 //! compile time. `docs/simulation.md` has the table of bugs, invariants and checks.
 
 use super::Switch;
