@@ -98,7 +98,9 @@ pub async fn prepare(
         match &wire.endpoint {
             Endpoint::Listen { address, max_sessions } => {
                 let bound = Listener::bind(address, *max_sessions, Arc::new(|_| true)).await;
-                let bound = bound.map_err(|error| errors.push(cannot_listen(address, &error)));
+                let bound = bound.map_err(|error| {
+                    errors.push(cannot_listen(key_of(settings, at, "listen"), address, &error))
+                });
                 listeners.extend(line.zip(bound.ok()));
             }
             Endpoint::Connect { addresses, connect_timeout, first_retry, max_retry } => {
@@ -156,25 +158,34 @@ impl Ready {
 pub fn check_keys(settings: &Settings, folder: &Path) -> Vec<StartError> {
     let inbox = Inbox::new(0);
     let bench = Bench::new(settings, folder, Clock::start(), &inbox);
-    let lines = settings.lines.iter().zip(&settings.policy.lines);
-    let mut errors: Vec<_> =
-        lines.filter_map(|(wire, line)| bench.mac(line.name, wire).err()).collect();
+    let lines = settings.lines.iter().enumerate();
+    let mut errors: Vec<_> = lines.filter_map(|(at, wire)| bench.mac(at, wire).err()).collect();
     errors.extend(opening::check_key(&settings.journal, folder).err());
     errors
 }
 
-fn cannot_listen(address: &str, error: &std::io::Error) -> StartError {
-    StartError { key: "listen".to_owned(), why: format!("cannot listen on {address}: {error}") }
+/// The key of a setting of this line, as the configuration spells it.
+fn key_of(settings: &Settings, line: usize, key: &str) -> String {
+    let policy = &settings.policy;
+    let owner = policy.lines.get(line).map(|line| line.owner);
+    let section = owner.and_then(|owner| match owner {
+        Owner::Platform(id) => {
+            policy.platforms.get(usize::from(id.0)).map(|p| format!("platform.{}", p.name))
+        }
+        Owner::Bank(id) => policy.banks.get(usize::from(id.0)).map(|b| format!("bank.{}", b.name)),
+    });
+    format!("{}.{key}", section.unwrap_or_default())
+}
+
+fn cannot_listen(key: String, address: &str, error: &std::io::Error) -> StartError {
+    StartError { key, why: format!("cannot listen on {address}: {error}") }
 }
 
 async fn bind_pages(address: Option<&str>, errors: &mut Vec<StartError>) -> Option<TcpListener> {
     let address = address?;
     let bound = TcpListener::bind(address).await;
-    let admin = |error: std::io::Error| StartError {
-        key: "admin.address".to_owned(),
-        ..cannot_listen(address, &error)
-    };
-    bound.map_err(|error| errors.push(admin(error))).ok()
+    let key = "admin.address".to_owned();
+    bound.map_err(|error| errors.push(cannot_listen(key, address, &error))).ok()
 }
 
 /// What lines and driver are made of.
@@ -229,7 +240,7 @@ impl<'s> Bench<'s> {
             wire: Wire {
                 dialect: Arc::clone(&settings.dialect),
                 framing: settings.framing.clone(),
-                mac: self.mac(name, settings)?,
+                mac: self.mac(at, settings)?,
                 tpdu: settings.tpdu,
                 header: settings.header.as_deref().map(Arc::from),
                 // The journal's: see `prepare`.
@@ -252,9 +263,10 @@ impl<'s> Bench<'s> {
         name.unwrap_or(line.name)
     }
 
-    fn mac(&self, line: Name, settings: &LineSettings) -> Result<Option<MacKey>, StartError> {
+    fn mac(&self, line: usize, settings: &LineSettings) -> Result<Option<MacKey>, StartError> {
         let Some(mac) = &settings.mac else { return Ok(None) };
-        let wrong = |why: String| StartError { key: format!("line {line}: mac_key"), why };
+        let key = key_of(self.settings, line, "mac_key");
+        let wrong = |why: String| StartError { key: key.clone(), why };
         let rule = settings.dialect.rules().mac().map(|rule| rule.statement);
         let Some(statement) = mac.statement.or(rule) else {
             return Err(wrong("the dialect has no MAC".to_owned()));

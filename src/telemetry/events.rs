@@ -43,7 +43,11 @@ impl Watch {
             }
             Event::NotSent { line, why } => {
                 self.meters.count(names::NOT_SENT, "line", *line, Some(("reason", word(why))));
-                debug!(%line, ?why, "a message stayed behind");
+                match why {
+                    // Our configuration or our bug: it will stay behind every time.
+                    Unsent::Unpackable(_) => warn!(%line, ?why, "a message cannot be written"),
+                    _ => debug!(%line, ?why, "a message stayed behind"),
+                }
             }
             Event::Impossible { what } => {
                 metrics::counter!(names::IMPOSSIBLE).increment(1);

@@ -43,7 +43,7 @@ fn a_port_in_use_is_named() -> Tested {
     let taken = TcpListener::bind("127.0.0.1:0")?;
     let address = taken.local_addr()?.to_string();
     stage.edit("listen = \"127.0.0.1:0\"", &format!("listen = \"{address}\""))?;
-    names(&refused(&stage, "serve")?, &["listen", &address]);
+    names(&refused(&stage, "serve")?, &["platform.shop.listen", &address]);
     Ok(())
 }
 
