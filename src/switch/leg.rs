@@ -384,15 +384,18 @@ impl Switch {
         }
     }
 
-    /// A repeat of a request whose approval is still at the gate: it is told as well.
+    /// A repeat of a request whose approval is still at the gate: it is told as well. Also where
+    /// the approval is being taken back: till the gate has said what left, a decline could be
+    /// wrong, and a copy in time settles it for good.
     pub(super) fn repeat_of_grant(&mut self, from: Requester, msg: Box<Canonical>, slot: usize) {
         let flight = self.air.flights.get(slot);
-        if flight.is_some_and(|f| f.phase == Phase::Granting && f.grants.len() >= GRANT_COPIES) {
+        let held = |f: &Flight| matches!(f.phase, Phase::Granting | Phase::Withdrawing);
+        if flight.is_some_and(|f| held(f) && f.grants.len() >= GRANT_COPIES) {
             // Enough are on their way, each of them the answer to this one as well.
             return;
         }
         match flight.map(|f| (f.phase, f.outcome.clone())) {
-            Some((Phase::Granting, Some((no, outcome)))) => {
+            Some((Phase::Granting | Phase::Withdrawing, Some((no, outcome)))) => {
                 let budget = self.budget(from.platform);
                 let to = self.way_back(&from);
                 let not_after = from.received.after(budget);

@@ -29,6 +29,16 @@ fn two_hundred_worlds_keep_every_promise() {
     assert!(missing.is_empty(), "never met in {SEEDS} worlds: {}", missing.join(", "));
 }
 
+/// Worlds in which a repeat met an approval that was being taken back, heard a decline, and the
+/// approval had left after all.
+#[test]
+fn a_repeat_never_hears_a_decline_while_its_approval_may_still_leave() {
+    for seed in [433, 716] {
+        let verdict = run(seed, Planted::default(), false);
+        assert!(verdict.violations.is_empty(), "seed {seed}: {:?}", verdict.violations.first());
+    }
+}
+
 #[test]
 fn one_seed_tells_one_story() {
     for seed in [3, 77] {
