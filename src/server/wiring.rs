@@ -166,15 +166,17 @@ pub fn check_keys(settings: &Settings, folder: &Path) -> Vec<StartError> {
 
 /// The key of a setting of this line, as the configuration spells it.
 fn key_of(settings: &Settings, line: usize, key: &str) -> String {
+    owner_of(settings, line)
+        .map_or_else(|| key.to_owned(), |(section, name)| format!("{section}.{name}.{key}"))
+}
+
+/// The section and the name of the platform or bank a line belongs to.
+fn owner_of(settings: &Settings, line: usize) -> Option<(&'static str, Name)> {
     let policy = &settings.policy;
-    let owner = policy.lines.get(line).map(|line| line.owner);
-    let section = owner.and_then(|owner| match owner {
-        Owner::Platform(id) => {
-            policy.platforms.get(usize::from(id.0)).map(|p| format!("platform.{}", p.name))
-        }
-        Owner::Bank(id) => policy.banks.get(usize::from(id.0)).map(|b| format!("bank.{}", b.name)),
-    });
-    format!("{}.{key}", section.unwrap_or_default())
+    match policy.lines.get(line)?.owner {
+        Owner::Platform(id) => Some(("platform", policy.platforms.get(usize::from(id.0))?.name)),
+        Owner::Bank(id) => Some(("bank", policy.banks.get(usize::from(id.0))?.name)),
+    }
 }
 
 fn cannot_listen(key: String, address: &str, error: &std::io::Error) -> StartError {
@@ -254,13 +256,8 @@ impl<'s> Bench<'s> {
 
     /// The platform or bank a line belongs to.
     fn owner(&self, line: &Line) -> Name {
-        let policy = &self.settings.policy;
-        let owner = policy.lines.get(usize::from(line.door.line.0)).map(|line| line.owner);
-        let name = owner.and_then(|owner| match owner {
-            Owner::Platform(id) => policy.platforms.get(usize::from(id.0)).map(|p| p.name),
-            Owner::Bank(id) => policy.banks.get(usize::from(id.0)).map(|b| b.name),
-        });
-        name.unwrap_or(line.name)
+        let owner = owner_of(self.settings, usize::from(line.door.line.0));
+        owner.map_or(line.name, |(_, name)| name)
     }
 
     fn mac(&self, line: usize, settings: &LineSettings) -> Result<Option<MacKey>, StartError> {

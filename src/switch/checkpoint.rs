@@ -8,32 +8,13 @@
 use super::Switch;
 use super::duplicates::{Memory, Past};
 use super::ids::RecordNo;
-use super::record_bytes::{Coded, Reader, RecordError};
+use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
 use super::stans::Stans;
 use super::state::{BankState, Entry, Open, Signed, State};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The format written. A checkpoint of any other is passed over: the records tell the same.
 const CHECKPOINT_VERSION: u8 = 2;
-
-macro_rules! coded_struct {
-    ($name:ident { $($field:ident),* $(,)? }) => {
-        impl Coded for $name {
-            fn put(&self, out: &mut Vec<u8>) {
-                let Self { $($field),* } = self;
-                $($field.put(out);)*
-            }
-
-            fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
-                $(
-                    from.name(concat!(stringify!($name), ".", stringify!($field)));
-                    let $field = Coded::take(from)?;
-                )*
-                Ok(Self { $($field),* })
-            }
-        }
-    };
-}
 
 coded_struct!(State {
     last,

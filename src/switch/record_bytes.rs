@@ -171,6 +171,28 @@ impl Coded for u64 {
     }
 }
 
+/// A struct is the sequence of its fields; an error names the field.
+macro_rules! coded_struct {
+    ($name:ident { $($field:ident),* $(,)? }) => {
+        impl Coded for $name {
+            fn put(&self, out: &mut Vec<u8>) {
+                let Self { $($field),* } = self;
+                $($field.put(out);)*
+            }
+
+            fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+                $(
+                    from.name(concat!(stringify!($name), ".", stringify!($field)));
+                    let $field = Coded::take(from)?;
+                )*
+                Ok(Self { $($field),* })
+            }
+        }
+    };
+}
+
+pub(super) use coded_struct;
+
 macro_rules! coded_number {
     ($($number:ty),*) => {$(
         impl Coded for $number {

@@ -8,27 +8,14 @@ use super::record::{
     Attempt, BankKeys, CardFacts, Closed, Cutover, Debt, Desk, Ending, Forgotten, GarbledNote,
     Intent, Late, Leg, LineState, Origin, Outcome, Owed, PolicyStamp, Queued, Record, Refused,
 };
-use super::record_bytes::{Coded, Reader, RecordError};
+use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
 use super::record_json::Shown;
 use crate::meaning::{Flow, Kind, NetworkFunction, Reason, ResponseClass, TransactionType};
 use serde_json::{Map, Value};
 
 macro_rules! record_struct {
     ($name:ident { $($field:ident),* $(,)? }) => {
-        impl Coded for $name {
-            fn put(&self, out: &mut Vec<u8>) {
-                let Self { $($field),* } = self;
-                $($field.put(out);)*
-            }
-
-            fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
-                $(
-                    from.name(concat!(stringify!($name), ".", stringify!($field)));
-                    let $field = Coded::take(from)?;
-                )*
-                Ok(Self { $($field),* })
-            }
-        }
+        coded_struct!($name { $($field),* });
 
         impl Shown for $name {
             fn shown(&self) -> Value {
