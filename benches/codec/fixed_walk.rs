@@ -1,57 +1,65 @@
-//! The divisor: a hand-written walk over one known 20-field 0200, per dialect.
+//! The divisor: what somebody would write by hand for one known list of fields.
 //!
-//! Contract: straight-line code for exactly this field list; no tables, no checks of characters, no
-//! errors. Packed digits are spread, because a program needs them. Deliberately absent:
-//! everything that makes it a product.
+//! Contract: driven by the bitmap – a loop over its set bits, a `match` on the data element, the
+//! length prefixes read – and nothing else: no dialect, no table of fields, no check of a length or
+//! a character, no errors. Where a value lies is noted; packed digits are spread, because a program
+//! needs them as digits. [`encode`] writes the noted values again with another STAN. All three wire
+//! forms are this code, compiled apart: `P` says that MTI, digits, tracks and lengths are packed,
+//! `R` that an odd value of variable length, and field 22, is padded behind rather than in front.
+//! Deliberately absent: everything that makes it a product.
 
-/// Where 20 values lie: in the frame, or (packed digits) in `digits`.
+/// Where the values lie: in the frame, or (packed digits) in `digits`.
 pub(crate) struct Walk {
     pub(crate) mti: [u8; 4],
-    pub(crate) at: [(u16, u16); 20],
+    pub(crate) bits: u64,
+    pub(crate) at: [(u16, u16); 65],
     pub(crate) digits: [u8; 256],
 }
 
 impl Walk {
     pub(crate) fn new() -> Self {
-        Self { mti: [0; 4], at: [(0, 0); 20], digits: [0; 256] }
+        Self { mti: [0; 4], bits: 0, at: [(0, 0); 65], digits: [0; 256] }
     }
 }
 
-fn ascii_number(bytes: &[u8]) -> usize {
-    bytes.iter().fold(0, |n, c| n * 10 + usize::from(c & 15))
+/// The length of a field without a prefix.
+fn fixed(de: usize) -> usize {
+    match de {
+        25 | 26 => 2,
+        22 | 23 | 49 => 3,
+        13 | 14 | 15 | 18 => 4,
+        3 | 11 | 12 => 6,
+        41 | 52 => 8,
+        7 => 10,
+        4 | 37 => 12,
+        _ => 15,
+    }
 }
 
-fn packed_number(bytes: &[u8]) -> usize {
-    bytes.iter().fold(0, |n, b| n * 100 + usize::from(b >> 4) * 10 + usize::from(b & 15))
+/// Bytes of the length prefix.
+fn prefix<const P: bool>(de: usize) -> usize {
+    match (de, P) {
+        (2 | 32 | 35, true) => 1,
+        (2 | 32 | 35, false) | (55, true) => 2,
+        (55, false) => 3,
+        _ => 0,
+    }
 }
 
-/// 2 3 4 7 11 12 13 14 18 22 23 25 32 35 37 41 42 49 52 55, all ASCII, bitmap of 8 bytes.
-pub(crate) fn ascii(frame: &[u8], walk: &mut Walk) -> u64 {
-    walk.mti.copy_from_slice(&frame[..4]);
-    let mut bits = [0; 8];
-    bits.copy_from_slice(&frame[4..12]);
-    let mut at = 12;
-    let mut index = 0;
-    let mut take = |at: usize, len: usize| {
-        walk.at[index] = (at as u16, len as u16);
-        index += 1;
-        at + len
-    };
-    let pan = ascii_number(&frame[at..at + 2]);
-    at = take(at + 2, pan);
-    for len in [6, 12, 10, 6, 6, 4, 4, 4, 3, 3, 2] {
-        at = take(at, len);
-    }
-    let acquirer = ascii_number(&frame[at..at + 2]);
-    at = take(at + 2, acquirer);
-    let track = ascii_number(&frame[at..at + 2]);
-    at = take(at + 2, track);
-    for len in [12, 8, 15, 3, 8] {
-        at = take(at, len);
-    }
-    let icc = ascii_number(&frame[at..at + 3]);
-    take(at + 3, icc);
-    u64::from_be_bytes(bits)
+fn is_packed<const P: bool>(de: usize) -> bool {
+    P && !matches!(de, 37 | 41 | 42 | 49 | 52 | 55)
+}
+
+/// Whether the pad of an odd value stands in front.
+fn pads_left<const R: bool>(de: usize) -> bool {
+    !R || !matches!(de, 2 | 22 | 32 | 35)
+}
+
+fn number<const P: bool>(bytes: &[u8]) -> usize {
+    bytes.iter().fold(0, |n, b| match P {
+        true => n * 100 + usize::from(b >> 4) * 10 + usize::from(b & 15),
+        false => n * 10 + usize::from(b & 15),
+    })
 }
 
 /// Spreads packed bytes into digits.
@@ -61,65 +69,74 @@ fn spread(packed: &[u8], digits: &mut [u8]) {
     }
 }
 
-/// The same list packed: `variable_right` says on which side an odd variable value is padded.
-pub(crate) fn packed(frame: &[u8], walk: &mut Walk, variable_right: bool) -> u64 {
+pub(crate) fn decode<const P: bool, const R: bool>(frame: &[u8], walk: &mut Walk) {
+    let mut at = if P { 2 } else { 4 };
+    match P {
+        true => spread(&frame[..2], &mut walk.mti),
+        false => walk.mti.copy_from_slice(&frame[..4]),
+    }
     let mut bits = [0; 8];
-    bits.copy_from_slice(&frame[2..10]);
-    spread(&frame[..2], &mut walk.mti);
-    let (mut at, mut used, mut index) = (10, 0, 0);
-    let mut digits = |at: usize, len: usize, skip: usize| {
-        let bytes = len.div_ceil(2);
-        spread(&frame[at..at + bytes], &mut walk.digits[used..used + 2 * bytes]);
-        walk.at[index] = ((used + skip) as u16, len as u16);
-        index += 1;
-        used += 2 * bytes;
-        at + bytes
-    };
-    let skip = |len: usize| if variable_right { 0 } else { len & 1 };
-    let pan = packed_number(&frame[at..at + 1]);
-    at = digits(at + 1, pan, skip(pan));
-    for len in LISTS[usize::from(variable_right)] {
-        at = digits(at, *len, if variable_right && *len == 3 { 0 } else { len & 1 });
+    bits.copy_from_slice(&frame[at..at + 8]);
+    walk.bits = u64::from_be_bytes(bits);
+    at += 8;
+    let (mut left, mut used) = (walk.bits, 0);
+    while left != 0 {
+        let de = left.leading_zeros() as usize + 1;
+        left &= !(1 << (64 - de));
+        let value = at + prefix::<P>(de);
+        let len = if value > at { number::<P>(&frame[at..value]) } else { fixed(de) };
+        if is_packed::<P>(de) {
+            at = value + len.div_ceil(2);
+            let skip = if pads_left::<R>(de) { len & 1 } else { 0 };
+            spread(&frame[value..at], &mut walk.digits[used..]);
+            walk.at[de] = ((used + skip) as u16, len as u16);
+            used += 2 * (at - value);
+        } else {
+            at = value + len;
+            walk.at[de] = (value as u16, len as u16);
+        }
     }
-    let acquirer = packed_number(&frame[at..at + 1]);
-    at = digits(at + 1, acquirer, skip(acquirer));
-    let track = packed_number(&frame[at..at + 1]);
-    at = digits(at + 1, track, skip(track));
-    for len in [12, 8, 15, 3, 8] {
-        walk.at[index] = (at as u16, len as u16);
-        index += 1;
-        at += len;
-    }
-    let icc = packed_number(&frame[at..at + 2]);
-    walk.at[index] = ((at + 2) as u16, icc as u16);
-    u64::from_be_bytes(bits)
 }
 
-/// Fixed digits between field 2 and field 32: with 7 and 18 (1987), without (UnionPay).
-const LISTS: [&[usize]; 2] =
-    [&[6, 12, 10, 6, 6, 4, 4, 4, 3, 3, 2], &[6, 12, 6, 6, 4, 4, 4, 3, 3, 2, 2]];
+/// Packs digits, an odd one with a zero in front or behind.
+fn pack<const R: bool>(de: usize, digits: &[u8], out: &mut Vec<u8>) {
+    let left = if pads_left::<R>(de) { digits.len() & 1 } else { 0 };
+    out.extend(digits[..left].iter().map(|d| d & 15));
+    let (pairs, last) = digits[left..].as_chunks::<2>();
+    out.extend(pairs.iter().map(|[high, low]| high << 4 | low & 15));
+    out.extend(last.iter().map(|d| d << 4));
+}
 
-/// Decode, give it another STAN, and write it again: the ASCII message.
-pub(crate) fn ascii_again(frame: &[u8], walk: &mut Walk, out: &mut Vec<u8>) {
-    let bits = ascii(frame, walk);
-    out.extend_from_slice(&walk.mti);
-    out.extend_from_slice(&bits.to_be_bytes());
-    for (index, (at, len)) in walk.at.iter().enumerate() {
-        let (at, len) = (usize::from(*at), usize::from(*len));
-        match index {
-            0 | 12 | 13 => {
-                out.extend_from_slice(&[b'0' + (len / 10) as u8, b'0' + (len % 10) as u8])
-            }
-            19 => out.extend_from_slice(&[
-                b'0' + (len / 100) as u8,
-                b'0' + (len / 10 % 10) as u8,
-                b'0' + (len % 10) as u8,
-            ]),
-            _ => {}
+/// Writes what [`decode`] found in `frame` again, with this STAN.
+pub(crate) fn encode<const P: bool, const R: bool>(
+    frame: &[u8],
+    walk: &Walk,
+    stan: &[u8; 6],
+    out: &mut Vec<u8>,
+) {
+    match P {
+        true => pack::<R>(0, &walk.mti, out),
+        false => out.extend_from_slice(&walk.mti),
+    }
+    out.extend_from_slice(&walk.bits.to_be_bytes());
+    let mut left = walk.bits;
+    while left != 0 {
+        let de = left.leading_zeros() as usize + 1;
+        left &= !(1 << (64 - de));
+        let (at, len) = (usize::from(walk.at[de].0), usize::from(walk.at[de].1));
+        let [a, b, c] = [len / 100, len / 10 % 10, len % 10].map(|d| d as u8);
+        match (prefix::<P>(de), P) {
+            (0, _) => {}
+            (1, _) => out.push(b << 4 | c),
+            (_, true) => out.extend_from_slice(&[a, b << 4 | c]),
+            (2, _) => out.extend_from_slice(&[b'0' + b, b'0' + c]),
+            _ => out.extend_from_slice(&[b'0' + a, b'0' + b, b'0' + c]),
         }
-        match index {
-            4 => out.extend_from_slice(b"654321"),
-            _ => out.extend_from_slice(&frame[at..at + len]),
+        let source = if is_packed::<P>(de) { &walk.digits } else { frame };
+        let value = if de == 11 { &stan[..] } else { &source[at..at + len] };
+        match is_packed::<P>(de) {
+            true => pack::<R>(de, value, out),
+            false => out.extend_from_slice(value),
         }
     }
 }
