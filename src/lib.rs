@@ -14,6 +14,7 @@ pub mod time;
 
 // -- wire: bytes in, messages out, and back.
 pub mod canonical;
+pub mod capture;
 pub mod crypto;
 pub mod framing;
 pub mod iso8583;

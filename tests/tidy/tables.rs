@@ -48,6 +48,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room("time", Floor::Words, &[], "jiff serde thiserror"),
     room("iso8583", Floor::Wire, &["crypto", "framing"], DIALECT_CRATES),
     room("framing", Floor::Wire, &[], "bytes nom serde thiserror"),
+    room("capture", Floor::Wire, &[], "thiserror"),
     room("crypto", Floor::Wire, &[], CRYPTO_CRATES),
     room("canonical", Floor::Wire, &["crypto", "iso8583"], DIALECT_CRATES),
     room("switch", Floor::Switch, &[], SWITCH_CRATES),
