@@ -321,7 +321,7 @@ fn stat(args: &StatArgs, out: &mut impl Write) -> anyhow::Result<ExitCode> {
                 segments.push((name, SegmentHeader::parse(&head)));
             }
             FileName::Spare(_) => spares += 1,
-            FileName::Checkpoint(upto) => checkpoints.push(upto),
+            FileName::Checkpoint(upto) => checkpoints.push((upto, len)),
             FileName::Blank(_)
             | FileName::Unfinished(_)
             | FileName::Keys
@@ -338,7 +338,10 @@ fn stat(args: &StatArgs, out: &mut impl Write) -> anyhow::Result<ExitCode> {
             None => writeln!(out, "{name}  no readable header (see: journal verify)")?,
         }
     }
-    let covered = checkpoints.last().map_or_else(String::new, |upto| format!(" (to {upto})"));
+    for (upto, len) in &checkpoints {
+        writeln!(out, "{}  covers records to {upto}  {len} bytes", FileName::Checkpoint(*upto))?;
+    }
+    let covered = checkpoints.last().map_or_else(String::new, |(upto, _)| format!(" (to {upto})"));
     writeln!(
         out,
         "segments: {}, spares: {spares}, checkpoints: {}{covered}, bytes in all: {bytes}",
@@ -444,6 +447,8 @@ mod tests {
         stat(&StatArgs { folder: held }, &mut out)?;
         let said = String::from_utf8(out)?;
         assert!(said.contains("checkpoints: 1 (to 300)"), "{said}");
+        let line = "state-00000000000000000300.checkpoint  covers records to 300  93 bytes";
+        assert!(said.lines().any(|said| said == line), "{said}");
         Ok(())
     }
 

@@ -97,4 +97,11 @@ pub struct JournalSettings {
     pub key: Option<SecretRef>,
     /// Whole days of finished segments to keep.
     pub keep_days: u32,
+    /// Folder that gets a copy of every segment before it goes, relative to the configuration's;
+    /// unset: segments go for good.
+    pub archive: Option<String>,
+    /// A checkpoint is taken after so many records …
+    pub checkpoint_records: u64,
+    /// … or after so long.
+    pub checkpoint_every: Duration,
 }

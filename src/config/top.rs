@@ -148,14 +148,24 @@ fn journal(root: &Section<'_, '_>, production: bool) -> JournalSettings {
             segment_bytes: 0,
             key: None,
             keep_days: 0,
+            archive: None,
+            checkpoint_records: 0,
+            checkpoint_every: std::time::Duration::ZERO,
         };
     };
+    let checkpoint_s = section.number("checkpoint_s", 600, 1..=86_400);
     let settings = JournalSettings {
         folder: section.need("folder"),
         segment_bytes: section.number("segment_bytes", 64 << 20, 16 << 10..=4 << 30),
         key: secret(&section, "key"),
         keep_days: section.number("keep_days", 400, 1..=36_500) as u32,
+        archive: section.string("archive"),
+        checkpoint_records: section.number("checkpoint_records", 500_000, 100..=100_000_000),
+        checkpoint_every: std::time::Duration::from_secs(checkpoint_s),
     };
+    if settings.archive.as_ref().is_some_and(|archive| *archive == settings.folder) {
+        section.wrong("archive", "is the journal's own folder: expected another one");
+    }
     if production && settings.key.is_none() {
         section.wrong("key", "`production = true` needs a key-encryption key: file:… or env:…");
     }

@@ -9,6 +9,7 @@
 //! Contract: it never waits for a session, a disk or a peer. Every `Unsent` of a session is fed
 //! before its `LineDown`. Deliberately absent: decisions about money; those are the core's.
 
+use super::checkpointer::Checkpointer;
 use super::clock::Clock;
 use super::gate::Gate;
 use super::journal_thread::{Health, JournalHandle};
@@ -54,6 +55,8 @@ pub struct Parts {
     pub switch: Switch,
     /// Ready to take the next record.
     pub journal: JournalHandle,
+    /// Writes checkpoints beside it.
+    pub checkpoints: Checkpointer,
     /// Shared with every session.
     pub inbox: Arc<Inbox>,
     /// The clock of the process.
@@ -113,10 +116,20 @@ impl Driver {
             self.gate.flush();
             self.look_around(now.mono);
             if self.phase == Phase::Over {
-                return self.parts.journal.stop();
+                return self.end();
             }
             self.wait().await;
         }
+    }
+
+    /// The journal stops; if all is well a last checkpoint makes the next start an instant one.
+    fn end(self) -> Health {
+        let Parts { switch, journal, checkpoints, .. } = self.parts;
+        let health = journal.stop();
+        if health == Health::Good {
+            checkpoints.finish(switch.snapshot());
+        }
+        health
     }
 
     /// Step 1.
@@ -239,6 +252,17 @@ impl Driver {
         if now >= self.gauges_due {
             self.gauges_due = now.after(GAUGES_EVERY);
             self.measure();
+            self.checkpoint(now);
+        }
+    }
+
+    /// A checkpoint if it is time: the switch stands still only while the snapshot is taken.
+    fn checkpoint(&mut self, now: Instant) {
+        let Parts { switch, checkpoints, clock, .. } = &mut self.parts;
+        if checkpoints.is_due(now, switch.last()) {
+            let began = clock.mono();
+            let snapshot = switch.snapshot();
+            checkpoints.take(now, snapshot, clock.mono().since(began));
         }
     }
 

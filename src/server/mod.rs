@@ -5,6 +5,9 @@
 //! of its own. Invariant: the driver waits for nobody; what a record must precede leaves only
 //! once that record is durable. Deliberately absent: decisions about money (`switch`).
 
+pub mod checkpointer;
+#[cfg(test)]
+mod checkpointer_tests;
 pub mod clock;
 mod doors;
 pub mod driver;

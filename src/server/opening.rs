@@ -3,15 +3,17 @@
 //! Contract: the journal is replayed whole before anything else happens; a journal that cannot be
 //! read is refused with file, byte and remedy, and nothing is changed. Only where an operator
 //! accepted the loss it goes on without what is damaged, and takes a checkpoint, so that the next
-//! start does not meet the damage again. Deliberately absent: checkpoints for speed.
+//! start does not meet the damage again. Deliberately absent: checkpoints while it runs
+//! (`checkpointer`).
 
+use super::checkpointer::Holdings;
 use super::clock::Clock;
 use super::secrets;
 use super::wiring::StartError;
 use crate::config::settings::{JournalSettings, SecretRef, Settings};
 use crate::journal::{
-    Backend, DataKey, DiskBackend, KeyEncryptionKey, Options, Reader, Recovered, Replayed, Writer,
-    open_keys, os_entropy, recover, write_checkpoint,
+    Backend, DataKey, DiskBackend, KeyEncryptionKey, Options, Reader, Recovered, Replayed,
+    Retention, Writer, open_keys, os_entropy, recover, write_checkpoint,
 };
 use crate::switch::Switch;
 use crate::switch::ids::{Name, RecordNo};
@@ -38,6 +40,10 @@ pub(super) struct Opened {
     pub(super) batch_bytes_max: usize,
     /// Hashes what cannot be understood.
     pub(super) digest_key: Arc<[u8; 32]>,
+    /// What checkpoints and retention work on.
+    pub(super) holdings: Holdings,
+    /// The last record of the newest checkpoint.
+    pub(super) covered: RecordNo,
 }
 
 /// Opens the journal of `settings` and replays it; with `accept_loss` also a damaged one.
@@ -70,18 +76,35 @@ pub(super) fn open(
     }
     let reader = Reader::new(Arc::clone(&backend), key.clone(), Arc::clone(&recovered.map));
     let digest_key = Arc::new(key.digest_key());
-    let kept = recovered.needs_checkpoint.then(|| (Arc::clone(&backend), key.clone()));
-    let writer = Writer::start(backend, key, options, &recovered, entropy, clock.wall())
+    let retention = retention(journal, folder).map_err(|error| vec![error])?;
+    let (held, map) = (Arc::clone(&backend), Arc::clone(&recovered.map));
+    let writer = Writer::start(held, key.clone(), options, &recovered, entropy, clock.wall())
         .map_err(|error| told(&error))?;
-    if let Some((backend, key)) = kept {
+    let mut covered = RecordNo(recovered.checkpoint.unwrap_or(0));
+    if recovered.needs_checkpoint {
         let (upto, state) = switch.checkpoint();
-        let (map, mut entropy) = (&recovered.map, os_entropy());
-        write_checkpoint(&*backend, &key, map, &mut entropy, upto.0, &state)
+        write_checkpoint(&*backend, &key, &map, &mut os_entropy(), upto.0, &state)
             .map_err(|error| told(&error))?;
         warn!(upto = upto.0, "the loss is accepted and a checkpoint taken behind it");
+        covered = upto;
     }
+    let holdings = Holdings { backend, key, map, shelf: writer.shelf(), retention };
     switch.start(clock.now());
-    Ok(Opened { switch, writer, reader, batch_bytes_max: options.batch_bytes_max(), digest_key })
+    let batch_bytes_max = options.batch_bytes_max();
+    Ok(Opened { switch, writer, reader, batch_bytes_max, digest_key, holdings, covered })
+}
+
+/// How long segments are kept, and the folder they go to then.
+fn retention(journal: &JournalSettings, folder: &Path) -> Result<Retention, StartError> {
+    const DAY_MS: i64 = 86_400_000;
+    let keep_ms = i64::from(journal.keep_days).saturating_mul(DAY_MS);
+    let Some(name) = &journal.archive else { return Ok(Retention { keep_ms, archive: None }) };
+    let place = folder.join(name);
+    let opened = DiskBackend::open(&place).map_err(|error| StartError {
+        key: "journal.archive".to_owned(),
+        why: format!("{}: {}", place.display(), opening_failed(&error)),
+    })?;
+    Ok(Retention { keep_ms, archive: Some(Arc::new(opened)) })
 }
 
 fn nobody(bank: Name, count: usize) -> StartError {
@@ -131,7 +154,8 @@ fn replay(
         warn!("{finding}");
     }
     let took_ms = clock.mono().since(began).as_millis() as u64;
-    info!(records = recovered.records, took_ms, "journal replayed");
+    let checkpoint = recovered.checkpoint.unwrap_or(0);
+    info!(checkpoint, records = recovered.records, took_ms, "journal replayed");
     Ok(recovered)
 }
 

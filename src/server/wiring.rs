@@ -4,6 +4,7 @@
 //! nothing was changed. Listeners are bound before the journal is replayed, so that peers who come
 //! back after a crash wait in the backlog instead of being refused.
 
+use super::checkpointer::{Cadence, Checkpointer};
 use super::clock::Clock;
 use super::doors::{Line, keep_calling, keep_listening};
 use super::driver::{Cap, Driver, Parts};
@@ -274,6 +275,15 @@ impl<'s> Bench<'s> {
     }
 
     fn driver(&self, opened: Opened, latches: &Latches) -> Result<Driver, StartError> {
+        let told = |error: std::io::Error| StartError {
+            key: "journal".to_owned(),
+            why: error.to_string(),
+        };
+        let wanted = &self.settings.journal;
+        let cadence =
+            Cadence { records: wanted.checkpoint_records, every: wanted.checkpoint_every };
+        let checkpoints = Checkpointer::start(opened.holdings, cadence, opened.covered, self.clock)
+            .map_err(told)?;
         let meters = JournalMeters::default();
         let journal = JournalHandle::start(
             opened.writer,
@@ -283,12 +293,13 @@ impl<'s> Bench<'s> {
             Arc::clone(self.inbox),
             Box::new(move |took, records| meters.commit(took, records)),
         )
-        .map_err(|error| StartError { key: "journal".to_owned(), why: error.to_string() })?;
+        .map_err(told)?;
         let policy = &self.settings.policy;
         let caps = policy.platforms.iter().zip(&self.throttles).zip(0..);
         Ok(Driver::new(Parts {
             switch: opened.switch,
             journal,
+            checkpoints,
             inbox: Arc::clone(self.inbox),
             clock: self.clock,
             caps: caps

@@ -3,7 +3,8 @@
 //! Contract: a state restored from [`Switch::checkpoint`] equals the one replayed from record 1
 //! (invariant I13); bytes of another format, or damaged ones, are refused and leave the switch
 //! as it was, to be replayed from the beginning. Card numbers stand in it: the journal encrypts
-//! it like every record.
+//! it like every record. A [`Snapshot`] is taken while the switch stands still for a moment and
+//! becomes bytes elsewhere, while the switch goes on: what is large is shared, not copied.
 
 use super::Switch;
 use super::duplicates::{Memory, Past};
@@ -155,12 +156,75 @@ impl Coded for Stans {
     }
 }
 
+/// The state as it stood at one moment; nothing that happens later changes it.
+#[derive(Debug)]
+pub struct Snapshot(State);
+
+impl Snapshot {
+    /// Number of the last record in it.
+    pub fn upto(&self) -> RecordNo {
+        self.0.last
+    }
+
+    /// The bytes of its checkpoint. Takes time: milliseconds per 100,000 remembered requests.
+    pub fn encode(&self) -> Vec<u8> {
+        encode(&self.0)
+    }
+
+    /// The oldest record that may still be asked for: of a request that is open, unanswered,
+    /// owed, on the desk, or in the duplicate window. Older ones are history.
+    pub fn needed_from(&self) -> RecordNo {
+        let state = &self.0;
+        let owed = state.saf.values().filter_map(|entry| entry.queued.txn);
+        let known = [
+            state.memory.nth_no(0),
+            state.open.keys().next().copied(),
+            state.unanswered.keys().next().copied(),
+            state.saf.keys().next().copied(),
+            owed.min(),
+            state.chains.keys().next().copied(),
+            state.undelivered.first().copied(),
+            state.desk.keys().next().copied(),
+        ];
+        let next = RecordNo(state.last.0 + 1);
+        known.into_iter().flatten().fold(next, RecordNo::min)
+    }
+}
+
+fn encode(state: &State) -> Vec<u8> {
+    let mut out = vec![CHECKPOINT_VERSION];
+    state.put(&mut out);
+    out
+}
+
 impl Switch {
     /// The state after the last record handed out, and that record's number.
     pub fn checkpoint(&self) -> (RecordNo, Vec<u8>) {
-        let mut out = vec![CHECKPOINT_VERSION];
-        self.state.put(&mut out);
-        (self.state.last, out)
+        (self.state.last, encode(&self.state))
+    }
+
+    /// Number of the last record decided.
+    pub fn last(&self) -> RecordNo {
+        self.state.last
+    }
+
+    /// The state after the last record handed out, as a value of its own. Quick: what is copied
+    /// is in flight or owed; the duplicate window is shared.
+    pub fn snapshot(&self) -> Snapshot {
+        let state = &self.state;
+        Snapshot(State {
+            last: state.last,
+            open: state.open.clone(),
+            unanswered: state.unanswered.clone(),
+            saf: state.saf.clone(),
+            chains: state.chains.clone(),
+            undelivered: state.undelivered.clone(),
+            desk: state.desk.clone(),
+            memory: state.memory.frozen(),
+            banks: state.banks.clone(),
+            lines: state.lines.clone(),
+            policy: state.policy,
+        })
     }
 
     /// Takes a state back instead of replaying the records it covers; before

@@ -43,6 +43,8 @@ mod stans;
 mod state;
 mod timers;
 
+pub use checkpoint::Snapshot;
+
 use crate::canonical::Canonical;
 use crate::time::{Instant, Now};
 use ids::{BankId, LineId, Name, RecordNo, SendId, SessionId, Ticket};

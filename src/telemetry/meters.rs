@@ -93,6 +93,41 @@ impl JournalMeters {
     }
 }
 
+/// What is measured of checkpoints.
+#[derive(Debug, Clone)]
+pub struct CheckpointMeters {
+    written: Histogram,
+    paused: Histogram,
+    failed: Counter,
+}
+
+impl Default for CheckpointMeters {
+    fn default() -> Self {
+        Self {
+            written: histogram!(names::CHECKPOINT_SECONDS),
+            paused: histogram!(names::CHECKPOINT_PAUSE_SECONDS),
+            failed: counter!(names::CHECKPOINTS_FAILED),
+        }
+    }
+}
+
+impl CheckpointMeters {
+    /// One was written, in so long.
+    pub fn written(&self, took: std::time::Duration) {
+        self.written.record(took.as_secs_f64());
+    }
+
+    /// The switch stood still for one.
+    pub fn paused(&self, took: std::time::Duration) {
+        self.paused.record(took.as_secs_f64());
+    }
+
+    /// One could not be written.
+    pub fn failed(&self) {
+        self.failed.increment(1);
+    }
+}
+
 /// What is measured of a line's connections.
 #[derive(Debug, Clone)]
 pub struct LineMeters {

@@ -45,6 +45,12 @@ metrics_table! {
         "Records made durable.";
     JOURNAL_LAG = "pointsman_journal_lag_records", Gauge,
         "Records decided and not yet durable.";
+    CHECKPOINT_SECONDS = "pointsman_checkpoint_seconds", Histogram,
+        "Time to write a checkpoint, on a thread of its own.";
+    CHECKPOINT_PAUSE_SECONDS = "pointsman_checkpoint_pause_seconds", Histogram,
+        "Time the switch stood still for a checkpoint.";
+    CHECKPOINTS_FAILED = "pointsman_checkpoints_failed_total", Counter,
+        "Checkpoints that could not be written: restarts take longer.";
     GATE_HELD = "pointsman_gate_held", Gauge,
         "Messages that wait for their record to be durable.";
     SAF_DEPTH = "pointsman_saf_depth", Gauge,

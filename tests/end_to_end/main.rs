@@ -18,6 +18,7 @@ mod good_days;
 mod hostile;
 mod kills;
 mod refusals;
+mod restarts;
 mod shop;
 mod signals;
 mod stage;

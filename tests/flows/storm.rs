@@ -8,13 +8,13 @@
 use super::stage::{Options, policy, read};
 use pointsman::canonical::{Answer, Canonical, Flow, Kind};
 use pointsman::meaning::ResponseClass;
-use pointsman::switch::Switch;
 use pointsman::switch::audit::Auditor;
 use pointsman::switch::ids::{BankId, LineId, PlatformId, RecordNo, SessionId};
 use pointsman::switch::input::{Input, Unsent};
 use pointsman::switch::output::{Event, Output, RecallKey, Send};
 use pointsman::switch::policy::Policy;
 use pointsman::switch::record::{Leg, Record};
+use pointsman::switch::{Snapshot, Switch};
 use pointsman::text::Text;
 use pointsman::time::{Instant, Now, Wall};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +56,8 @@ struct World {
     books: Books,
     wishes: Wishes,
     next_stan: u32,
+    /// Taken and not looked at yet, with the bytes of that moment.
+    snapshot: Option<(Snapshot, Vec<u8>)>,
 }
 
 const PANS: [&str; 3] = ["4111111111111111", "5555555555554444", "6250946000000016"];
@@ -81,6 +83,7 @@ impl World {
             books: Books::default(),
             wishes: Wishes::default(),
             next_stan: 1,
+            snapshot: None,
         };
         world.switch.start(world.stamp());
         world.drain();
@@ -126,6 +129,9 @@ impl World {
                         RecallKey::Record(no) => Some(no.0 as usize - 1),
                         RecallKey::Key { .. } => None,
                     };
+                    // What may be retired behind a checkpoint is never asked for again.
+                    let kept = self.snapshot.as_ref().map_or(1, |(s, _)| s.needed_from().0);
+                    assert!(at.is_none_or(|at| at as u64 + 1 >= kept), "{at:?} of {kept} on");
                     let found = at.and_then(|at| Some((at, self.journal.get(at)?.clone())));
                     let record = found.map(|(at, r)| (RecordNo(at as u64 + 1), Box::new(r)));
                     self.switch.handle(self.stamp(), Input::Recalled { ticket, record });
@@ -330,6 +336,8 @@ impl World {
         let kept = self.durable + self.below(lost as u64 + 1) as usize;
         self.journal.truncate(kept);
         self.durable = kept;
+        // No checkpoint may cover what was not durable.
+        self.snapshot.take_if(|(snapshot, _)| snapshot.upto().0 as usize > kept);
         self.held.clear();
         self.sessions.clear();
         self.switch = Switch::new(Arc::clone(&self.policy), self.rng);
@@ -355,6 +363,24 @@ impl World {
         let mut restored = Switch::new(Arc::clone(&self.policy), 0);
         restored.restore(&live).unwrap_or_else(|e| panic!("{e}"));
         assert!(restored.checkpoint().1 == live, "restored and live state differ");
+    }
+
+    /// A snapshot says later what was so when it was taken; a restart from it, and the records
+    /// behind it, comes to the state that record 1 and all others lead to.
+    fn check_snapshot(&mut self) {
+        if let Some((snapshot, then)) = self.snapshot.take() {
+            let upto = snapshot.upto();
+            assert!(snapshot.encode() == then, "the snapshot of {upto:?} changed");
+            assert!(snapshot.needed_from().0 <= upto.0 + 1);
+            let mut restored = Switch::new(Arc::clone(&self.policy), 0);
+            restored.restore(&then).unwrap_or_else(|e| panic!("{e}"));
+            for (at, record) in self.journal.iter().enumerate().skip(upto.0 as usize) {
+                restored.replay(RecordNo(at as u64 + 1), record);
+            }
+            let (_, live) = self.switch.checkpoint();
+            assert!(restored.checkpoint().1 == live, "a restart from {upto:?} differs");
+        }
+        self.snapshot = Some((self.switch.snapshot(), self.switch.checkpoint().1));
     }
 
     fn weather(&mut self) {
@@ -463,10 +489,14 @@ pub(crate) fn storm(seed: u64, steps: u32) -> [usize; 3] {
     for line in 0..4 {
         world.session_up(line);
     }
-    for _ in 0..steps {
+    for step in 0..steps {
         world.weather();
+        if step % 97 == 0 {
+            world.check_snapshot();
+        }
     }
     world.check_state();
+    world.check_snapshot();
     world.heal();
     world.judge();
     let count = |f: fn(&Record) -> bool| world.journal.iter().filter(|r| f(r)).count();

@@ -1,6 +1,7 @@
 //! Checkpoints: the caller's state after some record, so that a restart replays little.
 //!
-//! Contract: a checkpoint is whole or not there: written beside, synced, renamed, folder synced.
+//! Contract: a checkpoint is whole or not there: written beside, synced, read back and opened,
+//! renamed, folder synced.
 //! It vouches for its records, so it may only cover durable ones. Recovery starts from the newest
 //! one that is intact and tells of those it passed over; two are kept, so that one bad file costs
 //! a longer replay and nothing else. What the bytes mean is the caller's business.
@@ -34,11 +35,16 @@ pub struct Checkpoint {
     pub state: Vec<u8>,
 }
 
-/// Writes `state` as it stands after record `upto`. Slow (two syncs): not on the writer's thread.
+/// Bytes between two syncs of a checkpoint that is being written: the writer's own syncs wait for
+/// no more than this.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// Writes `state` as it stands after record `upto`. Slow: not on the writer's thread.
 ///
 /// # Errors
 /// `OutOfOrder` when `upto` is not durable yet; what the disk says (a full disk included: the
-/// journal goes on, the next start only takes longer).
+/// journal goes on, the next start only takes longer); `Damaged` when it does not read back: it
+/// then gets no name, and the checkpoints before it stay.
 pub fn write_checkpoint(
     backend: &dyn Backend,
     key: &DataKey,
@@ -53,12 +59,17 @@ pub fn write_checkpoint(
     }
     let bytes = seal(key, entropy, upto, state)?;
     let (beside, name) = (FileName::Unfinished(upto), FileName::Checkpoint(upto));
-    let written = backend.write_at(beside, 0, &bytes).and_then(|()| {
-        backend.sync(Sync::File(beside))?;
-        backend.change(Change::Rename { from: beside, to: name })?;
-        backend.sync(Sync::Folder)
-    });
-    written.at("write", name)
+    for (piece, at) in bytes.chunks(PIECE_BYTES).zip((0..).step_by(PIECE_BYTES)) {
+        backend.write_at(beside, at, piece).at("write", name)?;
+        backend.sync(Sync::File(beside)).at("write", name)?;
+    }
+    let read = read_all(backend, beside, bytes.len() as u64).at("read back", name)?;
+    if !matches!(open(Some(key), upto, read), Ok(Ok(_))) {
+        let cause = "it does not read back as it was written";
+        return Err(JournalError::Damaged { file: name.to_string(), offset: 0, cause });
+    }
+    let named = backend.change(Change::Rename { from: beside, to: name });
+    named.and_then(|()| backend.sync(Sync::Folder)).at("write", name)
 }
 
 fn seal(
