@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
+/// Who connects is given a port from here on.
+const EPHEMERAL: u16 = 32_768;
+
 /// One end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Endpoint {
@@ -29,8 +32,8 @@ impl fmt::Display for Endpoint {
 /// A TCP connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
-    /// Who was connected to; where the capture does not hold the opening, the end that more
-    /// connections share, or that has the lower port.
+    /// Who was connected to; where the capture does not hold the opening, the end whose port is
+    /// not one that systems hand out, that more connections share, or that has the lower port.
     pub service: Endpoint,
     /// Who connected.
     pub client: Endpoint,
@@ -232,7 +235,10 @@ impl<'a> Table<'a> {
             }
         }
         let likely = |ends: &[Endpoint; 2]| {
-            let rank = |end: &Endpoint| (popular.get(end), std::cmp::Reverse(end.port));
+            let rank = |end: &Endpoint| {
+                let (known, seen) = popular.get(end).copied().unwrap_or_default();
+                (known, end.port < EPHEMERAL, seen, std::cmp::Reverse(end.port))
+            };
             usize::from(rank(&ends[1]) > rank(&ends[0]))
         };
         let has_bytes = |open: &Open<'_>| open.directions.iter().any(|d| !d.pieces.is_empty());

@@ -1,14 +1,19 @@
 //! `pointsman decode`: bytes to a table for people or JSON for programs.
 //!
-//! Contract: reads hex, a file (hex lines, or raw bytes) or standard input, one message per
-//! line; prints one table or one JSON object each; secrets are masked unless `--reveal`. Exit code
-//! 1 when a message cannot be decoded, with everything decoded before the fault on standard
-//! output and one sentence on standard error. Deliberately absent: captures (`dialect guess`).
+//! Contract: reads hex, a file (hex lines, raw bytes or a packet capture) or standard input; one
+//! message per line of hex, or frame by frame with `--framing` or `--framed`; prints one table or
+//! one JSON object each; secrets are masked unless `--reveal`. Exit code 1 when a message cannot
+//! be decoded or bytes are no frame, with everything decoded before the fault on standard output
+//! and one sentence each on standard error. Deliberately absent: guessing the dialect
+//! (`dialect guess`).
 
-use super::dialect;
-use crate::framing::{Framing, Split, presets};
-use crate::iso8583::{self, Dialect, Message, parse_hex};
-use std::io::{Read, Write};
+use super::guess::{guess, summary};
+use super::input::{self, Cut, Input, Stretch, cut, services};
+use super::{WRONG_INPUT, dialect};
+use crate::capture::Endpoint;
+use crate::framing::{Framing, candidates};
+use crate::iso8583::{self, Dialect, Message};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Arguments of `decode`.
@@ -20,15 +25,39 @@ pub struct Args {
     /// A length header stands before the message: every framing that fits is tried.
     #[arg(long)]
     framed: bool,
+    /// Messages stand in frames: the name of a framing, or a table as in a configuration.
+    #[arg(long, value_name = "FRAMING", conflicts_with = "framed", value_parser = input::framing)]
+    framing: Option<Framing>,
+    /// Of a capture: only connections to this port.
+    #[arg(long)]
+    port: Option<u16>,
     /// One JSON object per message instead of a table.
     #[arg(long)]
     json: bool,
     /// Show secrets in clear. For test cards only.
     #[arg(long)]
     reveal: bool,
-    /// Hex, `-` for standard input, or a file of hex lines or raw bytes.
+    /// Hex, `-` for standard input, or a file: hex lines, raw bytes, pcap or pcapng.
     #[arg(value_name = "HEX | - | FILE")]
     input: Option<String>,
+}
+
+/// How messages stand in what was given.
+pub(super) struct Cutting<'a> {
+    /// Every framing that fits is tried.
+    pub(super) framed: bool,
+    /// This one.
+    pub(super) framing: Option<&'a Framing>,
+    /// Of a capture: only connections to this port.
+    pub(super) port: Option<u16>,
+}
+
+/// One message, and where it comes from.
+pub(super) struct Found<'a> {
+    /// The packet that completed it; 0 outside captures.
+    packet: u64,
+    way: Option<(Endpoint, Endpoint)>,
+    pub(super) message: &'a [u8],
 }
 
 /// Runs `decode`.
@@ -36,30 +65,116 @@ pub struct Args {
 /// # Errors
 /// What cannot be read or written: not a message that cannot be decoded, that is exit code 1.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Some(dialect) = dialect::load_or_tell(&args.dialect) else { return Ok(ExitCode::from(1)) };
-    let frames = frames(args.input.as_deref())?;
-    let mut out = std::io::stdout().lock();
-    let mut code = ExitCode::SUCCESS;
-    for frame in &frames {
-        let frame = if args.framed { unframed(&dialect, frame) } else { Ok(frame.as_slice()) };
-        let shown = frame.map(|frame| show(&dialect, frame, &args));
-        match shown {
-            Ok((text, None)) => write!(out, "{text}")?,
-            Ok((text, Some(error))) => {
-                write!(out, "{text}")?;
-                eprintln!("pointsman: {error}");
-                code = ExitCode::from(1);
-            }
-            Err(reason) => {
-                eprintln!("pointsman: {reason}");
-                code = ExitCode::from(1);
-            }
-        }
+    let Some(dialect) = dialect::load_or_tell(&args.dialect) else {
+        return Ok(ExitCode::from(WRONG_INPUT));
+    };
+    let input = input::read(args.input.as_deref())?;
+    if let Input::Capture(capture) = &input {
+        eprint!("{}", summary(capture));
     }
-    Ok(code)
+    let cutting = Cutting { framed: args.framed, framing: args.framing.as_ref(), port: args.port };
+    let (found, mut wrong) = collect(&dialect, &input, &cutting);
+    let mut out = std::io::stdout().lock();
+    for found in &found {
+        if let (Some((from, to)), false) = (found.way, args.json) {
+            writeln!(out, "# packet {}, {from} → {to}", found.packet)?;
+        }
+        let (text, error) = show(&dialect, found.message, &args);
+        write!(out, "{text}")?;
+        wrong.extend(error.map(|error| match found.packet {
+            0 => error.to_string(),
+            packet => format!("packet {packet}: {error}"),
+        }));
+    }
+    for reason in &wrong {
+        eprintln!("pointsman: {reason}");
+    }
+    Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(WRONG_INPUT) })
 }
 
-/// What is printed for one frame, and what is wrong with it.
+/// The messages of an input, and what of it is none. Of a capture in the order in which they
+/// were on the wire; otherwise as given.
+pub(super) fn collect<'a>(
+    dialect: &Dialect,
+    input: &'a Input,
+    cutting: &Cutting<'_>,
+) -> (Vec<Found<'a>>, Vec<String>) {
+    let (mut found, mut wrong) = (Vec::new(), Vec::new());
+    for stretches in services(input, cutting.port).into_values() {
+        messages(dialect, &stretches, cutting, &mut found, &mut wrong);
+    }
+    found.sort_by_key(|found| found.packet);
+    (found, wrong)
+}
+
+/// The messages in some stretches, and what is none.
+fn messages<'a>(
+    dialect: &Dialect,
+    stretches: &[Stretch<'a>],
+    cutting: &Cutting<'_>,
+    found: &mut Vec<Found<'a>>,
+    wrong: &mut Vec<String>,
+) {
+    let guessed = match (stretches, cutting.framing) {
+        ([Stretch { way: Some(_), .. }, ..], None) => {
+            let best = guess(stretches, std::slice::from_ref(dialect)).into_iter().next();
+            let best = best.filter(|fit| fit.whole > 0).map(|fit| fit.framing);
+            let Some(name) = best else {
+                return wrong.push("no framing gives a whole message of this dialect".to_owned());
+            };
+            eprintln!("framing: {name}");
+            input::framing(&name).ok()
+        }
+        _ => None,
+    };
+    let named = cutting.framing.or(guessed.as_ref());
+    for stretch in stretches {
+        let cut = if cutting.framed && stretch.way.is_none() {
+            unframed(dialect, stretch)
+        } else {
+            Ok(cut(named, stretch, usize::MAX))
+        };
+        let cut = match cut {
+            Ok(cut) => cut,
+            Err(reason) => {
+                wrong.push(reason);
+                continue;
+            }
+        };
+        wrong.extend(not_framed(stretch, &cut));
+        found.extend(cut.frames.into_iter().filter_map(|(frame, body)| {
+            let packet = stretch.packet_of(frame.end.saturating_sub(1));
+            Some(Found { packet, way: stretch.way, message: stretch.bytes.get(body)? })
+        }));
+    }
+}
+
+/// What of a stretch is no frame, in words.
+fn not_framed(stretch: &Stretch<'_>, cut: &Cut) -> Vec<String> {
+    let place = |at: usize| match stretch.way {
+        Some((from, to)) => format!("packet {}, {from} → {to}", stretch.packet_of(at)),
+        None => format!("byte {at}"),
+    };
+    let mut all = Vec::new();
+    if stretch.missing_before > 0 {
+        all.push(format!("{}: {} bytes missing before it", place(0), stretch.missing_before));
+    }
+    if cut.skipped > 0 {
+        all.push(format!("{}: {} bytes before the first frame", place(0), cut.skipped));
+    }
+    let left = stretch.bytes.len() - cut.end;
+    match cut.broken {
+        Some(error) => all.push(format!("{}: {error}; {left} bytes not cut", place(cut.end))),
+        None if cut.unfinished => {
+            all.push(format!("{}: {left} bytes of a frame that is not whole", place(cut.end)));
+        }
+        None if left > 0 => all.push(format!("{}: {left} bytes that are no frame", place(cut.end))),
+        None => {}
+    }
+    all
+}
+
+/// What is printed for one message, and what is wrong with it.
 fn show(dialect: &Dialect, frame: &[u8], args: &Args) -> (String, Option<iso8583::UnpackError>) {
     let mut msg = Message::new();
     match iso8583::unpack(dialect, frame, &mut msg) {
@@ -75,60 +190,29 @@ fn show(dialect: &Dialect, frame: &[u8], args: &Args) -> (String, Option<iso8583
     }
 }
 
-/// Takes the length header off: the first framing under which the whole is one frame and its
-/// message decodes.
-fn unframed<'a>(dialect: &Dialect, bytes: &'a [u8]) -> Result<&'a [u8], String> {
+/// The first framing under which the whole is frames, and all their messages decode.
+pub(super) fn unframed(dialect: &Dialect, stretch: &Stretch<'_>) -> Result<Cut, String> {
     let mut fallback = None;
-    for name in presets::NAMES {
-        let Ok(framing) = Framing::named(name) else { continue };
-        let Ok(Split::Frame { taken, body, .. }) = framing.split(bytes) else { continue };
-        let Some(body) = bytes.get(body).filter(|_| taken == bytes.len()) else { continue };
-        if iso8583::unpack(dialect, body, &mut Message::new()).is_ok() {
-            return Ok(body);
+    for candidate in candidates() {
+        let cut = cut(Some(&candidate.framing), stretch, usize::MAX);
+        let whole = !cut.frames.is_empty() && cut.end == stretch.bytes.len();
+        if !whole {
+            continue;
         }
-        fallback.get_or_insert(body);
+        let mut msg = Message::new();
+        let bodies = cut.frames.iter().filter_map(|(_, body)| stretch.bytes.get(body.clone()));
+        if bodies.into_iter().all(|body| iso8583::unpack(dialect, body, &mut msg).is_ok()) {
+            return Ok(cut);
+        }
+        fallback.get_or_insert(cut);
     }
-    fallback.ok_or_else(|| "no length header fits: expected a whole frame".to_owned())
-}
-
-/// The messages of an input: hex, standard input, or a file.
-pub(super) fn frames(input: Option<&str>) -> anyhow::Result<Vec<Vec<u8>>> {
-    let bytes = match input {
-        None | Some("-") => {
-            let mut bytes = Vec::new();
-            std::io::stdin().lock().read_to_end(&mut bytes)?;
-            bytes
-        }
-        Some(hex) if is_hex(hex) => hex.as_bytes().to_vec(),
-        Some(path) => std::fs::read(path)
-            .map_err(|e| anyhow::anyhow!("`{path}` is no hex and no readable file: {e}"))?,
-    };
-    Ok(lines(bytes))
-}
-
-/// Hex lines to frames (blanks within a line and `#` lines are passed over); bytes that are no
-/// hex lines are one frame.
-fn lines(bytes: Vec<u8>) -> Vec<Vec<u8>> {
-    let Ok(text) = std::str::from_utf8(&bytes) else { return vec![bytes] };
-    let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
-    let frames: Option<Vec<Vec<u8>>> =
-        lines.map(|l| parse_hex(&l.split_whitespace().collect::<String>())).collect();
-    frames.unwrap_or_else(|| vec![bytes])
-}
-
-fn is_hex(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_hexdigit() || c.is_ascii_whitespace())
+    fallback.ok_or_else(|| "no length header fits: expected whole frames".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hex_lines_are_messages_and_other_bytes_are_one() {
-        assert_eq!(lines(b"# two\n02 00\n\n0210\n".to_vec()), [[2, 0], [2, 0x10]]);
-        assert_eq!(lines(b"0200r".to_vec()), [b"0200r".to_vec()]);
-    }
+    use crate::iso8583::parse_hex;
 
     #[test]
     fn a_length_header_is_found_by_trying() {
@@ -140,7 +224,14 @@ mod tests {
             if before.starts_with("0F") {
                 framed.swap(0, 1);
             }
-            let found = dialect.as_ref().map(|d| unframed(d, &framed).map(|f| f.ends_with(&bare)));
+            let stretch =
+                Stretch { bytes: &framed, in_step: true, marks: &[], missing_before: 0, way: None };
+            let found = dialect.as_ref().map(|d| {
+                let cut = unframed(d, &stretch);
+                cut.map(|cut| {
+                    cut.frames.iter().all(|(_, body)| framed[body.clone()].ends_with(&bare))
+                })
+            });
             assert_eq!(found, Ok(Ok(true)), "{before}");
         }
     }

@@ -5,7 +5,7 @@
 //! dialects and files beside it (`NAME.toml`). `lint` compiles each file and prints every error
 //! with file, line and key; exit code 1 if there is one. Deliberately absent: editing files.
 
-use super::{decode, guess};
+use super::{WRONG_INPUT, guess, input};
 use crate::iso8583::{Dialect, DialectError, page, shipped, shipped_names};
 use std::path::Path;
 use std::process::ExitCode;
@@ -33,9 +33,15 @@ enum Command {
         #[arg(value_name = "NAME|FILE")]
         name: String,
     },
-    /// Say which framing and shipped dialect fit messages best, and why.
+    /// Say which framing and dialect fit best, and why.
     Guess {
-        /// Hex, `-` for standard input, or a file of hex lines.
+        /// Dialect files to judge besides the shipped dialects.
+        #[arg(long = "dialect", value_name = "FILE")]
+        dialects: Vec<String>,
+        /// Of a capture: only connections to this port.
+        #[arg(long)]
+        port: Option<u16>,
+        /// Hex, `-` for standard input, or a file: hex lines, raw bytes, pcap or pcapng.
         #[arg(value_name = "HEX | - | FILE")]
         input: Option<String>,
     },
@@ -56,18 +62,24 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Doc { name } => {
-            let Some(dialect) = load_or_tell(&name) else { return Ok(ExitCode::from(1)) };
+            let Some(dialect) = load_or_tell(&name) else { return Ok(ExitCode::from(WRONG_INPUT)) };
             print!("{}", page(&dialect));
             Ok(ExitCode::SUCCESS)
         }
-        Command::Guess { input } => {
-            let messages = decode::frames(input.as_deref())?;
-            let fits = guess::guess(&messages);
-            print!("{}", guess::table(&fits, messages.len()));
-            let whole = fits.first().is_some_and(|fit| fit.whole > 0);
-            Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(1) })
-        }
+        Command::Guess { dialects, port, input } => guess_it(dialects, port, input.as_deref()),
     }
+}
+
+fn guess_it(own: Vec<String>, port: Option<u16>, given: Option<&str>) -> anyhow::Result<ExitCode> {
+    let mut dialects = Vec::new();
+    for name in shipped_names().map(str::to_owned).chain(own) {
+        let Some(dialect) = load_or_tell(&name) else { return Ok(ExitCode::from(WRONG_INPUT)) };
+        dialects.push(dialect);
+    }
+    let input = input::read(given)?;
+    let (text, any) = guess::report(&input, port, &dialects, given.unwrap_or("-"));
+    print!("{text}");
+    Ok(if any { ExitCode::SUCCESS } else { ExitCode::from(WRONG_INPUT) })
 }
 
 fn lint(files: &[String]) -> ExitCode {
@@ -78,7 +90,7 @@ fn lint(files: &[String]) -> ExitCode {
                 let count = dialect.fields().iter().count();
                 println!("{file}: ok, {count} data elements");
             }
-            None => code = ExitCode::from(1),
+            None => code = ExitCode::from(WRONG_INPUT),
         }
     }
     code

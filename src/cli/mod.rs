@@ -8,8 +8,10 @@
 pub mod check;
 pub mod decode;
 pub mod dialect;
+pub mod diff;
 pub mod encode;
 pub mod guess;
+pub mod input;
 pub mod journal;
 pub mod serve;
 
@@ -48,6 +50,8 @@ enum Command {
     Check(check::Args),
     /// Show messages field by field, or as JSON.
     Decode(decode::Args),
+    /// Show in which fields two messages differ.
+    Diff(diff::Args),
     /// Make messages from JSON.
     Encode(encode::Args),
     /// Check and list dialects.
@@ -84,6 +88,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => Ok(check::run(&args)),
         Command::Decode(args) => decode::run(args),
+        Command::Diff(args) => diff::run(&args),
         Command::Encode(args) => encode::run(args),
         Command::Dialect(args) => dialect::run(args),
         Command::Journal(args) => journal::run(args, described, secret),

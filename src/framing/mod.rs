@@ -19,6 +19,7 @@
 //! memory of earlier frames. A zero-length keep-alive is written by [`Framing::keep_alive`];
 //! who sends one and when is the session's business.
 
+mod candidates;
 mod coding;
 mod error;
 mod guess;
@@ -29,6 +30,7 @@ mod split;
 mod tests;
 mod write;
 
+pub use candidates::{Candidate, candidates};
 pub use coding::Coding;
 pub use error::{Cause, FrameError, FrameFault};
 pub use spec::{FramingSpec, FramingSpecError};

@@ -32,7 +32,9 @@ pub const NAMES: [&str; 21] = [
 ];
 
 /// The TPDU a preset writes where the caller gives none: to and from network 0000.
-const PLAIN_TPDU: &str = "6000000000";
+pub(super) const PLAIN_TPDU: &str = "6000000000";
+/// The usual text header: letters, then digits that say source, version and status.
+pub(super) const ISO_HEADER: &str = "ISO000000000";
 
 /// The parameters behind a name; `None` for a name not listed.
 pub(super) fn find(name: &str) -> Option<FramingSpec> {
@@ -59,10 +61,8 @@ pub(super) fn find(name: &str) -> Option<FramingSpec> {
         "2-byte-be-tpdu" => FramingSpec { tpdu: text(PLAIN_TPDU), ..header(2, BigEndian) },
         "2-byte-bcd-tpdu" => FramingSpec { tpdu: text(PLAIN_TPDU), ..header(2, Bcd) },
         "4-ascii-tpdu" => FramingSpec { tpdu: text(PLAIN_TPDU), ..header(4, Ascii) },
-        "2-byte-be-iso" => {
-            FramingSpec { text_header: text("ISO000000000"), ..header(2, BigEndian) }
-        }
-        "4-ascii-iso" => FramingSpec { text_header: text("ISO000000000"), ..header(4, Ascii) },
+        "2-byte-be-iso" => FramingSpec { text_header: text(ISO_HEADER), ..header(2, BigEndian) },
+        "4-ascii-iso" => FramingSpec { text_header: text(ISO_HEADER), ..header(4, Ascii) },
         "2-byte-be-etx" => FramingSpec { trailer: text("03"), ..header(2, BigEndian) },
         "etx-terminated" => FramingSpec { terminator: text("03"), ..header(0, BigEndian) },
         "stx-etx-lrc" => stx_etx_lrc(header(0, BigEndian)),

@@ -143,6 +143,7 @@ fn header(keys: &mut Keys<'_>, defaults: &Defaults) -> Option<Header> {
         [("never", Tpdu::Never), ("optional", Tpdu::Optional), ("required", Tpdu::Required)];
     let tpdu = inner.choice("tpdu", &tpdus).unwrap_or(Tpdu::Never);
     let optional = inner.flag("optional").unwrap_or(false);
+    let lri = inner.flag("lri").unwrap_or(false);
     let length_at = inner.count("length_at", 255).map(usize::from);
     let field = dialect_fields::field(&mut inner, defaults, 0);
     inner.finish();
@@ -155,7 +156,7 @@ fn header(keys: &mut Keys<'_>, defaults: &Defaults) -> Option<Header> {
     if !varies && field.plan.room(field.max_len()) > header::ROOM {
         keys.refuse("header.format", format!("longer than {}", header::ROOM / 2));
     }
-    Some(Header { tpdu, optional, length_at, field })
+    Some(Header { tpdu, optional, lri, length_at, field })
 }
 
 /// A list of data element numbers.

@@ -65,7 +65,7 @@ impl fmt::Display for PackError {
 }
 
 /// A path as people read it: `DE 55.9F02 (amount, authorised)`, `bitmap`.
-pub(crate) fn place(path: &str, name: &Option<Box<str>>) -> String {
+pub fn place(path: &str, name: &Option<Box<str>>) -> String {
     let element = if path.starts_with(|c: char| c.is_ascii_digit()) { "DE " } else { "" };
     match name {
         Some(name) => format!("{element}{path} ({name})"),

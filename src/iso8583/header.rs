@@ -2,8 +2,9 @@
 //!
 //! Contract: finds how many bytes belong to the header, by its constants, its own length byte and
 //! by whether an MTI of the dialect follows. An optional header may be missing, and so may an
-//! optional TPDU of five bytes (`60`, destination, source) before it. Deliberately absent: what
-//! header a peer wants to see – the switch keeps that per line.
+//! optional TPDU of five bytes (`60`, destination, source) before it, and the line information
+//! (`LRI`, a length, that many bytes) that access concentrators put between the two. Deliberately
+//! absent: what header a peer wants to see – the switch keeps that per line.
 
 use super::fault::{Fault, Kind};
 use super::field::Field;
@@ -18,6 +19,8 @@ pub(crate) enum Tpdu {
 }
 
 const TPDU_BYTES: usize = 5;
+/// What line information begins with; a length of two bytes follows.
+const LRI: &[u8] = b"LRI";
 const TPDU_ID: u8 = 0x60;
 /// The longest header in normal form; lint refuses longer ones.
 pub(crate) const ROOM: usize = 512;
@@ -27,6 +30,8 @@ pub(crate) const ROOM: usize = 512;
 pub struct Header {
     pub(crate) tpdu: Tpdu,
     pub(crate) optional: bool,
+    /// Whether line information may stand before it, behind the TPDU.
+    pub(crate) lri: bool,
     /// The byte that says how long the header is, from its first byte.
     pub(crate) length_at: Option<usize>,
     /// All of it as one field; its parts are its inner structure.
@@ -44,6 +49,7 @@ impl Header {
         // The longest first: a bare MTI hides in a header more easily than the other way round.
         for tpdu in [true, false] {
             let Some(start) = self.tpdu_bytes(frame, tpdu) else { continue };
+            let start = start + self.lri_bytes(frame.get(start..).unwrap_or_default());
             let whole = self.header_bytes(frame.get(start..).unwrap_or_default());
             let candidates = [whole, self.optional.then_some(0)];
             for end in candidates.into_iter().flatten().map(|len| start + len) {
@@ -69,6 +75,14 @@ impl Header {
             }
             _ => None,
         }
+    }
+
+    /// How long the line information at the front of `bytes` is; 0 where there is none.
+    fn lri_bytes(&self, bytes: &[u8]) -> usize {
+        let length =
+            bytes.strip_prefix(LRI).filter(|_| self.lri).and_then(|b| b.first_chunk::<2>());
+        let size = length.map_or(0, |two| LRI.len() + 2 + usize::from(u16::from_be_bytes(*two)));
+        if size <= bytes.len() { size } else { 0 }
     }
 
     /// How long the header at the front of `bytes` is, if its parts and constants are there.
@@ -104,23 +118,25 @@ impl Header {
 
     /// How many bytes of a header of this dialect are its TPDU: 5, or 0 where there is none.
     pub(crate) fn tpdu_len(&self, header: &[u8]) -> usize {
-        let has = self.tpdu != Tpdu::Never && self.header_bytes(header) != Some(header.len());
-        if has && header.len() >= TPDU_BYTES { TPDU_BYTES } else { 0 }
+        let own = header.get(self.lri_bytes(header)..).unwrap_or_default();
+        let bare = own.is_empty() || self.header_bytes(own) == Some(own.len());
+        if self.tpdu != Tpdu::Never && !bare && header.len() >= TPDU_BYTES { TPDU_BYTES } else { 0 }
     }
 
-    /// The named parts of a header (a TPDU before it is `tpdu`), in order: name and value in
-    /// normal form. Empty where the bytes are no header of this dialect.
+    /// The named parts of a header (a TPDU before it is `tpdu`, line information `lri`), in order:
+    /// name and value in normal form. Empty where the bytes are no header of this dialect.
     pub fn parts(&self, header: &[u8]) -> Vec<(String, Vec<u8>)> {
         let mut parts = Vec::new();
-        let mut own = header;
-        let tpdu = self.tpdu != Tpdu::Never && self.header_bytes(header) != Some(header.len());
-        if tpdu && header.len() >= TPDU_BYTES {
-            let (tpdu, rest) = header.split_at(TPDU_BYTES);
-            parts.push(("tpdu".to_owned(), tpdu.to_vec()));
-            own = rest;
+        let (tpdu, rest) = header.split_at(self.tpdu_len(header));
+        let (lri, own) = rest.split_at(self.lri_bytes(rest));
+        for (name, bytes) in [("tpdu", tpdu), ("lri", lri)] {
+            if !bytes.is_empty() {
+                parts.push((name.to_owned(), bytes.to_vec()));
+            }
         }
         let mut room = [0; ROOM];
-        let Some(value) = self.value(own, &mut room) else { return parts };
+        let value = Some(own).filter(|own| !own.is_empty());
+        let Some(value) = value.and_then(|own| self.value(own, &mut room)) else { return parts };
         let named =
             |item: Item<'_>| Some((item.part?.key.clone(), item.value().ok()?.into_owned()));
         let items = self.inside().into_iter().flat_map(|inside| inside.items(value));

@@ -7,6 +7,7 @@
 
 mod charset;
 mod coding;
+mod compare;
 mod describe;
 mod dialect;
 mod dialect_fields;
@@ -41,9 +42,10 @@ mod validate;
 
 pub use charset::Class;
 pub use coding::{Encoding, parse_hex};
+pub use compare::{Difference, Seen, Unpacked, compare};
 pub use describe::{describe, describe_error};
 pub use dialect::Dialect;
-pub use error::{DialectError, PackError, UnpackError};
+pub use error::{DialectError, PackError, UnpackError, place};
 pub use field::{Field, FieldTable, Secret};
 pub use header::Header;
 pub use inside::{Inside, Part, Unknown};

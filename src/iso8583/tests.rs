@@ -61,6 +61,29 @@ fn the_published_sample_decodes_and_encodes_back() {
 }
 
 #[test]
+fn line_information_may_stand_between_tpdu_and_header() {
+    let dialect = shipped_dialect("unionpay-pos");
+    let bare = parse_hex(SAMPLE).unwrap();
+    let lri = format!("4C5249001C{}", "31".repeat(28));
+    for (tpdu, header) in [("6000030000", "602200000000"), ("", "602200000000"), ("6000030000", "")]
+    {
+        let before = parse_hex(&format!("{tpdu}{lri}{header}")).unwrap();
+        let frame = [before.clone(), bare.clone()].concat();
+        let mut msg = Message::new();
+        assert_eq!(unpack(&dialect, &frame, &mut msg), Ok(()), "{tpdu} {header}");
+        assert_eq!(msg.header(), Some(&before[..]));
+        let known = dialect.header().unwrap();
+        assert_eq!(known.tpdu_len(&before), tpdu.len() / 2);
+        let parts: BTreeMap<_, _> = known.parts(&before).into_iter().collect();
+        assert_eq!(parts["lri"].len(), 33, "{parts:?}");
+        assert_eq!(parts.contains_key("tpdu"), !tpdu.is_empty());
+        assert_eq!(parts.contains_key("software version"), !header.is_empty());
+        // Cut within the line information.
+        assert!(unpack(&dialect, &frame[..tpdu.len() / 2 + 20], &mut msg).is_err());
+    }
+}
+
+#[test]
 fn tpdu_and_header_may_stand_before_a_unionpay_message() {
     let dialect = shipped_dialect("unionpay-pos");
     let bare = parse_hex(SAMPLE).unwrap();
