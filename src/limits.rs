@@ -14,3 +14,7 @@ pub const STAN_MAX: u32 = 999_999;
 /// Inputs the driver takes in one turn before it hands out a batch: enough to fill a group
 /// commit, few enough that a turn stays under a millisecond.
 pub const TURN_INPUTS: usize = 1_024;
+
+/// Questions to the journal that may be open at once: each is a request or reversal of a
+/// platform about what is long past, and holds that message in memory.
+pub const RECALLS_MAX: usize = 4_096;

@@ -4,14 +4,15 @@
 //! records that come meanwhile wait for the next. Marks only grow. After a failure nothing is
 //! tried again: [`JournalHandle::health`] says why and the driver ends the process (invariant
 //! I12). A full disk is not a failure: it is told, reading of platforms stops, outcomes go to the
-//! reserve, and all is well once there is space. Recalls are answered between commits.
+//! reserve, and all is well once there is space. Questions about old records are passed on after
+//! the commit they came before, to a thread that may be slow ([`super::recall_thread`]).
 //! Deliberately absent: what records mean beyond encoding and decoding them.
 
 use super::clock::Clock;
-use crate::journal::{Batch, Class, JournalError, Reader, Shelf, Writer};
-use crate::link::{Arrival, Inbox};
+use super::recall_thread::{Key, Library, RecallThread, note_keys};
+use crate::journal::{Batch, Class, JournalError, Shelf, Writer};
+use crate::link::Inbox;
 use crate::switch::ids::{RecordNo, Ticket};
-use crate::switch::input::Input;
 use crate::switch::output::RecallKey;
 use crate::switch::record::Record;
 use std::collections::VecDeque;
@@ -70,6 +71,8 @@ struct Work {
     /// Empty batches whose memory is used again.
     empty: Vec<Batch>,
     recalls: VecDeque<(Ticket, RecallKey)>,
+    /// Of the records in the batches: what the index of old records will hold.
+    keys: Vec<Key>,
     stop: bool,
 }
 
@@ -80,7 +83,7 @@ impl JournalHandle {
     /// When the operating system gives no thread.
     pub fn start(
         writer: Writer,
-        reader: Reader,
+        library: Library,
         batch_bytes_max: usize,
         clock: Clock,
         inbox: Arc<Inbox>,
@@ -93,6 +96,7 @@ impl JournalHandle {
                 filling: Batch::new(next),
                 empty: Vec::new(),
                 recalls: VecDeque::new(),
+                keys: Vec::new(),
                 stop: false,
             }),
             wake: Condvar::new(),
@@ -103,11 +107,17 @@ impl JournalHandle {
             // Half of what fits, so that no single turn can outgrow a segment.
             batch_bytes: BATCH_BYTES.min(batch_bytes_max / 2),
         });
+        let failing = Arc::clone(&shared);
+        let failed = move |why| {
+            let _ = failing.failure.set(why);
+            failing.inbox.knock();
+        };
+        let inbox = Arc::clone(&shared.inbox);
         let scribe = Scribe {
             shared: Arc::clone(&shared),
             shelf_keeper: ShelfKeeper::start(writer.shelf())?,
             writer,
-            reader,
+            recall: RecallThread::start(library, next - 1, inbox, failed)?,
             clock,
             on_commit,
         };
@@ -129,6 +139,7 @@ impl JournalHandle {
                 work.begin_batch(no);
             }
             work.filling.push_with(|buffer| record.encode(buffer));
+            note_keys(no, &record, &mut work.keys);
         }
         drop(work);
         self.shared.wake.notify_one();
@@ -203,7 +214,7 @@ impl Work {
 struct Scribe {
     shared: Arc<Shared>,
     writer: Writer,
-    reader: Reader,
+    recall: RecallThread,
     clock: Clock,
     on_commit: OnCommit,
     shelf_keeper: ShelfKeeper,
@@ -218,10 +229,10 @@ impl Scribe {
     }
 
     fn work_until_stopped(&mut self) -> Result<(), JournalError> {
-        let (mut batches, mut recalls) = (VecDeque::new(), VecDeque::new());
+        let (mut batches, mut recalls, mut keys) = (VecDeque::new(), VecDeque::new(), Vec::new());
         let mut marked = true;
         loop {
-            let stop = self.take(&mut batches, &mut recalls, marked);
+            let stop = self.take(&mut batches, &mut recalls, &mut keys, marked);
             if batches.is_empty() && recalls.is_empty() {
                 self.writer.idle(self.clock.wall())?;
                 marked = true;
@@ -232,9 +243,8 @@ impl Scribe {
             }
             marked &= batches.is_empty();
             self.commit(&mut batches)?;
-            for (ticket, key) in recalls.drain(..) {
-                self.answer(ticket, key)?;
-            }
+            self.recall.keys(&mut keys, self.writer.durable());
+            self.recall.ask(&mut recalls);
         }
     }
 
@@ -243,6 +253,7 @@ impl Scribe {
         &self,
         batches: &mut VecDeque<Batch>,
         recalls: &mut VecDeque<(Ticket, RecallKey)>,
+        keys: &mut Vec<Key>,
         marked: bool,
     ) -> bool {
         let mut work = self.shared.work();
@@ -261,6 +272,7 @@ impl Scribe {
         }
         std::mem::swap(&mut work.full, batches);
         std::mem::swap(&mut work.recalls, recalls);
+        std::mem::swap(&mut work.keys, keys);
         work.stop
     }
 
@@ -300,19 +312,6 @@ impl Scribe {
                 other => return other.map(drop),
             }
         }
-    }
-
-    fn answer(&mut self, ticket: Ticket, key: RecallKey) -> Result<(), JournalError> {
-        let record = match key {
-            RecallKey::Record(no) => {
-                let bytes = self.reader.read(no.0)?;
-                bytes.and_then(|bytes| Record::decode(bytes).ok()).map(|r| (no, Box::new(r)))
-            }
-            // Keys outside the window are looked up in the day index once there is one.
-            RecallKey::Key { .. } => None,
-        };
-        self.shared.inbox.put(Arrival::Input(Input::Recalled { ticket, record }));
-        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::clock::Clock;
 use super::journal_thread::{Health, JournalHandle};
+use super::recall_thread::Library;
 use crate::journal::{
     Backend, DataKey, Entropy, Options, Reader, Replayed, SimDisk, Writer, recover,
 };
@@ -56,15 +57,22 @@ impl Bench {
         let (key, inbox) = (DataKey::new([1; 32]), Inbox::new(8));
         let recovered = recover(&disk, &key, &options(), &mut |_| Ok(())).unwrap();
         let backend: Arc<dyn Backend> = Arc::new(disk.clone());
-        let reader = Reader::new(Arc::clone(&backend), key.clone(), Arc::clone(&recovered.map));
+        let reader = || Reader::new(Arc::clone(&backend), key.clone(), Arc::clone(&recovered.map));
+        let library = Library { backend: Arc::clone(&backend), reader: reader(), second: reader() };
         let clock = Clock::start();
         let writer =
             Writer::start(backend, key, options(), &recovered, entropy(), clock.wall()).unwrap();
         let most = options().batch_bytes_max();
         let inbox_of_thread = Arc::clone(&inbox);
-        let journal =
-            JournalHandle::start(writer, reader, most, clock, inbox_of_thread, Box::new(|_, _| ()))
-                .unwrap();
+        let journal = JournalHandle::start(
+            writer,
+            library,
+            most,
+            clock,
+            inbox_of_thread,
+            Box::new(|_, _| ()),
+        )
+        .unwrap();
         Self { disk, inbox, journal, next: 1 }
     }
 
@@ -113,7 +121,7 @@ async fn a_record_is_recalled_by_its_number_and_what_is_not_there_is_not() {
     bench.record(5);
     bench.journal.recall(Ticket(1), RecallKey::Record(RecordNo(4)));
     bench.journal.recall(Ticket(2), RecallKey::Record(RecordNo(6)));
-    bench.journal.recall(Ticket(3), RecallKey::Key { fingerprint: 1, days: 1 });
+    bench.journal.recall(Ticket(3), RecallKey::Key { names: [1, 0, 0, 0], days: 1 });
     let mut answers = Vec::new();
     while answers.len() < 3 {
         answers.extend(bench.hear().await.into_iter().filter_map(|arrival| match arrival {
@@ -123,6 +131,7 @@ async fn a_record_is_recalled_by_its_number_and_what_is_not_there_is_not() {
             _ => None,
         }));
     }
+    answers.sort_by_key(|(ticket, _)| *ticket);
     let fourth = (4, Record::Released(RecordNo(1_004)));
     assert_eq!(answers, [(1, Some(fourth)), (2, None), (3, None)]);
 }

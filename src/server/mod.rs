@@ -2,7 +2,7 @@
 //! clock, and the wiring of it all. The only room that spawns.
 //!
 //! One current-thread runtime carries sessions, driver and gate; the journal writes on a thread
-//! of its own. Invariant: the driver waits for nobody; what a record must precede leaves only
+//! of its own, and old records are read on another. Invariant: the driver waits for nobody; what a record must precede leaves only
 //! once that record is durable. Deliberately absent: decisions about money (`switch`).
 
 pub mod checkpointer;
@@ -16,6 +16,9 @@ pub mod journal_thread;
 #[cfg(test)]
 mod journal_thread_tests;
 mod opening;
+pub mod recall_thread;
+#[cfg(test)]
+mod recall_thread_tests;
 pub mod secrets;
 pub mod shutdown;
 #[cfg(test)]

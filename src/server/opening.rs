@@ -8,6 +8,7 @@
 
 use super::checkpointer::Holdings;
 use super::clock::Clock;
+use super::recall_thread::Library;
 use super::secrets;
 use super::wiring::StartError;
 use crate::config::settings::{JournalSettings, SecretRef, Settings};
@@ -35,7 +36,7 @@ pub(super) struct Opened {
     /// Ready for the switch's next record.
     pub(super) writer: Writer,
     /// Reads beside it.
-    pub(super) reader: Reader,
+    pub(super) library: Library,
     /// Bytes of the largest batch.
     pub(super) batch_bytes_max: usize,
     /// Hashes what cannot be understood.
@@ -74,7 +75,8 @@ pub(super) fn open(
     if !missing.is_empty() {
         return Err(missing.into_iter().map(|(bank, count)| nobody(bank, count)).collect());
     }
-    let reader = Reader::new(Arc::clone(&backend), key.clone(), Arc::clone(&recovered.map));
+    let reader = || Reader::new(Arc::clone(&backend), key.clone(), Arc::clone(&recovered.map));
+    let library = Library { backend: Arc::clone(&backend), reader: reader(), second: reader() };
     let digest_key = Arc::new(key.digest_key());
     let retention = retention(journal, folder).map_err(|error| vec![error])?;
     let (held, map) = (Arc::clone(&backend), Arc::clone(&recovered.map));
@@ -91,7 +93,7 @@ pub(super) fn open(
     let holdings = Holdings { backend, key, map, shelf: writer.shelf(), retention };
     switch.start(clock.now());
     let batch_bytes_max = options.batch_bytes_max();
-    Ok(Opened { switch, writer, reader, batch_bytes_max, digest_key, holdings, covered })
+    Ok(Opened { switch, writer, library, batch_bytes_max, digest_key, holdings, covered })
 }
 
 /// How long segments are kept, and the folder they go to then.

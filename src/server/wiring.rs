@@ -287,7 +287,7 @@ impl<'s> Bench<'s> {
         let meters = JournalMeters::default();
         let journal = JournalHandle::start(
             opened.writer,
-            opened.reader,
+            opened.library,
             opened.batch_bytes_max,
             self.clock,
             Arc::clone(self.inbox),

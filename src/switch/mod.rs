@@ -16,6 +16,7 @@ pub mod input;
 pub mod output;
 pub mod plants;
 pub mod policy;
+pub mod recall;
 pub mod record;
 pub mod record_bytes;
 pub mod record_json;
@@ -30,6 +31,7 @@ mod inflight;
 mod leg;
 mod lines;
 mod netmgmt;
+mod recalled;
 mod record_fields;
 #[cfg(test)]
 mod record_proofs;
@@ -113,6 +115,9 @@ pub struct Switch {
     recalls: BTreeMap<Ticket, request::Recalling>,
     /// When which record was the last: how old a record is, on the monotonic clock.
     marks: VecDeque<(Instant, RecordNo)>,
+    /// Every request since then is in the memory of requests; unset while all there ever were
+    /// are.
+    remembered_since: Option<Instant>,
     last_send: u64,
     last_ticket: u64,
     draining: bool,
@@ -141,6 +146,7 @@ impl Switch {
             platform_load: vec![],
             recalls: BTreeMap::new(),
             marks: VecDeque::new(),
+            remembered_since: None,
             last_send: 0,
             last_ticket: 0,
             draining: false,

@@ -64,10 +64,19 @@ pub struct Send {
 pub enum RecallKey {
     /// By its number.
     Record(RecordNo),
-    /// The intent whose duplicate key has this fingerprint, among the last `days` business days.
+    /// The newest record of a request with one of these names, among the last `days` days that
+    /// have records: an intent, a refusal, or what was queued for it ([`super::recall`]).
     Key {
-        /// Fingerprint of the platform's key ([`super::duplicates`]).
-        fingerprint: u64,
+        /// Fingerprints of the platform's names for it ([`super::duplicates`]), likeliest first;
+        /// 0 fills up.
+        names: [u64; super::recall::NAMES_MAX],
+        /// How far back.
+        days: u16,
+    },
+    /// What became of a transaction: the record that took it back, else its outcome.
+    Ending {
+        /// Which transaction.
+        txn: TxnNo,
         /// How far back.
         days: u16,
     },

@@ -36,6 +36,8 @@ impl Switch {
     pub fn start(&mut self, now: Now) {
         self.now = now;
         self.started = now;
+        // How old the oldest is was known to the last run only.
+        self.remembered_since = (self.state.memory.first() > 0).then_some(now.mono);
         if self.planted.has(Plant::StanResetAtRestart) {
             self.state.banks.clear();
         }
@@ -143,19 +145,22 @@ impl Switch {
         let window = self.policy.duplicates;
         self.marks.push_back((self.now.mono, self.state.last));
         let mut upto = RecordNo(0);
+        let mut since = None;
         while let Some((at, no)) = self.marks.front().copied() {
             if self.now.mono.since(at) < window.age {
                 break;
             }
-            upto = no;
+            (upto, since) = (no, Some(at));
             self.marks.pop_front();
         }
         let over = self.state.memory.len().saturating_sub(window.count);
         if over > 0 {
             upto = upto.max(self.state.memory.nth_no(over - 1).unwrap_or_default());
+            since = self.marks.iter().find(|(_, no)| *no >= upto).map(|(at, _)| *at).or(since);
         }
         if self.state.memory.nth_no(0).is_some_and(|oldest| oldest <= upto) {
             self.record(Record::Forgotten(Forgotten::Window(upto)));
+            self.remembered_since = self.remembered_since.max(since);
         }
         if self.state.memory.len() > 0 {
             self.mark_window();

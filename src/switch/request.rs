@@ -9,12 +9,13 @@ use super::ids::{BankId, LineId, Name, RecordNo, SessionId, Ticket};
 use super::inflight::{Flight, Pending, Requester, SendOwner, match_key};
 use super::output::{Event, Output, RecallKey};
 use super::policy::Policy;
+use super::recall::{NAMES_MAX, REFERENCE_DAYS};
 use super::record::{BankKeys, Debt, Intent, Leg, Origin, Outcome, Record, Refused};
 use super::timers::Timer;
 use super::txn::{Phase, unknown_debt};
 use super::{Switch, reply, routing};
 use crate::canonical::{Canonical, Flow, Kind, MacCheck, Reason, TransactionType};
-use crate::limits::STAN_MAX;
+use crate::limits::{RECALLS_MAX, STAN_MAX};
 use crate::time::Instant;
 use std::sync::Arc;
 
@@ -30,6 +31,35 @@ pub(super) enum Recalling {
         /// Fingerprint of its name.
         fingerprint: u64,
     },
+    /// A request that the memory may have forgotten.
+    Own {
+        /// Who asks.
+        requester: Requester,
+        /// The request or advice.
+        msg: Box<Canonical>,
+        /// Fingerprint of its name.
+        name: u64,
+    },
+    /// What became of a forgotten request that is repeated.
+    Told {
+        /// Who repeats.
+        requester: Requester,
+        /// The repeat.
+        msg: Box<Canonical>,
+        /// What it repeats.
+        txn: RecordNo,
+    },
+    /// What became of a forgotten original that its platform reverses.
+    OldReversed(Box<(super::reversal::Reversing, RecordNo, Arc<Intent>)>),
+    /// What became of what a void, completion or refund refers to.
+    ReferredEnded {
+        /// Who asks.
+        requester: Requester,
+        /// The void, completion or refund.
+        msg: Box<Canonical>,
+        /// What it refers to.
+        referred: (RecordNo, Arc<Intent>),
+    },
     /// The original of a reversal by the platform.
     Reversed(Box<super::reversal::Reversing>),
     /// What a void, completion or refund refers to.
@@ -39,6 +69,28 @@ pub(super) enum Recalling {
         /// The void, completion or refund.
         msg: Box<Canonical>,
     },
+}
+
+impl Recalling {
+    /// Who waits for the answer, and with what.
+    fn into_message(self) -> (Requester, Box<Canonical>) {
+        match self {
+            Self::Stored { requester, msg, .. }
+            | Self::Own { requester, msg, .. }
+            | Self::Told { requester, msg, .. }
+            | Self::ReferredEnded { requester, msg, .. }
+            | Self::Referred { requester, msg } => (requester, msg),
+            Self::Reversed(reversing) => reversing.into_parts(),
+            Self::OldReversed(old) => old.0.into_parts(),
+        }
+    }
+}
+
+/// As many names as a question can carry.
+pub(super) fn first_names(names: impl Iterator<Item = u64>) -> [u64; NAMES_MAX] {
+    let mut all = [0; NAMES_MAX];
+    all.iter_mut().zip(names).for_each(|(slot, name)| *slot = name);
+    all
 }
 
 impl Switch {
@@ -68,7 +120,7 @@ impl Switch {
         self.event(Event::UnmatchedAnswer { bank: name });
     }
 
-    fn request(&mut self, from: Requester, msg: Box<Canonical>) {
+    pub(super) fn request(&mut self, from: Requester, msg: Box<Canonical>) {
         let Some(platform) = self.policy.platforms.get(usize::from(from.platform.0)) else {
             return self.impossible("a request of an unknown platform");
         };
@@ -82,14 +134,23 @@ impl Switch {
         if let Some(ticket) = self.air.waiting_names.get(fingerprint) {
             return self.repeat_of_waiting(from, msg, content, ticket);
         }
+        if self.may_be_forgotten(&msg) {
+            return self.ask_for_own(from, msg, fingerprint);
+        }
         if self.is_stale(&msg) {
             return self.refuse(&from, msg, Reason::OriginalNotFound, None, None);
         }
-        if msg.original.is_some() {
-            let key = self.key_of_referred(&platform.name, &msg, &origin);
-            return self.recall(key, Recalling::Referred { requester: from, msg });
+        self.fresh(from, msg);
+    }
+
+    /// A request nobody has seen before.
+    pub(super) fn fresh(&mut self, from: Requester, msg: Box<Canonical>) {
+        if msg.original.is_none() {
+            return self.admit(from, msg, None);
         }
-        self.admit(from, msg, None);
+        let name = self.platform_name(&from).unwrap_or_default();
+        let key = self.key_of_referred(&name, &msg, &reply::origin_of(&msg));
+        self.recall(key, Recalling::Referred { requester: from, msg });
     }
 
     /// Where the journal has what this message refers to.
@@ -100,12 +161,11 @@ impl Switch {
         own: &Origin,
     ) -> RecallKey {
         let names = super::reversal::original_names(msg, own);
-        let mut names = names.iter().map(|name| duplicates::fingerprint(platform, name));
-        let likeliest = names.clone().next().unwrap_or_default();
-        let known = names.find_map(|name| self.state.memory.find(name));
+        let names = names.iter().map(|name| duplicates::fingerprint(platform, name));
+        let known = names.clone().find_map(|name| self.state.memory.find(name));
         match known.filter(|past| past.past() == Past::Granted) {
             Some(past) => RecallKey::Record(past.no()),
-            None => RecallKey::Key { fingerprint: likeliest, days: super::reversal::RECALL_DAYS },
+            None => RecallKey::Key { names: first_names(names), days: REFERENCE_DAYS },
         }
     }
 
@@ -123,17 +183,11 @@ impl Switch {
         let waits = self.air.waiting_names.get(fingerprint).is_some();
         if waits || self.state.memory.find(fingerprint).is_some() {
             // It was repeated or reversed while the journal was asked.
-            return match msg.flow {
-                Flow::Request => self.request(from, msg),
-                _ => self.platform_advice(from, msg),
-            };
+            return self.asked_again(from, msg);
         }
         match record.map(|(no, record)| (no, *record)) {
-            Some((_, Record::Intent(intent))) if msg.flow != Flow::Request => {
-                self.advise(from, msg, Some(intent));
-            }
+            Some((no, Record::Intent(intent))) => self.ask_for_referred(from, msg, no, intent),
             _ if msg.flow != Flow::Request => self.advise(from, msg, None),
-            Some((no, Record::Intent(intent))) => self.admit(from, msg, Some((no, intent))),
             _ if msg.kind == Kind::Transaction(TransactionType::Refund) => {
                 msg.original = None;
                 self.admit(from, msg, None);
@@ -143,7 +197,7 @@ impl Switch {
     }
 
     /// Routes a new request and sends it, or lets it wait.
-    fn admit(
+    pub(super) fn admit(
         &mut self,
         from: Requester,
         mut msg: Box<Canonical>,
@@ -444,7 +498,7 @@ impl Switch {
         }
     }
 
-    fn conflict(&mut self, from: Requester, msg: Box<Canonical>, of: Option<RecordNo>) {
+    pub(super) fn conflict(&mut self, from: Requester, msg: Box<Canonical>, of: Option<RecordNo>) {
         let platform = self.policy.platforms.get(usize::from(from.platform.0));
         let platform = platform.map(|p| p.name).unwrap_or_default();
         self.event(Event::DuplicateConflict { platform });
@@ -473,7 +527,7 @@ impl Switch {
     }
 
     /// The answer of the one in flight goes to the newest requester.
-    fn repeat_in_flight(&mut self, from: Requester, msg: Box<Canonical>, txn: RecordNo) {
+    pub(super) fn repeat_in_flight(&mut self, from: Requester, msg: Box<Canonical>, txn: RecordNo) {
         let slot = self.air.slot_of(txn);
         let Some(flight) = slot.and_then(|slot| self.air.flights.get_mut(slot)) else {
             return self.answer_own(&from, msg, Reason::SystemError, None);
@@ -482,8 +536,12 @@ impl Switch {
         flight.requester = Requester { received, ..from };
     }
 
-    /// Asks the journal.
+    /// Asks the journal, unless it is asked too much already.
     pub(super) fn recall(&mut self, key: RecallKey, purpose: Recalling) {
+        if self.recalls.len() >= RECALLS_MAX {
+            let (from, msg) = purpose.into_message();
+            return self.answer_own(&from, msg, Reason::SystemError, None);
+        }
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
         self.recalls.insert(ticket, purpose);
@@ -496,6 +554,19 @@ impl Switch {
             Some(Recalling::Reversed(reversing)) => self.original_recalled(*reversing, record),
             Some(Recalling::Referred { requester, msg }) => {
                 self.referred_recalled(requester, msg, record);
+            }
+            Some(Recalling::Own { requester, msg, name }) => {
+                self.own_recalled(requester, msg, name, record);
+            }
+            Some(Recalling::Told { requester, msg, txn }) => {
+                self.told_recalled(&requester, msg, txn, record);
+            }
+            Some(Recalling::OldReversed(old)) => {
+                let (reversing, txn, intent) = *old;
+                self.old_reversed(reversing, txn, &intent, record);
+            }
+            Some(Recalling::ReferredEnded { requester, msg, referred }) => {
+                self.referred_ended(requester, msg, referred, record);
             }
             Some(Recalling::Stored { requester, msg, fingerprint }) => {
                 self.stored_recalled(&requester, msg, fingerprint, record);
@@ -539,7 +610,7 @@ impl Switch {
     }
 
     /// Whether this request is older than the memory of requests reaches.
-    fn is_stale(&self, msg: &Canonical) -> bool {
+    pub(super) fn is_stale(&self, msg: &Canonical) -> bool {
         let age = msg.transmission.and_then(|f7| super::reversal::age_of(&f7, self.steady_wall()));
         age.is_some_and(|age| age > self.policy.duplicates.age)
     }

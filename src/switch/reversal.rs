@@ -10,8 +10,9 @@ use super::ids::{BankId, RecordNo, TxnNo};
 use super::inflight::Requester;
 use super::output::{Event, RecallKey};
 use super::plants::Plant;
+use super::recall::REPEAT_DAYS;
 use super::record::{BankKeys, Closed, Debt, Ending, Intent, Origin, Owed, Queued, Record};
-use super::request::Recalling;
+use super::request::{Recalling, first_names};
 use super::txn::Happening;
 use super::{Switch, reply, routing};
 use crate::canonical::{Canonical, Flow, Kind, Reason, TransactionType};
@@ -26,6 +27,13 @@ pub(super) struct Reversing {
     from: Requester,
     msg: Box<Canonical>,
     txn: Option<TxnNo>,
+}
+
+impl Reversing {
+    /// Who asks, and with what.
+    pub(super) fn into_parts(self) -> (Requester, Box<Canonical>) {
+        (self.from, self.msg)
+    }
 }
 
 /// What the journal said when it was asked for an original.
@@ -130,16 +138,25 @@ impl Switch {
         self.drop_waiting(&names);
         match names.iter().find_map(|name| self.state.memory.find(*name)) {
             Some(past) => self.reverse_known(from, msg, past),
-            None if asked.is_some() => self.reverse_old(&from, msg, asked.flatten()),
-            None => match names.first() {
-                Some(fingerprint) => {
-                    let key = RecallKey::Key { fingerprint: *fingerprint, days: RECALL_DAYS };
-                    let reversing = Reversing { from, msg, txn: None };
-                    self.recall(key, Recalling::Reversed(Box::new(reversing)));
+            None => match asked {
+                Some(Some((txn, _))) if self.state.open.contains_key(&txn) => {
+                    self.reverse_standing(from, msg, txn);
                 }
-                None => self.reverse_unknown(&from, msg),
+                Some(Some((txn, intent))) => {
+                    let reversing = Reversing { from, msg, txn: None };
+                    self.ask_for_ending(reversing, txn, intent);
+                }
+                Some(None) => self.reverse_unknown(&from, msg),
+                None => self.ask_for_original(from, msg, &names),
             },
         }
+    }
+
+    fn ask_for_original(&mut self, from: Requester, msg: Box<Canonical>, names: &[u64]) {
+        let names = first_names(names.iter().copied());
+        let key = RecallKey::Key { names, days: REPEAT_DAYS };
+        let reversing = Reversing { from, msg, txn: None };
+        self.recall(key, Recalling::Reversed(Box::new(reversing)));
     }
 
     /// A request that is still waiting is answered as reversed and never sent.
@@ -157,32 +174,31 @@ impl Switch {
             return self.refuse(&from, msg, Reason::Accepted, Some(txn), None);
         }
         match past.past() {
-            Past::Open | Past::Granted => {
-                let slot = self.air.slot_of(txn);
-                let intent = slot.and_then(|s| self.air.flights.get(s)).map(|f| {
-                    (
-                        Arc::clone(&f.intent),
-                        f.released,
-                        f.outcome.as_ref().and_then(|o| o.1.auth_id),
-                    )
-                });
-                match (slot, intent) {
-                    (Some(slot), Some((intent, released, auth_id))) => {
-                        self.reverse_intent(&from, msg, txn, &intent, released, auth_id);
-                        self.happen(slot, Happening::PlatformReversal, None);
-                    }
-                    _ => {
-                        let reversing = Reversing { from, msg, txn: Some(txn) };
-                        let purpose = Recalling::Reversed(Box::new(reversing));
-                        self.recall(RecallKey::Record(txn), purpose);
-                    }
-                }
-            }
+            Past::Open | Past::Granted => self.reverse_standing(from, msg, txn),
             // An advice is reversed behind itself: the order of its card is kept.
             Past::Acknowledged => self.reverse_unknown(&from, msg),
             // Nothing stands at the bank, or an operator has it.
             Past::Denied | Past::Reversed | Past::Refused | Past::Tombstone => {
                 self.refuse(&from, msg, Reason::Accepted, Some(txn), None);
+            }
+        }
+    }
+
+    /// Reverses what is at the bank or was granted.
+    fn reverse_standing(&mut self, from: Requester, msg: Box<Canonical>, txn: TxnNo) {
+        let slot = self.air.slot_of(txn);
+        let intent = slot.and_then(|s| self.air.flights.get(s)).map(|f| {
+            (Arc::clone(&f.intent), f.released, f.outcome.as_ref().and_then(|o| o.1.auth_id))
+        });
+        match (slot, intent) {
+            (Some(slot), Some((intent, released, auth_id))) => {
+                self.reverse_intent(&from, msg, txn, &intent, released, auth_id);
+                self.happen(slot, Happening::PlatformReversal, None);
+            }
+            _ => {
+                let reversing = Reversing { from, msg, txn: Some(txn) };
+                let purpose = Recalling::Reversed(Box::new(reversing));
+                self.recall(RecallKey::Record(txn), purpose);
             }
         }
     }
@@ -224,7 +240,7 @@ impl Switch {
     }
 
     /// Queues the platform's reversal of a known original and acknowledges it.
-    fn reverse_intent(
+    pub(super) fn reverse_intent(
         &mut self,
         from: &Requester,
         msg: Box<Canonical>,
@@ -340,11 +356,21 @@ impl Switch {
             }
             return self.refuse(&from, msg, Reason::Duplicate, Some(past.no()), None);
         }
-        if msg.original.is_some() {
-            let key = self.key_of_referred(&name, &msg, &origin);
-            return self.recall(key, Recalling::Referred { requester: from, msg });
+        if self.may_be_forgotten(&msg) {
+            let own = duplicates::fingerprint(&name, &origin);
+            return self.ask_for_own(from, msg, own);
         }
-        self.advise(from, msg, None);
+        self.fresh_advice(from, msg);
+    }
+
+    /// An advice nobody has seen before.
+    pub(super) fn fresh_advice(&mut self, from: Requester, msg: Box<Canonical>) {
+        if msg.original.is_none() {
+            return self.advise(from, msg, None);
+        }
+        let name = self.platform_name(&from).unwrap_or_default();
+        let key = self.key_of_referred(&name, &msg, &reply::origin_of(&msg));
+        self.recall(key, Recalling::Referred { requester: from, msg });
     }
 
     /// Queues an advice, with what it refers to as the bank knows it, and acknowledges it.
@@ -427,13 +453,10 @@ impl Switch {
         }
     }
 
-    fn platform_name(&self, from: &Requester) -> Option<super::ids::Name> {
+    pub(super) fn platform_name(&self, from: &Requester) -> Option<super::ids::Name> {
         self.policy.platforms.get(usize::from(from.platform.0)).map(|p| p.name)
     }
 }
-
-/// How far back the journal is asked for an original that memory does not have.
-pub(super) const RECALL_DAYS: u16 = 7;
 
 /// What the original of a reversal may have been called by its platform, likeliest first.
 pub(super) fn original_names(msg: &Canonical, own: &Origin) -> Vec<Origin> {

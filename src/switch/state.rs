@@ -331,7 +331,7 @@ pub(super) fn original_name(keys: &BankKeys, mti: Option<Text<4>>, batch: Option
 /// Whether a request refused for this reason is remembered, so that its repeat hears the same.
 /// Not what could not be read or is not authentic – it may not be the platform's at all – nor
 /// what concerns another request of the same name.
-const fn is_remembered(reason: Reason) -> bool {
+pub(super) const fn is_remembered(reason: Reason) -> bool {
     !matches!(
         reason,
         Reason::FormatError | Reason::MacFailed | Reason::Duplicate | Reason::OriginalNotFound

@@ -19,6 +19,7 @@ use pointsman::switch::policy::{
     Bank, DuplicateWindow, Echo, Identities, Identity, Line, MatchScope, Network, Owner, Platform,
     Policy, Reversal, Route, Saf, SignOn,
 };
+use pointsman::switch::recall;
 use pointsman::switch::record::Record;
 use pointsman::text::Text;
 use pointsman::time::{Instant, Now, Wall};
@@ -143,7 +144,10 @@ pub(crate) fn policy(options: &Options<'_>) -> Policy {
         ],
         lines: LINES.iter().zip(owners).map(line).collect(),
         routes: vec![route("cup", "62", "62", 1), route("visa", "4", "5", 0)],
-        duplicates: DuplicateWindow { age: options.seconds("remember=", 86_400), count: 1_000_000 },
+        duplicates: DuplicateWindow {
+            age: options.seconds("remember=", 86_400),
+            count: options.number("count=", 1_000_000) as usize,
+        },
     }
 }
 
@@ -270,14 +274,8 @@ impl Stage {
     }
 
     fn recall(&self, key: RecallKey) -> Option<(RecordNo, Box<Record>)> {
-        let found = match key {
-            RecallKey::Record(no) => self.journal.get(no.0 as usize - 1),
-            RecallKey::Key { fingerprint, .. } => self.journal.iter().rev().find(|(_, r)| {
-                matches!(r, Record::Intent(i) if pointsman::switch::duplicates::fingerprint(
-                    &i.platform, &i.origin) == fingerprint)
-            }),
-        };
-        found.map(|(no, record)| (*no, Box::new(record.clone())))
+        let found = recall::search(&key, self.journal.iter().map(|(no, r)| (*no, r)));
+        found.map(|(no, record)| (no, Box::new(record.clone())))
     }
 
     fn session_up(&mut self, line: u16) {

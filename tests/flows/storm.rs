@@ -13,6 +13,7 @@ use pointsman::switch::ids::{BankId, LineId, PlatformId, RecordNo, SessionId};
 use pointsman::switch::input::{Input, Unsent};
 use pointsman::switch::output::{Event, Output, RecallKey, Send};
 use pointsman::switch::policy::Policy;
+use pointsman::switch::recall;
 use pointsman::switch::record::{Leg, Record};
 use pointsman::switch::{Snapshot, Switch};
 use pointsman::text::Text;
@@ -125,15 +126,15 @@ impl World {
                     }
                 }
                 Output::Recall { ticket, key } => {
-                    let at = match key {
-                        RecallKey::Record(no) => Some(no.0 as usize - 1),
-                        RecallKey::Key { .. } => None,
-                    };
                     // What may be retired behind a checkpoint is never asked for again.
                     let kept = self.snapshot.as_ref().map_or(1, |(s, _)| s.needed_from().0);
-                    assert!(at.is_none_or(|at| at as u64 + 1 >= kept), "{at:?} of {kept} on");
-                    let found = at.and_then(|at| Some((at, self.journal.get(at)?.clone())));
-                    let record = found.map(|(at, r)| (RecordNo(at as u64 + 1), Box::new(r)));
+                    if let RecallKey::Record(no) = key {
+                        assert!(no.0 >= kept, "{no} of {kept} on");
+                    }
+                    let numbered = (1..).zip(&self.journal).map(|(no, r)| (RecordNo(no), r));
+                    let numbered: Vec<_> = numbered.filter(|(no, _)| no.0 >= kept).collect();
+                    let found = recall::search(&key, numbered.into_iter());
+                    let record = found.map(|(no, r)| (no, Box::new(r.clone())));
                     self.switch.handle(self.stamp(), Input::Recalled { ticket, record });
                 }
                 Output::Close { session, .. } => self.session_down(session.0),

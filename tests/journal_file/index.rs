@@ -2,7 +2,7 @@
 
 use crate::world::{NOW, Tested, append, key, record, start};
 use pointsman::journal::file::backend::FileName;
-use pointsman::journal::{Backend, DayIndex, SimDisk};
+use pointsman::journal::{Backend, DayIndex, Options, Reader, SimDisk, recover};
 use std::sync::Arc;
 
 /// Three days, 20261120 to 20261122, a few hundred records each.
@@ -92,12 +92,19 @@ fn what_is_missing_or_damaged_is_noticed_and_made_anew_from_the_segments() -> Te
     let upto = filled(&disk)?;
     let backend: Arc<dyn Backend> = Arc::new(disk.clone());
     let mut rebuilt = 0;
-    let mut rebuild = || {
+    let mut rebuild = || -> Result<DayIndex, Box<dyn std::error::Error>> {
         rebuilt += 1;
-        DayIndex::rebuild(&backend, &key(), &mut |no, bytes| {
+        let map = recover(&disk, &key(), &Options::default(), &mut |_| Ok(()))?.map;
+        let mut index = DayIndex::anew(Arc::clone(&backend))?;
+        let mut reader = Reader::new(Arc::clone(&backend), key(), map);
+        reader.each(1, upto, &mut |no, bytes| {
             assert_eq!(bytes, record(no));
-            Some(key_of(no))
-        })
+            let (day, fingerprint) = key_of(no);
+            index.add(day, fingerprint, no);
+            true
+        })?;
+        index.flush(upto)?;
+        Ok(index)
     };
     assert!(!DayIndex::open(Arc::clone(&backend))?.is_whole(upto), "there is none yet");
     expect_all(&rebuild()?, upto)?;
@@ -115,6 +122,13 @@ fn what_is_missing_or_damaged_is_noticed_and_made_anew_from_the_segments() -> Te
     index.flush(upto + 1)?;
     disk.flip(FileName::DayIndex(20_261_121), 9, 2);
     assert!(!DayIndex::open(Arc::clone(&backend))?.is_whole(upto), "a block header rotted");
+
+    expect_all(&rebuild()?, upto)?;
+    disk.flip(FileName::DayIndex(20_261_121), 32 + 16 * 5 + 8, 1);
+    let index = DayIndex::open(Arc::clone(&backend))?;
+    assert!(index.is_whole(upto), "only a look-up sees it");
+    let (_, fingerprint) = key_of(500);
+    assert!(index.find(fingerprint, 7).is_err(), "a rotten entry is no answer");
     Ok(())
 }
 

@@ -3,22 +3,21 @@
 //!
 //! Contract: derived and never trusted: a hit is a hint, the caller reads the record and compares.
 //! Fingerprints must be keyed hashes (they stand here in clear). [`DayIndex::flush`] comes before
-//! every checkpoint with the same number; after a restart the replayed records are added again
-//! and what is on disk already is passed over. Whatever is missing or damaged is noticed by
-//! [`DayIndex::is_whole`] and made anew from the segments by [`DayIndex::rebuild`]. One owner.
+//! every checkpoint with the same number, or what is missing is caught up from the segments; what
+//! is on disk already is passed over. A missing or torn file is noticed by
+//! [`DayIndex::is_whole`], a rotten entry by [`DayIndex::find`] – every entry carries a check of
+//! itself – and the index is begun again by [`DayIndex::anew`]. One owner.
 //!
 //! ```text
 //! day file:  blocks of  "PMIX" | header crc u32 | entries u32 | zero u32 | upto u64 | zero 8
-//!            and entries of  fingerprint u64 | number u64, sorted by fingerprint
+//!            and entries of  fingerprint u64 | number u48 | check u16, sorted by fingerprint
 //! day 0:     two such headers without entries, written in turn: all days are complete to `upto`;
-//!            `entries` counts the day files there were
+//!            `entries` counts the blocks there were
 //! ```
 
 use super::backend::{Backend, Change, FileName, Sync};
 use super::entry::{u32_at, u64_at};
-use super::error::{AtFile, JournalError, RecoveryError};
-use super::keys::DataKey;
-use super::recovery::{Replayed, walk_all};
+use super::error::{AtFile, JournalError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -30,8 +29,8 @@ const MARKS: u32 = 0;
 /// Entries read around the place where a fingerprint is expected: four standard deviations for
 /// a block of 65,536.
 const WINDOW: u64 = 512;
-/// Entries held in memory while rebuilding, before they are written.
-const REBUILD_ENTRIES: usize = 1 << 20;
+/// Record numbers have 48 bits: what is above checks the entry.
+const NUMBER_MASK: u64 = (1 << 48) - 1;
 
 /// The index of all business days on disk.
 pub struct DayIndex {
@@ -42,10 +41,6 @@ pub struct DayIndex {
     whole: bool,
     pending: usize,
 }
-
-/// Tells a record's business day (YYYYMMDD) and fingerprint from its number and bytes; `None` for
-/// records that are not looked up.
-pub type KeyOf<'a> = dyn FnMut(u64, &[u8]) -> Option<(u32, u64)> + 'a;
 
 #[derive(Debug, Default)]
 struct Day {
@@ -86,7 +81,7 @@ impl DayIndex {
                 _ => {}
             }
         }
-        index.whole &= index.days.len() as u64 >= counted;
+        index.whole &= index.blocks() >= counted;
         Ok(index)
     }
 
@@ -172,33 +167,40 @@ impl DayIndex {
         self.backend.sync(Sync::Folder).at("sync", "the journal folder")
     }
 
-    /// Makes the index anew from the segments; `key_of` tells a record's business day and
-    /// fingerprint. Runs once over the whole journal.
+    /// Removes every file of an index and begins an empty one.
     ///
     /// # Errors
-    /// What the disk says; what [`walk_all`] refuses.
-    pub fn rebuild(
-        backend: &Arc<dyn Backend>,
-        key: &DataKey,
-        key_of: &mut KeyOf<'_>,
-    ) -> Result<Self, RecoveryError> {
+    /// What the disk says.
+    pub fn anew(backend: Arc<dyn Backend>) -> Result<Self, JournalError> {
         for (name, _) in backend.list().at("list", "the journal folder")? {
             if matches!(name, FileName::DayIndex(_)) {
                 backend.change(Change::Remove(name)).at("remove", name)?;
             }
         }
         backend.sync(Sync::Folder).at("sync", "the journal folder")?;
-        let mut index = Self::open(Arc::clone(backend))?;
-        let walked = walk_all(backend.as_ref(), Some(key), &mut |_, _, replayed| {
-            let Replayed::Record { no, bytes } = replayed else { return Ok(()) };
-            if let Some((day, fingerprint)) = key_of(no, bytes) {
-                index.add(day, fingerprint, no);
-            }
-            let full = index.pending >= REBUILD_ENTRIES;
-            if full { index.flush(no).map_err(|error| error.to_string()) } else { Ok(()) }
-        })?;
-        index.flush(walked.next.saturating_sub(1))?;
-        Ok(index)
+        Self::open(backend)
+    }
+
+    /// All keys of records up to this number are on disk.
+    pub const fn upto(&self) -> u64 {
+        self.upto
+    }
+
+    /// Keeps the newest `days` days that have records.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn keep_newest(&mut self, days: usize) -> Result<(), JournalError> {
+        let oldest_kept = self.days.keys().rev().nth(days.saturating_sub(1)).copied();
+        match oldest_kept.filter(|_| self.days.len() > days) {
+            Some(day) => self.retire(day),
+            None => Ok(()),
+        }
+    }
+
+    /// Blocks on disk that a mark covers.
+    fn blocks(&self) -> u64 {
+        self.days.values().map(|held| held.blocks.len() as u64).sum()
     }
 
     fn read_marks(&mut self) -> Result<u64, JournalError> {
@@ -216,9 +218,9 @@ impl DayIndex {
 
     fn write_mark(&mut self, upto: u64) -> Result<(), JournalError> {
         let file = FileName::DayIndex(MARKS);
-        let days = self.days.values().filter(|held| held.end > 0).count() as u64;
+        let blocks = self.blocks();
         let at = self.marks % 2 * HEADER_LEN as u64;
-        self.backend.write_at(file, at, &header(days, upto)).at("write", file)?;
+        self.backend.write_at(file, at, &header(blocks, upto)).at("write", file)?;
         self.backend.sync(Sync::File(file)).at("sync", file)?;
         if self.marks == 0 {
             self.backend.sync(Sync::Folder).at("sync", "the journal folder")?;
@@ -233,7 +235,12 @@ impl DayIndex {
         while let Some((entries, upto)) = self.header_at(file, held.end)? {
             let at = held.end + HEADER_LEN as u64;
             let end = at + entries * ENTRY_LEN as u64;
-            if end > len || upto > self.upto {
+            if upto > self.upto {
+                break;
+            }
+            if end > len {
+                // Covered by a mark, and cut short.
+                self.whole = false;
                 break;
             }
             held.blocks.push(Block { at, entries });
@@ -298,9 +305,34 @@ impl DayIndex {
         let mut bytes = vec![0; len];
         let at = block.at + low * ENTRY_LEN as u64;
         let got = self.backend.read_at(file, at, &mut bytes).at("read", file)?;
-        let entries = bytes[..got].chunks_exact(ENTRY_LEN);
-        Ok(entries.map(|entry| (u64_at(entry, 0), u64_at(entry, 8))).collect())
+        if got < len {
+            return Err(rotten(file, at));
+        }
+        let mut entries = Vec::with_capacity(bytes.len() / ENTRY_LEN);
+        for entry in bytes.chunks_exact(ENTRY_LEN) {
+            let (fingerprint, checked) = (u64_at(entry, 0), u64_at(entry, 8));
+            let no = checked & NUMBER_MASK;
+            if with_check(fingerprint, no) != checked {
+                return Err(rotten(file, at));
+            }
+            entries.push((fingerprint, no));
+        }
+        Ok(entries)
     }
+}
+
+/// A record's number with the check of its entry above it.
+fn with_check(fingerprint: u64, no: u64) -> u64 {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&fingerprint.to_le_bytes());
+    bytes[8..].copy_from_slice(&(no & NUMBER_MASK).to_le_bytes());
+    let crc = crc32fast::hash(&bytes);
+    (no & NUMBER_MASK) | (u64::from((crc >> 16) ^ (crc & 0xFFFF)) << 48)
+}
+
+fn rotten(file: FileName, offset: u64) -> JournalError {
+    let cause = "an entry of the index is not what was written";
+    JournalError::Damaged { file: file.to_string(), offset, cause }
 }
 
 /// Entries and `upto` of a block header.
@@ -324,7 +356,7 @@ fn encode(entries: &[(u64, u64)], upto: u64) -> Vec<u8> {
     let mut bytes = header(entries.len() as u64, upto).to_vec();
     for (fingerprint, no) in entries {
         bytes.extend_from_slice(&fingerprint.to_le_bytes());
-        bytes.extend_from_slice(&no.to_le_bytes());
+        bytes.extend_from_slice(&with_check(*fingerprint, *no).to_le_bytes());
     }
     bytes
 }

@@ -60,6 +60,35 @@ impl Reader {
         }
     }
 
+    /// Hands out all durable records from `from` to `upto` that are still there, in order, until
+    /// `on` says `false`.
+    ///
+    /// # Errors
+    /// What [`Reader::read`] says.
+    pub fn each(
+        &mut self,
+        from: u64,
+        upto: u64,
+        on: &mut dyn FnMut(u64, &[u8]) -> bool,
+    ) -> Result<(), JournalError> {
+        let upto = upto.min(self.map.durable());
+        let oldest = self.map.all().first().map_or(u64::MAX, |segment| segment.header.first);
+        let mut no = from.max(1).max(oldest);
+        while no <= upto {
+            let Some((segment, end, anchor)) = self.map.find(no) else { return Ok(()) };
+            let (header, anchor) = self.batch_of(&segment, end, anchor, no)?;
+            self.open(&segment, &header, anchor)?;
+            let numbered = (header.first..).zip(Records::new(&self.body));
+            for (at, record) in numbered.filter(|(at, _)| (no..=upto).contains(at)) {
+                if !on(at, record) {
+                    return Ok(());
+                }
+            }
+            no = header.next();
+        }
+        Ok(())
+    }
+
     /// Walks headers from `anchor` to the batch with record `no`.
     fn batch_of(
         &mut self,

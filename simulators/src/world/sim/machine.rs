@@ -344,7 +344,7 @@ impl Machine {
         while let Some((ticket, key)) = self.recalls.pop_front() {
             let no = match key {
                 RecallKey::Record(no) => Some(no),
-                RecallKey::Key { fingerprint, .. } => witness.intent_named(fingerprint),
+                RecallKey::Key { .. } | RecallKey::Ending { .. } => witness.answer(&key),
             };
             let bytes = match no {
                 Some(no) => self.reader.read(no.0).map_err(failed)?,

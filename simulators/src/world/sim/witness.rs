@@ -11,10 +11,10 @@ use super::setting;
 use super::story::Story;
 use super::wire;
 use pointsman::canonical::{Canonical, Flow, Kind};
-use pointsman::switch::duplicates;
 use pointsman::switch::ids::{Name, RecordNo, SendId, SessionId};
 use pointsman::switch::input::Input;
-use pointsman::switch::output::{Event, Send};
+use pointsman::switch::output::{Event, RecallKey, Send};
+use pointsman::switch::recall;
 use pointsman::switch::record::{Intent, Outcome, Owed, Queued, Record};
 use pointsman::text::Text;
 use pointsman::time::{Instant, Wall};
@@ -65,8 +65,6 @@ pub struct Known {
     pub stans: BTreeMap<(Name, u32), BTreeSet<RecordNo>>,
     /// Items put before an operator.
     pub desk: BTreeSet<RecordNo>,
-    /// Intents by fingerprint of their name.
-    pub names: BTreeMap<u64, RecordNo>,
     /// References that were decided.
     pub settled: BTreeSet<Reference>,
 }
@@ -290,9 +288,12 @@ impl Witness {
         self.limits.clear();
     }
 
-    /// The number of the durable intent with this name, as an index of business days has it.
-    pub fn intent_named(&self, fingerprint: u64) -> Option<RecordNo> {
-        self.known.names.get(&fingerprint).copied().filter(|no| no.0 <= self.durable)
+    /// The number of the durable record that answers a question to the journal.
+    pub fn answer(&self, key: &RecallKey) -> Option<RecordNo> {
+        let durable = usize::try_from(self.durable).unwrap_or(usize::MAX);
+        let records = self.records.iter().take(durable).map(|(record, _)| record);
+        let numbered: Vec<_> = (1..).map(RecordNo).zip(records).collect();
+        recall::search(key, numbered.into_iter()).map(|(no, _)| no)
     }
 
     /// Compares what recovery replayed with what was written; goes on from what survived.
@@ -353,8 +354,6 @@ impl Known {
         match record {
             Record::Intent(intent) => {
                 self.hold(intent.bank, intent.keys.stan, no);
-                let name = duplicates::fingerprint(&intent.platform, &intent.origin);
-                self.names.insert(name, no);
                 self.intents.insert(no, Arc::clone(intent));
             }
             Record::Outcome(outcome) => self.learn_outcome(no, outcome),

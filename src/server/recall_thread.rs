@@ -1,0 +1,423 @@
+//! The thread that answers recalls: reads old records, and keeps the index by day.
+//!
+//! Contract: the journal's thread hands over keys of records that are durable, and questions; it
+//! never waits for this one, so a slow read holds no commit. The index is derived: whatever is
+//! missing, stale or damaged is brought up from the segments on one more thread, and never
+//! refuses a start; questions by name wait until it is done, questions by number do not. Keys
+//! that come meanwhile are held, and past [`HELD_MAX`] brought up once more instead. Records that
+//! cannot be read end the process like any damage.
+
+use crate::journal::{Backend, DayIndex, JournalError, Reader};
+use crate::link::{Arrival, Inbox};
+use crate::switch::ids::{RecordNo, Ticket};
+use crate::switch::input::Input;
+use crate::switch::output::RecallKey;
+use crate::switch::recall::{self, Fit, IndexKeys, REFERENCE_DAYS};
+use crate::switch::record::Record;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// Keys that wait before the thread is woken for them alone: a commit must not cost a wake.
+const WAKE_KEYS: usize = 4_096;
+/// Keys in memory before they are written as a block: 16 bytes each, and a look-up reads one
+/// place of each block.
+const FLUSH_KEYS: usize = 1 << 17;
+/// Keys held while the index is being brought up, 24 bytes each.
+const HELD_MAX: usize = 1 << 20;
+/// Days with records that stay in the index: what anything may refer to, and some.
+const KEPT_DAYS: usize = REFERENCE_DAYS as usize + 8;
+/// Pause before a failed attempt to bring the index up is repeated.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// A record's key on its way to the index: day, fingerprint, number.
+pub(super) type Key = (u32, u64, u64);
+
+/// The keys of a record, added to `keys`.
+pub(super) fn note_keys(no: RecordNo, record: &Record, keys: &mut Vec<Key>) {
+    let Some(found) = recall::index_keys(record) else { return };
+    let IndexKeys { day, .. } = found;
+    keys.extend(found.fingerprints().iter().map(|fingerprint| (day, *fingerprint, no.0)));
+}
+
+/// What the thread reads with.
+pub struct Library {
+    /// The disk, for the index.
+    pub backend: Arc<dyn Backend>,
+    /// Answers.
+    pub reader: Reader,
+    /// Brings the index up.
+    pub second: Reader,
+}
+
+impl std::fmt::Debug for Library {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Library").finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Work {
+    keys: Vec<Key>,
+    /// All keys of records up to this one were handed over.
+    upto: u64,
+    /// Some were dropped: the index has to be brought up from the segments.
+    dropped: bool,
+    asked: VecDeque<(Ticket, RecallKey)>,
+    brought: Option<(DayIndex, Reader)>,
+    stop: bool,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    work: Mutex<Work>,
+    wake: Condvar,
+    stop: AtomicBool,
+}
+
+impl Shared {
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The handle of the journal's thread.
+#[derive(Debug)]
+pub(super) struct RecallThread {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl RecallThread {
+    /// Starts it; records up to `durable` are on disk already. `failed` is told why it ended, if
+    /// a record cannot be read.
+    pub(super) fn start(
+        library: Library,
+        durable: u64,
+        inbox: Arc<Inbox>,
+        failed: impl FnOnce(String) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        shared.work().upto = durable;
+        let Library { backend, reader, second } = library;
+        let mut librarian = Librarian {
+            shared: Arc::clone(&shared),
+            backend,
+            reader,
+            inbox,
+            index: Index::Missing(second),
+            held: Vec::new(),
+            upto: durable,
+            gap: 0,
+            waiting: VecDeque::new(),
+        };
+        let run = move || {
+            if let Err(error) = librarian.run() {
+                failed(error.to_string());
+            }
+            librarian.close();
+        };
+        let thread = std::thread::Builder::new().name("recall".to_owned()).spawn(run)?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Hands over keys of durable records, all up to `upto`, and empties the list.
+    pub(super) fn keys(&self, keys: &mut Vec<Key>, upto: u64) {
+        let mut work = self.shared.work();
+        if work.keys.len() + keys.len() > HELD_MAX {
+            work.dropped = true;
+            work.keys.clear();
+            keys.clear();
+        }
+        work.keys.append(keys);
+        work.upto = upto;
+        let wake = work.keys.len() >= WAKE_KEYS;
+        drop(work);
+        if wake {
+            self.shared.wake.notify_all();
+        }
+    }
+
+    /// Asks; the answer comes as [`Input::Recalled`].
+    pub(super) fn ask(&self, asked: &mut VecDeque<(Ticket, RecallKey)>) {
+        if !asked.is_empty() {
+            self.shared.work().asked.append(asked);
+            self.shared.wake.notify_all();
+        }
+    }
+}
+
+impl Drop for RecallThread {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.shared.work().stop = true;
+        self.shared.wake.notify_all();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Where the index is.
+enum Index {
+    /// Whole up to the keys that are held.
+    Ready(DayIndex, Reader),
+    /// Nobody is at it; the reader that will be.
+    Missing(Reader),
+    /// Another thread brings it up; `None` where there was no thread to be had.
+    Coming(Option<JoinHandle<()>>),
+}
+
+struct Librarian {
+    shared: Arc<Shared>,
+    backend: Arc<dyn Backend>,
+    reader: Reader,
+    inbox: Arc<Inbox>,
+    index: Index,
+    /// Keys not yet in the index.
+    held: Vec<Key>,
+    /// All keys up to this record are in the index or held.
+    upto: u64,
+    /// Keys up to this record were dropped: an index that ends before is not whole.
+    gap: u64,
+    /// Questions that need the index.
+    waiting: VecDeque<(Ticket, RecallKey)>,
+}
+
+impl Librarian {
+    fn run(&mut self) -> Result<(), JournalError> {
+        let mut asked = VecDeque::new();
+        loop {
+            self.bring_up();
+            let stop = self.take(&mut asked);
+            self.enter();
+            self.waiting.extend(asked.drain(..));
+            for _ in 0..self.waiting.len() {
+                if let Some((ticket, key)) = self.waiting.pop_front() {
+                    self.answer(ticket, key)?;
+                }
+            }
+            if stop {
+                return Ok(());
+            }
+        }
+    }
+
+    fn take(&mut self, asked: &mut VecDeque<(Ticket, RecallKey)>) -> bool {
+        let idle = |work: &mut Work| {
+            let quiet = work.keys.len() < WAKE_KEYS && work.asked.is_empty();
+            quiet && work.brought.is_none() && !work.stop
+        };
+        let work = self.shared.work();
+        let mut work =
+            self.shared.wake.wait_while(work, idle).unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut work.asked, asked);
+        let room = HELD_MAX.saturating_sub(self.held.len());
+        if work.dropped || work.keys.len() > room {
+            // Too many while the index was coming: it has to be brought up to here as well.
+            (work.dropped, self.held, self.gap) = (false, Vec::new(), work.upto);
+            work.keys.clear();
+        }
+        self.held.append(&mut work.keys);
+        self.upto = work.upto;
+        let (stop, brought) = (work.stop, work.brought.take());
+        drop(work);
+        if let Some((index, reader)) = brought {
+            self.index = Index::Ready(index, reader);
+        }
+        if matches!(&self.index, Index::Ready(index, _) if index.upto() < self.gap) {
+            self.lose_index();
+        }
+        stop
+    }
+
+    /// Brings the index up on a thread of its own, where nobody is at it.
+    fn bring_up(&mut self) {
+        let reader = match std::mem::replace(&mut self.index, Index::Coming(None)) {
+            Index::Missing(reader) => reader,
+            other => {
+                self.index = other;
+                return;
+            }
+        };
+        let (shared, backend) = (Arc::clone(&self.shared), Arc::clone(&self.backend));
+        let work = move || bring_up(&shared, &backend, reader);
+        match std::thread::Builder::new().name("recall-index".to_owned()).spawn(work) {
+            Ok(thread) => self.index = Index::Coming(Some(thread)),
+            Err(error) => warn!(%error, "no thread for the index of old records: none is found"),
+        }
+    }
+
+    /// Puts what is held into the index; writes a block when there is enough.
+    fn enter(&mut self) {
+        let Index::Ready(index, _) = &mut self.index else { return };
+        for (day, fingerprint, no) in self.held.drain(..) {
+            index.add(day, fingerprint, no);
+        }
+        if index.pending() >= FLUSH_KEYS {
+            let written = index.flush(self.upto).and_then(|()| index.keep_newest(KEPT_DAYS));
+            if let Err(error) = written {
+                warn!(%error, "the index of old records cannot be written; it is made anew");
+                self.lose_index();
+            }
+        }
+    }
+
+    fn lose_index(&mut self) {
+        match std::mem::replace(&mut self.index, Index::Coming(None)) {
+            // What it had not written yet is read from the segments again.
+            Index::Ready(_, reader) => self.index = Index::Missing(reader),
+            other => self.index = other,
+        }
+    }
+
+    fn answer(&mut self, ticket: Ticket, key: RecallKey) -> Result<(), JournalError> {
+        let found = match key {
+            RecallKey::Record(no) => read(&mut self.reader, no.0)?.map(|record| (no, record)),
+            RecallKey::Key { days, .. } | RecallKey::Ending { days, .. } => {
+                let candidates = match &self.index {
+                    Index::Ready(index, _) => candidates(index, &key, days),
+                    Index::Missing(_) | Index::Coming(_) => {
+                        self.waiting.push_back((ticket, key));
+                        return Ok(());
+                    }
+                };
+                match candidates {
+                    Ok(candidates) => self.best(&key, &candidates)?,
+                    Err(error) => {
+                        warn!(%error, "the index of old records is damaged; it is made anew");
+                        if let Err(error) = DayIndex::anew(Arc::clone(&self.backend)) {
+                            warn!(%error, "the damaged index cannot be removed");
+                        }
+                        self.lose_index();
+                        self.waiting.push_back((ticket, key));
+                        return Ok(());
+                    }
+                }
+            }
+        };
+        let record = found.map(|(no, record)| (no, Box::new(record)));
+        self.inbox.put(Arrival::Input(Input::Recalled { ticket, record }));
+        Ok(())
+    }
+
+    /// The record among the candidates that answers.
+    fn best(
+        &mut self,
+        key: &RecallKey,
+        candidates: &[(u64, u64)],
+    ) -> Result<Option<(RecordNo, Record)>, JournalError> {
+        let mut unless = None;
+        for (name, no) in candidates {
+            let Some(record) = read(&mut self.reader, *no)? else { continue };
+            match recall::fit(key, *name, &record) {
+                Some(Fit::Whole) => return Ok(Some((RecordNo(*no), record))),
+                Some(Fit::Unless) if unless.is_none() => unless = Some((RecordNo(*no), record)),
+                Some(Fit::Unless) | None => {}
+            }
+        }
+        Ok(unless)
+    }
+
+    /// Writes what is held, so that the next start has little to bring up.
+    fn close(&mut self) {
+        self.enter();
+        match &mut self.index {
+            Index::Ready(index, _) if index.pending() > 0 || index.upto() < self.upto => {
+                if let Err(error) = index.flush(self.upto) {
+                    warn!(%error, "the index of old records cannot be written; it is made anew");
+                }
+            }
+            Index::Coming(thread) => {
+                let _ = thread.take().map(JoinHandle::join);
+            }
+            Index::Ready(..) | Index::Missing(_) => {}
+        }
+    }
+}
+
+/// Names and record numbers to look at, in the order in which the names count, newest first.
+fn candidates(
+    index: &DayIndex,
+    key: &RecallKey,
+    days: u16,
+) -> Result<Vec<(u64, u64)>, JournalError> {
+    let mut all = Vec::new();
+    for name in recall::fingerprints(key) {
+        all.extend(index.find(name, days)?.into_iter().map(|no| (name, no)));
+    }
+    Ok(all)
+}
+
+fn read(reader: &mut Reader, no: u64) -> Result<Option<Record>, JournalError> {
+    Ok(reader.read(no)?.and_then(|bytes| Record::decode(bytes).ok()))
+}
+
+/// Opens the index, or begins it again, and enters every durable record that is not in it.
+fn bring_up(shared: &Shared, backend: &Arc<dyn Backend>, mut reader: Reader) {
+    while !shared.stop.load(Ordering::Acquire) {
+        match brought_up(shared, backend, &mut reader) {
+            // Stopped in the middle: what is on disk says itself how far it goes.
+            Ok(_) if shared.stop.load(Ordering::Acquire) => return,
+            Ok(index) => {
+                shared.work().brought = Some((index, reader));
+                shared.wake.notify_all();
+                return;
+            }
+            Err(error) => {
+                warn!(%error, "the index of old records cannot be brought up; trying again");
+                wait_for(shared, AGAIN_AFTER);
+            }
+        }
+    }
+}
+
+fn brought_up(
+    shared: &Shared,
+    backend: &Arc<dyn Backend>,
+    reader: &mut Reader,
+) -> Result<DayIndex, JournalError> {
+    let mut index = DayIndex::open(Arc::clone(backend))?;
+    let mut upto = shared.work().upto;
+    if !index.is_whole(0) || index.upto() > upto {
+        warn!("the index of old records is not whole; it is made anew from the segments");
+        index = DayIndex::anew(Arc::clone(backend))?;
+    }
+    let mut keys = Vec::new();
+    // Once more for what came meanwhile, so that little has to be held.
+    for _ in 0..3 {
+        let (from, mut result) = (index.upto(), Ok(()));
+        reader.each(from + 1, upto, &mut |no, bytes| {
+            if let Ok(record) = Record::decode(bytes) {
+                note_keys(RecordNo(no), &record, &mut keys);
+            }
+            keys.drain(..).for_each(|(day, fingerprint, no)| index.add(day, fingerprint, no));
+            if index.pending() >= FLUSH_KEYS {
+                result = index.flush(no);
+            }
+            result.is_ok() && !shared.stop.load(Ordering::Acquire)
+        })?;
+        result?;
+        if shared.stop.load(Ordering::Acquire) {
+            return Ok(index);
+        }
+        if upto > index.upto() {
+            index.flush(upto)?;
+        }
+        if upto > from {
+            info!(from = from + 1, upto, "records entered in the index of old records");
+        }
+        upto = shared.work().upto;
+    }
+    Ok(index)
+}
+
+/// Waits, unless the end comes first.
+fn wait_for(shared: &Shared, pause: Duration) {
+    let work = shared.work();
+    let waiting = |work: &mut Work| !work.stop;
+    drop(shared.wake.wait_timeout_while(work, pause, waiting));
+}

@@ -1,0 +1,182 @@
+//! What the journal is asked: under which names a record is found again, and which record
+//! answers a question.
+//!
+//! Contract: [`index_keys`] says how a record is entered in the index by day, and [`fit`] judges
+//! what such an index finds: fingerprints are hints, the record decides. Both are pure; the shell
+//! holds the index. An entry stands under the UTC day its record was written. Deliberately
+//! absent: what is done with the answer ([`super::request`], [`super::reversal`]).
+
+use super::duplicates::fingerprint;
+use super::hash::Digest;
+use super::ids::{RecordNo, TxnNo};
+use super::output::RecallKey;
+use super::record::{Origin, Owed, Queued, Record, Refused};
+use super::state::{is_remembered, original_name};
+use crate::canonical::{Kind, Reason};
+use crate::time::Wall;
+
+/// Names one question may carry: what dialects leave out makes several of one original.
+pub const NAMES_MAX: usize = 4;
+
+/// Days with records that a repeat or a reversal may reach back: acquirers retry for a week.
+pub const REPEAT_DAYS: u16 = 7;
+
+/// Days with records that a void, completion or refund may reach back: holds live for 30 days.
+pub const REFERENCE_DAYS: u16 = 32;
+
+/// Under what a record is found again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexKeys {
+    /// The day it was written, YYYYMMDD (UTC).
+    pub day: u32,
+    fingerprints: [u64; 3],
+    len: usize,
+}
+
+impl IndexKeys {
+    fn new(at: Wall, all: [Option<u64>; 3]) -> Option<Self> {
+        let mut keys = Self { day: day_of(at), fingerprints: [0; 3], len: 0 };
+        for fingerprint in all.into_iter().flatten() {
+            if let Some(slot) = keys.fingerprints.get_mut(keys.len) {
+                *slot = fingerprint;
+                keys.len += 1;
+            }
+        }
+        (keys.len > 0).then_some(keys)
+    }
+
+    /// The fingerprints.
+    pub fn fingerprints(&self) -> &[u64] {
+        self.fingerprints.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// How well a record answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// It is the answer.
+    Whole,
+    /// It is, unless another one fits whole: an outcome, where a reversal may stand as well.
+    Unless,
+}
+
+/// YYYYMMDD of a stamp, UTC.
+fn day_of(at: Wall) -> u32 {
+    let date = at.utc().date();
+    let year = u32::try_from(date.year()).unwrap_or_default();
+    let (month, day) = (date.month().unsigned_abs(), date.day().unsigned_abs());
+    year * 10_000 + u32::from(month) * 100 + u32::from(day)
+}
+
+/// What became of a transaction is found under this.
+fn ending_of(txn: TxnNo) -> u64 {
+    Digest::new(4).num(txn.0).finish()
+}
+
+/// How a record is entered in the index; `None` for records nobody asks for by name.
+pub fn index_keys(record: &Record) -> Option<IndexKeys> {
+    match record {
+        Record::Intent(intent) => {
+            let name = fingerprint(&intent.platform, &intent.origin);
+            IndexKeys::new(intent.at, [Some(name), None, None])
+        }
+        Record::Outcome(outcome) => {
+            IndexKeys::new(outcome.at, [Some(ending_of(outcome.txn)), None, None])
+        }
+        Record::Queued(queued) => {
+            let names = [own_name(queued), tombstone(queued), reversed_by(queued).map(ending_of)];
+            IndexKeys::new(queued.at, names)
+        }
+        Record::Refused(refused) => {
+            let names = [refused_name(refused), taken_back_by(refused).map(ending_of), None];
+            IndexKeys::new(refused.at, names)
+        }
+        _ => None,
+    }
+}
+
+/// The fingerprints a question is looked up by, likeliest first.
+pub fn fingerprints(key: &RecallKey) -> Vec<u64> {
+    match key {
+        RecallKey::Record(_) => vec![],
+        RecallKey::Key { names, .. } => names.iter().copied().filter(|name| *name != 0).collect(),
+        RecallKey::Ending { txn, .. } => vec![ending_of(*txn)],
+    }
+}
+
+/// Whether a record that the index found under `name` answers the question.
+pub fn fit(key: &RecallKey, name: u64, record: &Record) -> Option<Fit> {
+    match (key, record) {
+        (RecallKey::Record(_), _) => Some(Fit::Whole),
+        (RecallKey::Key { .. }, record) => is_named(record, name).then_some(Fit::Whole),
+        (RecallKey::Ending { txn, .. }, Record::Outcome(outcome)) => {
+            (outcome.txn == *txn).then_some(Fit::Unless)
+        }
+        (RecallKey::Ending { txn, .. }, record) => {
+            (takes_back(record) == Some(*txn)).then_some(Fit::Whole)
+        }
+    }
+}
+
+/// Answers a question from records in the order they were written: the index, spelled out. For
+/// journals held in memory.
+pub fn search<'r, R: DoubleEndedIterator<Item = (RecordNo, &'r Record)> + Clone>(
+    key: &RecallKey,
+    records: R,
+) -> Option<(RecordNo, &'r Record)> {
+    if let RecallKey::Record(wanted) = key {
+        return records.clone().find(|(no, _)| no == wanted);
+    }
+    for name in fingerprints(key) {
+        let newest = || records.clone().rev();
+        let whole = newest().find(|(_, r)| fit(key, name, r) == Some(Fit::Whole));
+        let found = whole.or_else(|| newest().find(|(_, r)| fit(key, name, r).is_some()));
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+/// The transaction that this record takes back: a repeat of it hears no approval any more.
+pub(super) fn takes_back(record: &Record) -> Option<TxnNo> {
+    match record {
+        Record::Queued(queued) => reversed_by(queued),
+        Record::Refused(refused) => taken_back_by(refused),
+        _ => None,
+    }
+}
+
+fn is_named(record: &Record, name: u64) -> bool {
+    match record {
+        Record::Intent(intent) => fingerprint(&intent.platform, &intent.origin) == name,
+        Record::Queued(queued) => own_name(queued) == Some(name) || tombstone(queued) == Some(name),
+        Record::Refused(refused) => refused_name(refused) == Some(name),
+        _ => false,
+    }
+}
+
+fn own_name(queued: &Queued) -> Option<u64> {
+    Some(fingerprint(queued.platform.as_ref()?, queued.origin.as_ref()?))
+}
+
+/// The name of an original that was reversed before it was seen.
+pub(super) fn tombstone(queued: &Queued) -> Option<u64> {
+    let (platform, origin) = (queued.platform.as_ref()?, queued.origin.as_ref()?);
+    let unknown = queued.owed == Owed::PlatformReversal && queued.txn.is_none();
+    let original: Origin = original_name(&queued.original, queued.original_mti, origin.batch);
+    unknown.then(|| fingerprint(platform, &original))
+}
+
+fn reversed_by(queued: &Queued) -> Option<TxnNo> {
+    queued.txn.filter(|_| queued.owed != Owed::Repeat)
+}
+
+fn refused_name(refused: &Refused) -> Option<u64> {
+    is_remembered(refused.reason).then(|| fingerprint(&refused.platform, &refused.origin))
+}
+
+fn taken_back_by(refused: &Refused) -> Option<TxnNo> {
+    let done = matches!(refused.kind, Kind::Reversal(_)) && refused.reason == Reason::Accepted;
+    refused.concerns.filter(|_| done)
+}
