@@ -2,8 +2,9 @@
 //! clock, and the wiring of it all. The only room that spawns.
 //!
 //! One current-thread runtime carries sessions, driver and gate; the journal writes on a thread
-//! of its own, and old records are read on another. Invariant: the driver waits for nobody; what a record must precede leaves only
-//! once that record is durable. Deliberately absent: decisions about money (`switch`).
+//! of its own, old records are read on another, and checkpoints are taken on one more.
+//! Invariant: the driver waits for nobody; what a record must precede leaves only once that
+//! record is durable. Deliberately absent: decisions about money (`switch`).
 
 pub mod checkpointer;
 #[cfg(test)]
