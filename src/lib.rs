@@ -17,6 +17,7 @@ pub mod canonical;
 pub mod capture;
 pub mod crypto;
 pub mod framing;
+pub mod imports;
 pub mod iso8583;
 
 // -- switch: decides everything, touches nothing.

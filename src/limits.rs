@@ -18,3 +18,7 @@ pub const TURN_INPUTS: usize = 1_024;
 /// Questions to the journal that may be open at once: each is a request or reversal of a
 /// platform about what is long past, and holds that message in memory.
 pub const RECALLS_MAX: usize = 4_096;
+
+/// The largest description of messages that is imported, in bytes: packagers and specifications
+/// in the field have 10 to 200 kB, and reading one takes some ten times its size.
+pub const IMPORT_BYTES_MAX: usize = 4 << 20;

@@ -1,11 +1,12 @@
-//! `pointsman dialect`: lint dialect files, guess a dialect, print its page. And how the command
-//! line finds a dialect.
+//! `pointsman dialect`: lint dialect files, import other people's, guess a dialect, print its page.
+//! And how the command line finds a dialect.
 //!
 //! Contract: a dialect argument is a shipped name or the path of a file, which may extend shipped
 //! dialects and files beside it (`NAME.toml`). `lint` compiles each file and prints every error
-//! with file, line and key; exit code 1 if there is one. Deliberately absent: editing files.
+//! with file, line and key; exit code 1 if there is one. Deliberately absent: editing
+//! files.
 
-use super::{WRONG_INPUT, guess, input};
+use super::{WRONG_INPUT, guess, import, input};
 use crate::iso8583::{Dialect, DialectError, page, shipped, shipped_names};
 use std::path::Path;
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ enum Command {
         #[arg(value_name = "NAME|FILE")]
         name: String,
     },
+    /// Print a dialect made of a jPOS packager (XML) or a moov specification (JSON).
+    Import(import::Args),
     /// Say which framing and dialect fit best, and why.
     Guess {
         /// Dialect files to judge besides the shipped dialects.
@@ -66,6 +69,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             print!("{}", page(&dialect));
             Ok(ExitCode::SUCCESS)
         }
+        Command::Import(args) => import::run(&args),
         Command::Guess { dialects, port, input } => guess_it(dialects, port, input.as_deref()),
     }
 }

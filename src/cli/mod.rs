@@ -11,6 +11,7 @@ pub mod dialect;
 pub mod diff;
 pub mod encode;
 pub mod guess;
+pub mod import;
 pub mod input;
 pub mod journal;
 pub mod serve;

@@ -46,6 +46,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room("sensitive", Floor::Words, &[], "subtle thiserror zeroize"),
     room("text", Floor::Words, &[], "serde thiserror"),
     room("time", Floor::Words, &[], "jiff serde thiserror"),
+    room("imports", Floor::Wire, &["iso8583"], IMPORT_CRATES),
     room("iso8583", Floor::Wire, &["crypto", "framing"], DIALECT_CRATES),
     room("framing", Floor::Wire, &[], "bytes nom serde thiserror"),
     room("capture", Floor::Wire, &[], "thiserror"),
@@ -63,6 +64,8 @@ pub(crate) const ROOMS: &[Room] = &[
 
 const DIALECT_CRATES: &str =
     "bytes jiff nom rust_decimal serde serde_json serde_path_to_error thiserror toml zeroize";
+// roxmltree reads packagers: pure, no dependencies, lines in its errors, MIT or Apache.
+const IMPORT_CRATES: &str = "roxmltree serde serde_json toml";
 const CRYPTO_CRATES: &str =
     "aes cbc_mac cmac des hmac retail_mac serde sha2 sm4 subtle thiserror zeroize";
 const SWITCH_CRATES: &str = "bytes hmac jiff serde serde_json sha2 slab subtle thiserror zeroize";
