@@ -11,6 +11,13 @@ pub const DE_MAX: u8 = 192;
 /// A STAN has six digits and 000000 is not used (domain.md section 6).
 pub const STAN_MAX: u32 = 999_999;
 
+/// Requests that leave the duplicate window in one step: a third of a millisecond.
+pub const FORGOTTEN_AT_ONCE: usize = 4_096;
+
+/// Requests for which the duplicate window has room from the start, where it may hold as many:
+/// 12 MiB of index that need not be made anew while traffic runs.
+pub const REMEMBERED_AT_ONCE: usize = 1_000_000;
+
 /// Inputs the driver takes in one turn before it hands out a batch: enough to fill a group
 /// commit, few enough that a turn stays under a millisecond.
 pub const TURN_INPUTS: usize = 1_024;

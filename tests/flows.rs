@@ -9,11 +9,9 @@
 #![expect(
     clippy::panic,
     clippy::disallowed_methods,
-    reason = "stories stop where they go wrong; seeds come from the environment; one test measures"
+    reason = "stories stop where they go wrong; seeds come from the environment"
 )]
 
-#[path = "flows/speed.rs"]
-mod speed;
 #[path = "flows/stage.rs"]
 mod stage;
 #[path = "flows/storm.rs"]
@@ -63,12 +61,4 @@ fn after_every_storm_the_books_agree() {
     }
     println!("approved, owed and paid, started: {sums:?}");
     assert!(sums.iter().all(|sum| *sum as u64 >= seeds), "too little happened: {sums:?}");
-}
-
-#[test]
-#[ignore = "a measurement, not a test"]
-fn what_a_purchase_costs() {
-    for _ in 0..3 {
-        println!("{} ns per purchase", speed::nanos_per_purchase(1_000));
-    }
 }

@@ -18,6 +18,9 @@ use sha2::Sha256;
 use std::fmt::Display;
 use std::sync::Arc;
 
+/// What a [`Header`] holds at most.
+const HEADER_BYTES: usize = 64;
+
 /// What all sessions of a line share of its dialect.
 #[derive(Clone)]
 pub struct Wire {
@@ -140,8 +143,11 @@ fn blank() -> Box<Canonical> {
 /// The frame's TPDU goes in front of the message's header, to be given back with the answer.
 fn put_tpdu(msg: &mut Canonical, frame: &Frame) {
     let Some(tpdu) = frame.tpdu else { return };
-    let whole = [&tpdu[..], msg.header.as_bytes()].concat();
-    msg.header = Header::new(&whole).unwrap_or(msg.header);
+    let mut whole = [0; TPDU_BYTES + HEADER_BYTES];
+    let rest = msg.header.as_bytes();
+    whole[..TPDU_BYTES].copy_from_slice(&tpdu);
+    whole[TPDU_BYTES..TPDU_BYTES + rest.len()].copy_from_slice(rest);
+    msg.header = Header::new(&whole[..TPDU_BYTES + rest.len()]).unwrap_or(msg.header);
 }
 
 fn digest(key: &[u8; 32], bytes: &[u8]) -> [u8; 16] {

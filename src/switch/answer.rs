@@ -22,7 +22,7 @@ use std::sync::Arc;
 impl Switch {
     /// A message of a bank other than network management.
     pub(super) fn bank_message(&mut self, from: SessionId, bank: BankId, msg: Box<Canonical>) {
-        let Some(line) = self.lines.sessions.get(&from).map(|s| s.line) else { return };
+        let Some(line) = self.lines.sessions.get(from).map(|s| s.line) else { return };
         if !msg.flow.is_answer() {
             // Banks may only ask for network management here.
             let answer = reply::own_answer(msg, Reason::InvalidTransaction);

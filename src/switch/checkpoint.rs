@@ -7,12 +7,13 @@
 //! becomes bytes elsewhere, while the switch goes on: what is large is shared, not copied.
 
 use super::Switch;
+use super::by_number::ByNumber;
 use super::duplicates::{Memory, Past};
 use super::ids::RecordNo;
 use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
 use super::stans::Stans;
 use super::state::{BankState, Entry, Open, Signed, State};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The format written. A checkpoint of any other is passed over: the records tell the same.
 const CHECKPOINT_VERSION: u8 = 2;
@@ -36,11 +37,6 @@ coded_struct!(BankState { name, stans, business_date });
 coded_struct!(Signed { on, batch });
 
 /// A count, then so many values. Nothing is reserved on a count's word.
-fn put_all<'a, T: Coded + 'a>(all: impl ExactSizeIterator<Item = &'a T>, out: &mut Vec<u8>) {
-    (all.len() as u64).put(out);
-    all.for_each(|value| value.put(out));
-}
-
 fn take_all<T: Coded, C: Default + Extend<T>>(from: &mut Reader<'_>) -> Result<C, RecordError> {
     let mut all = C::default();
     for _ in 0..u64::take(from)? {
@@ -51,7 +47,8 @@ fn take_all<T: Coded, C: Default + Extend<T>>(from: &mut Reader<'_>) -> Result<C
 
 impl<T: Coded> Coded for Vec<T> {
     fn put(&self, out: &mut Vec<u8>) {
-        put_all(self.iter(), out);
+        (self.len() as u64).put(out);
+        self.iter().for_each(|value| value.put(out));
     }
 
     fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
@@ -59,13 +56,27 @@ impl<T: Coded> Coded for Vec<T> {
     }
 }
 
-impl<T: Coded + Ord> Coded for BTreeSet<T> {
+/// As a tree of the same would be, so that a set is the sequence of its keys.
+impl<K: Coded + Copy + Ord, V: Coded> Coded for ByNumber<K, V> {
     fn put(&self, out: &mut Vec<u8>) {
-        put_all(self.iter(), out);
+        (self.len() as u64).put(out);
+        for (key, value) in self.iter() {
+            key.put(out);
+            value.put(out);
+        }
     }
 
     fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
         take_all(from)
+    }
+}
+
+/// Nothing: the value of a key that is only there.
+impl Coded for () {
+    fn put(&self, _out: &mut Vec<u8>) {}
+
+    fn take(_from: &mut Reader<'_>) -> Result<Self, RecordError> {
+        Ok(())
     }
 }
 
@@ -178,12 +189,12 @@ impl Snapshot {
         let owed = state.saf.values().filter_map(|entry| entry.queued.txn);
         let known = [
             state.memory.nth_no(0),
-            state.open.keys().next().copied(),
+            state.open.first(),
             state.unanswered.keys().next().copied(),
             state.saf.keys().next().copied(),
             owed.min(),
             state.chains.keys().next().copied(),
-            state.undelivered.first().copied(),
+            state.undelivered.first(),
             state.desk.keys().next().copied(),
         ];
         let next = RecordNo(state.last.0 + 1);

@@ -3,12 +3,13 @@
 //! Contract: a platform's request is named by {platform, MTI without the repeat digit, `F7` or
 //! `F12` + `F13` (from 1993 on these first), batch where the dialect has one, `F11`, `F32`,
 //! `F41`}; what it asks for is `F2`, `F3`, `F4` (domain.md section 6). Padding and leading zeros
-//! do not count. The memory keeps 24 bytes and at most 11 of index per transaction, oldest
+//! do not count. The memory keeps 24 bytes and at most 16 of index per transaction, oldest
 //! first; bodies come by recall. It is bounded by records ([`super::record::Forgotten`]), never
 //! by itself, so that replay forgets what was forgotten live.
 
 use super::hash::Digest;
 use super::ids::{Name, RecordNo};
+use super::prints::Prints;
 use super::record::Origin;
 use crate::money::Amount;
 use crate::sensitive::Pan;
@@ -151,7 +152,6 @@ impl Remembered {
 }
 
 const CHUNK: usize = 4096;
-const EMPTY: u32 = u32::MAX;
 
 /// The requests of the duplicate window, oldest first, found by fingerprint.
 #[derive(Debug, Clone, Default)]
@@ -164,8 +164,8 @@ pub(super) struct Memory {
     /// from `first` rounded down to a chunk. Shared with a snapshot while there is one: a chunk
     /// that changes meanwhile is copied first.
     chunks: VecDeque<Arc<Vec<Remembered>>>,
-    /// Open addressing; low 32 bits of positions, filled to at most three quarters.
-    index: Vec<u32>,
+    /// Where which fingerprint stands; filled to at most three quarters.
+    index: Prints,
 }
 
 impl PartialEq for Memory {
@@ -189,7 +189,7 @@ impl Memory {
     /// The same entries, to be read only: they are shared, and the index by fingerprint is left
     /// out. A pointer per 4,096 entries, so that it takes no time.
     pub(super) fn frozen(&self) -> Self {
-        Self { chunks: self.chunks.clone(), index: Vec::new(), ..*self }
+        Self { chunks: self.chunks.clone(), index: Prints::default(), ..*self }
     }
 
     /// Position of the oldest entry.
@@ -228,30 +228,14 @@ impl Memory {
         self.first + low.wrapping_sub(self.first as u32) as u64
     }
 
-    fn home(&self, fingerprint: u64) -> usize {
-        (fingerprint >> 20) as usize & (self.index.len() - 1)
-    }
-
     /// The newest request with this fingerprint.
     pub(super) fn find(&self, fingerprint: u64) -> Option<Remembered> {
         self.find_at(fingerprint).and_then(|at| self.get(at).copied())
     }
 
     fn find_at(&self, fingerprint: u64) -> Option<u64> {
-        if self.index.is_empty() {
-            return None;
-        }
-        let mask = self.index.len() - 1;
-        let mut slot = self.home(fingerprint);
-        let mut newest = None;
-        while let Some(low) = self.index.get(slot).filter(|low| **low != EMPTY) {
-            let at = self.position(*low);
-            if self.get(at).is_some_and(|r| r.fingerprint == fingerprint) {
-                newest = newest.max(Some(at));
-            }
-            slot = (slot + 1) & mask;
-        }
-        newest
+        let known = self.index.candidates(fingerprint).map(|low| self.position(low));
+        known.filter(|at| self.get(*at).is_some_and(|r| r.fingerprint == fingerprint)).max()
     }
 
     /// Remembers a request; returns its position.
@@ -262,8 +246,8 @@ impl Memory {
         no: RecordNo,
         past: Past,
     ) -> u64 {
-        if (self.len + 1) * 4 > self.index.len() * 3 {
-            self.grow();
+        if (self.len + 1) * 4 > self.index.slots() * 3 {
+            self.make_index(self.index.slots() * 2);
         }
         let at = self.first + self.len as u64;
         let mut remembered = Remembered { fingerprint, no_and_past: no.0, content, outcome: 0 };
@@ -276,28 +260,27 @@ impl Memory {
             Arc::make_mut(entries).push(remembered);
         }
         self.len += 1;
-        self.enter(fingerprint, at);
+        self.index.enter(fingerprint, at as u32);
         at
     }
 
-    fn enter(&mut self, fingerprint: u64, at: u64) {
-        let mask = self.index.len() - 1;
-        let mut slot = self.home(fingerprint);
-        while self.index.get(slot).is_some_and(|low| *low != EMPTY) {
-            slot = (slot + 1) & mask;
-        }
-        if let Some(low) = self.index.get_mut(slot) {
-            *low = at as u32;
+    /// Room for so many requests at once, so that the index need not be made anew while they
+    /// come.
+    pub(super) fn reserve(&mut self, requests: usize) {
+        let slots = (requests.saturating_add(1) * 4).div_ceil(3).next_power_of_two();
+        if slots > self.index.slots() {
+            self.make_index(slots);
         }
     }
 
-    fn grow(&mut self) {
-        self.index = vec![EMPTY; (self.index.len() * 2).max(64)];
+    fn make_index(&mut self, slots: usize) {
+        let mut index = Prints::with_slots(slots.max(64));
         for at in self.first..self.first + self.len as u64 {
-            if let Some(fingerprint) = self.get(at).map(|r| r.fingerprint) {
-                self.enter(fingerprint, at);
+            if let Some(remembered) = self.get(at) {
+                index.enter(remembered.fingerprint, at as u32);
             }
         }
+        self.index = index;
     }
 
     /// Changes what became of the request at a position.
@@ -334,42 +317,17 @@ impl Memory {
             if oldest.no() > upto {
                 return;
             }
-            self.leave(oldest.fingerprint);
+            let mut index = std::mem::take(&mut self.index);
+            index.leave(oldest.fingerprint, self.first as u32, |low| {
+                self.get(self.position(low)).map(|r| r.fingerprint)
+            });
+            self.index = index;
             self.len -= 1;
             let (_, slot) = self.place(self.first);
             self.first += 1;
             if slot == CHUNK - 1 {
                 self.chunks.pop_front();
             }
-        }
-    }
-
-    /// Takes the oldest entry out of the index and closes the gap it leaves.
-    fn leave(&mut self, fingerprint: u64) {
-        let mask = self.index.len() - 1;
-        let mut gap = self.home(fingerprint);
-        let oldest = self.first as u32;
-        while self.index.get(gap).is_some_and(|low| *low != oldest && *low != EMPTY) {
-            gap = (gap + 1) & mask;
-        }
-        let mut slot = gap;
-        loop {
-            slot = (slot + 1) & mask;
-            let Some(low) = self.index.get(slot).copied().filter(|low| *low != EMPTY) else {
-                break;
-            };
-            let Some(entry) = self.get(self.position(low)) else { break };
-            let home = self.home(entry.fingerprint);
-            // It may move into the gap unless its home lies cyclically behind the gap.
-            if (slot.wrapping_sub(home) & mask) >= (slot.wrapping_sub(gap) & mask) {
-                if let Some(to) = self.index.get_mut(gap) {
-                    *to = low;
-                }
-                gap = slot;
-            }
-        }
-        if let Some(low) = self.index.get_mut(gap) {
-            *low = EMPTY;
         }
     }
 }

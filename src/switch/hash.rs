@@ -36,12 +36,15 @@ impl Digest {
     #[must_use]
     pub(super) fn bytes(self, value: &[u8]) -> Self {
         let mut digest = self.num(value.len() as u64);
-        for chunk in value.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            digest = digest.num(u64::from_le_bytes(word));
+        let (words, rest) = value.as_chunks::<8>();
+        for word in words {
+            digest = digest.num(u64::from_le_bytes(*word));
         }
-        digest
+        if rest.is_empty() {
+            return digest;
+        }
+        // The last word is filled with zeros.
+        digest.num(rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)))
     }
 
     /// Takes in bytes that may be absent; absent and empty differ.

@@ -365,7 +365,7 @@ impl Switch {
 
     /// The approval left for the platform.
     fn note_delivered(&mut self, txn: TxnNo) {
-        if self.state.undelivered.contains(&txn) || self.state.desk.contains_key(&txn) {
+        if self.state.undelivered.contains(txn) || self.state.desk.contains_key(&txn) {
             self.record(Record::Answered(txn));
         }
     }
@@ -433,12 +433,12 @@ impl Switch {
 
     /// The session an answer goes back over: the asker's, or another of the same platform.
     pub(super) fn way_back(&self, to: &Requester) -> Option<(super::ids::LineId, SessionId)> {
-        if let Some(session) = self.lines.sessions.get(&to.session) {
+        if let Some(session) = self.lines.sessions.get(to.session) {
             return Some((session.line, to.session));
         }
         let owner = super::policy::Owner::Platform(to.platform);
         let other = self.lines.sessions.iter().rev().find(|(_, s)| s.owner == owner);
-        other.map(|(id, s)| (s.line, *id))
+        other.map(|(id, s)| (s.line, id))
     }
 
     fn flight_event(&mut self, slot: usize, outcome: &'static str) {

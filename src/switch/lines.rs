@@ -3,6 +3,7 @@
 //! Contract: nothing here survives a restart; what a line remembers (sign-on, batch) stands in
 //! the state. A line may have several sessions, the newest is used first.
 
+use super::by_number::ByNumber;
 use super::ids::{LineId, SessionId};
 use super::policy::{Owner, SignOn};
 use crate::text::Text;
@@ -103,7 +104,7 @@ impl Session {
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     /// By number.
-    pub sessions: BTreeMap<SessionId, Session>,
+    pub sessions: ByNumber<SessionId, Session>,
     by_line: Vec<Vec<SessionId>>,
 }
 
@@ -130,7 +131,7 @@ impl Lines {
 
     /// A session went down; whether the line was ready before and is not now.
     pub(super) fn down(&mut self, session: SessionId) -> Option<(Session, bool)> {
-        let gone = self.sessions.remove(&session)?;
+        let gone = self.sessions.remove(session)?;
         if let Some(sessions) = self.by_line.get_mut(usize::from(gone.line.0)) {
             sessions.retain(|s| *s != session);
         }
@@ -141,7 +142,7 @@ impl Lines {
     /// The sessions of a line, newest first.
     pub(super) fn of(&self, line: LineId) -> impl Iterator<Item = (SessionId, &Session)> {
         let sessions = self.by_line.get(usize::from(line.0)).map_or(&[][..], Vec::as_slice);
-        sessions.iter().rev().filter_map(|id| Some((*id, self.sessions.get(id)?)))
+        sessions.iter().rev().filter_map(|id| Some((*id, self.sessions.get(*id)?)))
     }
 
     /// The newest session of a line that may send for this terminal.

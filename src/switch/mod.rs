@@ -25,12 +25,14 @@ pub mod txn;
 mod answer;
 #[cfg(test)]
 mod audit_proofs;
+mod by_number;
 mod checkpoint;
 mod hash;
 mod inflight;
 mod leg;
 mod lines;
 mod netmgmt;
+mod prints;
 mod recalled;
 mod record_fields;
 #[cfg(test)]
@@ -118,6 +120,8 @@ pub struct Switch {
     /// Every request since then is in the memory of requests; unset while all there ever were
     /// are.
     remembered_since: Option<Instant>,
+    /// Requests up to this record are leaving the duplicate window, a few at a time.
+    forgetting: RecordNo,
     last_send: u64,
     last_ticket: u64,
     draining: bool,
@@ -147,6 +151,7 @@ impl Switch {
             recalls: BTreeMap::new(),
             marks: VecDeque::new(),
             remembered_since: None,
+            forgetting: RecordNo(0),
             last_send: 0,
             last_ticket: 0,
             draining: false,
@@ -342,7 +347,7 @@ impl Switch {
     }
 
     fn message(&mut self, session: SessionId, received: Instant, msg: Box<Canonical>) {
-        let Some(from) = self.lines.sessions.get_mut(&session) else {
+        let Some(from) = self.lines.sessions.get_mut(session) else {
             return self.impossible("a message from a session that is not up");
         };
         from.heard = received.max(from.heard);
@@ -359,7 +364,7 @@ impl Switch {
     }
 
     fn garbled(&mut self, session: SessionId, _received: Instant, garbled: Garbled) {
-        let Some(from) = self.lines.sessions.get(&session) else {
+        let Some(from) = self.lines.sessions.get(session) else {
             return self.impossible("garbage from a session that is not up");
         };
         let (line, owner) = (from.line, from.owner);

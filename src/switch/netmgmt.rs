@@ -39,7 +39,7 @@ impl Switch {
     /// A session came up.
     pub(super) fn begin_network(&mut self, session: SessionId) {
         let Some((line, owner, ready)) =
-            self.lines.sessions.get(&session).map(|s| (s.line, s.owner, s.is_ready()))
+            self.lines.sessions.get(session).map(|s| (s.line, s.owner, s.is_ready()))
         else {
             return;
         };
@@ -65,7 +65,7 @@ impl Switch {
 
     /// Asks for everything that is not signed on.
     fn sign_on(&mut self, session: SessionId) {
-        let Some(at) = self.lines.sessions.get_mut(&session) else { return };
+        let Some(at) = self.lines.sessions.get_mut(session) else { return };
         let Owner::Bank(bank) = at.owner else { return };
         if self.banks.get(usize::from(bank.0)).is_some_and(|b| b.signed_off) {
             return;
@@ -85,7 +85,7 @@ impl Switch {
 
     /// Silence after a sign-on, or the end of the pause before the next.
     pub(super) fn sign_on_timer(&mut self, session: SessionId) {
-        let Some(at) = self.lines.sessions.get_mut(&session) else { return };
+        let Some(at) = self.lines.sessions.get_mut(session) else { return };
         if !at.signing {
             return self.sign_on(session);
         }
@@ -102,7 +102,7 @@ impl Switch {
         let terminal = terminal.map(|t| t.trimmed());
         let sessions: Vec<_> = self.lines.of(line).map(|(id, _)| id).collect();
         for session in sessions {
-            let Some(at) = self.lines.sessions.get_mut(&session) else { continue };
+            let Some(at) = self.lines.sessions.get_mut(session) else { continue };
             let mut changed = false;
             for signer in &mut at.signers {
                 let meant = signer.terminal.is_none_or(|(t, _)| Some(t.trimmed()) == terminal);
@@ -123,7 +123,7 @@ impl Switch {
         terminal: Option<(Text<16>, Text<35>)>,
     ) {
         let stamp = self.stamp.at(self.now.wall);
-        let Some(at) = self.lines.sessions.get_mut(&session) else { return };
+        let Some(at) = self.lines.sessions.get_mut(session) else { return };
         at.last_stan = if at.last_stan >= STAN_MAX { 1 } else { at.last_stan + 1 };
         at.asked.insert(at.last_stan, asked);
         // Where terminals sign on, whatever is asked is asked in the name of one.
@@ -146,7 +146,7 @@ impl Switch {
         if msg.flow.is_answer() {
             return self.network_answer(session, &msg);
         }
-        let Some((line, owner)) = self.lines.sessions.get(&session).map(|s| (s.line, s.owner))
+        let Some((line, owner)) = self.lines.sessions.get(session).map(|s| (s.line, s.owner))
         else {
             return;
         };
@@ -180,7 +180,7 @@ impl Switch {
 
     /// Some banks sign on themselves whenever we do: doing it again for that would never end.
     fn has_just_signed_on(&self, session: SessionId, owner: Owner) -> bool {
-        let asked = self.lines.sessions.get(&session).and_then(|s| s.sign_on_asked);
+        let asked = self.lines.sessions.get(session).and_then(|s| s.sign_on_asked);
         let pause = self.network(owner).map(|n| n.sign_on_retry);
         asked.zip(pause).is_some_and(|(at, pause)| self.now.mono < at.after(pause))
     }
@@ -199,7 +199,7 @@ impl Switch {
 
     fn network_answer(&mut self, session: SessionId, msg: &Canonical) {
         let asked = msg.stan.and_then(|stan| {
-            self.lines.sessions.get_mut(&session).and_then(|s| s.asked.remove(&stan))
+            self.lines.sessions.get_mut(session).and_then(|s| s.asked.remove(&stan))
         });
         let granted = !matches!(msg.mac, MacCheck::Bad | MacCheck::Missing)
             && matches!(msg.answer, Some(Answer::Given { class, .. }) if class.is_approval());
@@ -207,7 +207,7 @@ impl Switch {
             Some(Asked::SignOn(index)) => self.sign_on_answered(session, index, granted, msg),
             Some(Asked::Echo | Asked::SignOff(_)) => {}
             None => {
-                let owner = self.lines.sessions.get(&session).map(|s| s.owner);
+                let owner = self.lines.sessions.get(session).map(|s| s.owner);
                 if let Some(Owner::Bank(bank)) = owner {
                     self.unmatched(bank, None, msg);
                 }
@@ -222,7 +222,7 @@ impl Switch {
         granted: bool,
         msg: &Canonical,
     ) {
-        let Some(at) = self.lines.sessions.get_mut(&session) else { return };
+        let Some(at) = self.lines.sessions.get_mut(session) else { return };
         let was_ready = at.is_ready();
         let Some(signer) = at.signers.get_mut(index) else { return };
         signer.on = granted;
@@ -254,7 +254,7 @@ impl Switch {
 
     /// Nothing was received for a while, or an echo went unanswered.
     pub(super) fn echo_timer(&mut self, session: SessionId) {
-        let Some(at) = self.lines.sessions.get(&session) else { return };
+        let Some(at) = self.lines.sessions.get(session) else { return };
         let (heard, owner, missed) = (at.heard, at.owner, at.echoes_missed);
         let Some(echo) = self.echo(owner) else { return };
         let due = heard.after(echo.interval);
@@ -269,7 +269,7 @@ impl Switch {
             self.out.push_back(Output::Close { session, why: CloseReason::EchoMissed });
             return;
         }
-        if let Some(at) = self.lines.sessions.get_mut(&session) {
+        if let Some(at) = self.lines.sessions.get_mut(session) {
             // Each echo is counted as missed until anything is heard.
             at.echoes_missed += 1;
             at.asked.retain(|_, asked| *asked != Asked::Echo);
@@ -321,11 +321,11 @@ impl Switch {
         }
         let mine = |s: &super::lines::Session| s.owner == Owner::Bank(bank);
         let sessions: Vec<_> =
-            self.lines.sessions.iter().filter(|(_, s)| mine(s)).map(|(id, _)| *id).collect();
+            self.lines.sessions.iter().filter(|(_, s)| mine(s)).map(|(id, _)| id).collect();
         for session in sessions {
             if off {
                 self.sign_session_off(session);
-            } else if self.lines.sessions.get(&session).is_some_and(|s| s.is_ready()) {
+            } else if self.lines.sessions.get(session).is_some_and(|s| s.is_ready()) {
                 self.fill_window(bank);
                 self.saf_pump(bank);
             } else {
@@ -336,7 +336,7 @@ impl Switch {
 
     fn sign_session_off(&mut self, session: SessionId) {
         self.timers.stop(Timer::SignOn(session));
-        let Some(at) = self.lines.sessions.get_mut(&session) else { return };
+        let Some(at) = self.lines.sessions.get_mut(session) else { return };
         let (line, mut gone) = (at.line, vec![]);
         for (index, signer) in at.signers.iter_mut().enumerate().filter(|(_, s)| s.on) {
             signer.on = false;

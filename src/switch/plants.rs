@@ -137,7 +137,7 @@ mod planted {
                 }
             };
             let to = self.lines.sessions.iter().find(|(_, s)| is_theirs(s.owner));
-            let Some((line, session)) = to.map(|(id, s)| (s.line, *id)) else { return };
+            let Some((line, session)) = to.map(|(id, s)| (s.line, id)) else { return };
             let mut msg = Box::new(msg.clone());
             reply::restore(&mut msg, intent, Header::EMPTY);
             self.send((line, session), msg, None, None, SendOwner::Plain);

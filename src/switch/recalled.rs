@@ -88,7 +88,7 @@ impl Switch {
                     return self.conflict(from, msg, Some(no));
                 }
                 self.repeat_event(&from, no);
-                if self.state.open.contains_key(&no) {
+                if self.state.open.contains(no) {
                     return self.repeat_in_flight(from, msg, no);
                 }
                 let key = RecallKey::Ending { txn: no, days: REPEAT_DAYS };

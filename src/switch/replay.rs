@@ -14,8 +14,13 @@ use super::policy::Policy;
 use super::record::{Desk, Ending, Forgotten, Leg, Outcome, PolicyStamp, Queued, Record};
 use super::timers::Timer;
 use crate::canonical::Reason;
+use crate::limits::{FORGOTTEN_AT_ONCE, REMEMBERED_AT_ONCE};
 use crate::time::{Instant, Now};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Between two bites.
+const FORGETTING_PAUSE: Duration = Duration::from_millis(1);
 
 impl Switch {
     /// Takes back one record of the journal; in order, before [`Switch::start`].
@@ -38,6 +43,8 @@ impl Switch {
         self.started = now;
         // How old the oldest is was known to the last run only.
         self.remembered_since = (self.state.memory.first() > 0).then_some(now.mono);
+        let window = self.policy.duplicates.count;
+        self.state.memory.reserve(window.min(REMEMBERED_AT_ONCE));
         if self.planted.has(Plant::StanResetAtRestart) {
             self.state.banks.clear();
         }
@@ -62,7 +69,7 @@ impl Switch {
         for txn in unanswered {
             self.await_late_answer(txn);
         }
-        let undelivered: Vec<TxnNo> = self.state.undelivered.iter().copied().collect();
+        let undelivered: Vec<TxnNo> = self.state.undelivered.iter().map(|(txn, ())| txn).collect();
         for txn in undelivered {
             let at = self.now.wall;
             self.record(Record::Desk(Desk { item: txn, at, operator: None, verb: None }));
@@ -82,7 +89,7 @@ impl Switch {
     /// Every intent without an outcome is sent-unknown.
     fn settle_open(&mut self) {
         let open: Vec<_> =
-            self.state.open.iter().map(|(no, o)| (*no, Arc::clone(&o.intent))).collect();
+            self.state.open.iter().map(|(no, o)| (no, Arc::clone(&o.intent))).collect();
         for (txn, intent) in open {
             let leg = Leg::SentUnknown;
             #[cfg(feature = "faults")]
@@ -140,17 +147,40 @@ impl Switch {
         self.record(Record::Forgotten(Forgotten::Original(txn)));
     }
 
-    /// Requests leave the duplicate window by age and by count.
+    /// Requests leave the duplicate window by age and by count, a few at a time: other inputs
+    /// must not wait for a whole night's requests to be forgotten.
     pub(super) fn window_timer(&mut self) {
+        let (upto, since) = self.forgotten_by_now();
+        let memory = &self.state.memory;
+        let bite = memory.nth_no(FORGOTTEN_AT_ONCE - 1).filter(|last| *last < upto);
+        if memory.nth_no(0).is_some_and(|oldest| oldest <= upto) {
+            self.record(Record::Forgotten(Forgotten::Window(bite.unwrap_or(upto))));
+            self.remembered_since = self.remembered_since.max(since);
+        }
+        if bite.is_some() {
+            self.forgetting = upto;
+            self.timers.set(Timer::Window, self.now.mono.after(FORGETTING_PAUSE));
+        } else if self.state.memory.len() > 0 {
+            self.mark_window();
+        }
+    }
+
+    /// How far apart age marks are.
+    pub(super) fn window_pause(&self) -> Duration {
+        (self.policy.duplicates.age / 64).max(Duration::from_secs(1))
+    }
+
+    /// Up to where the window has moved on, and since when requests are behind it.
+    fn forgotten_by_now(&mut self) -> (RecordNo, Option<Instant>) {
         let window = self.policy.duplicates;
         self.marks.push_back((self.now.mono, self.state.last));
-        let mut upto = RecordNo(0);
+        let mut upto = self.forgetting;
         let mut since = None;
         while let Some((at, no)) = self.marks.front().copied() {
             if self.now.mono.since(at) < window.age {
                 break;
             }
-            (upto, since) = (no, Some(at));
+            (upto, since) = (upto.max(no), Some(at));
             self.marks.pop_front();
         }
         let over = self.state.memory.len().saturating_sub(window.count);
@@ -158,13 +188,11 @@ impl Switch {
             upto = upto.max(self.state.memory.nth_no(over - 1).unwrap_or_default());
             since = self.marks.iter().find(|(_, no)| *no >= upto).map(|(at, _)| *at).or(since);
         }
-        if self.state.memory.nth_no(0).is_some_and(|oldest| oldest <= upto) {
-            self.record(Record::Forgotten(Forgotten::Window(upto)));
-            self.remembered_since = self.remembered_since.max(since);
+        // What was forgotten before needs no marks.
+        while self.marks.front().is_some_and(|(_, no)| *no < upto) {
+            self.marks.pop_front();
         }
-        if self.state.memory.len() > 0 {
-            self.mark_window();
-        }
+        (upto, since)
     }
 
     /// Swaps the policy whole, unless a bank with open obligations would vanish.

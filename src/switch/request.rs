@@ -15,8 +15,7 @@ use super::timers::Timer;
 use super::txn::{Phase, unknown_debt};
 use super::{Switch, reply, routing};
 use crate::canonical::{Canonical, Flow, Kind, MacCheck, Reason, TransactionType};
-use crate::limits::{RECALLS_MAX, STAN_MAX};
-use crate::time::Instant;
+use crate::limits::{FORGOTTEN_AT_ONCE, RECALLS_MAX, STAN_MAX};
 use std::sync::Arc;
 
 /// A question to the journal and what its answer is for.
@@ -124,10 +123,7 @@ impl Switch {
         let Some(platform) = self.policy.platforms.get(usize::from(from.platform.0)) else {
             return self.impossible("a request of an unknown platform");
         };
-        let origin = reply::origin_of(&msg);
-        let fingerprint = duplicates::fingerprint(&platform.name, &origin);
-        let code = msg.processing_code.as_ref();
-        let content = duplicates::content(msg.pan.as_ref(), code, msg.amount);
+        let (fingerprint, content) = prints_of(&platform.name, &msg);
         if let Some(past) = self.state.memory.find(fingerprint) {
             return self.seen_before(from, msg, fingerprint, content, past);
         }
@@ -139,6 +135,9 @@ impl Switch {
         }
         if self.is_stale(&msg) {
             return self.refuse(&from, msg, Reason::OriginalNotFound, None, None);
+        }
+        if msg.original.is_none() {
+            return self.admit_named(from, msg, None, (fingerprint, content));
         }
         self.fresh(from, msg);
     }
@@ -178,8 +177,7 @@ impl Switch {
         record: Option<(RecordNo, Box<Record>)>,
     ) {
         let name = self.policy.platforms.get(usize::from(from.platform.0)).map(|p| p.name);
-        let fingerprint =
-            duplicates::fingerprint(&name.unwrap_or_default(), &reply::origin_of(&msg));
+        let (fingerprint, _) = prints_of(&name.unwrap_or_default(), &msg);
         let waits = self.air.waiting_names.get(fingerprint).is_some();
         if waits || self.state.memory.find(fingerprint).is_some() {
             // It was repeated or reversed while the journal was asked.
@@ -200,16 +198,25 @@ impl Switch {
     pub(super) fn admit(
         &mut self,
         from: Requester,
+        msg: Box<Canonical>,
+        referred: Option<(RecordNo, Arc<Intent>)>,
+    ) {
+        let name = self.platform_name(&from).unwrap_or_default();
+        let prints = prints_of(&name, &msg);
+        self.admit_named(from, msg, referred, prints);
+    }
+
+    /// The same where the fingerprints are known.
+    fn admit_named(
+        &mut self,
+        from: Requester,
         mut msg: Box<Canonical>,
         referred: Option<(RecordNo, Arc<Intent>)>,
+        (fingerprint, content): (u64, u32),
     ) {
         let Some(platform) = self.policy.platforms.get(usize::from(from.platform.0)) else {
             return;
         };
-        let origin = reply::origin_of(&msg);
-        let fingerprint = duplicates::fingerprint(&platform.name, &origin);
-        let code = msg.processing_code.as_ref();
-        let content = duplicates::content(msg.pan.as_ref(), code, msg.amount);
         let deadline = from.received.after(platform.budget.saturating_sub(platform.margin));
         let (rule, bank) = match self.place(&from, &msg) {
             Ok(placed) => placed,
@@ -637,16 +644,27 @@ impl Switch {
     /// Keeps an age mark for the duplicate window.
     pub(super) fn mark_window(&mut self) {
         let most = self.policy.duplicates.count;
-        if self.state.memory.len() > most.saturating_add(most / 8) {
+        if self.marks.back().is_none_or(|(_, no)| no.0 + MARK_EVERY < self.state.last.0) {
+            self.marks.push_back((self.now.mono, self.state.last));
+        }
+        if self.state.memory.len() > most.saturating_add((most / 8).min(FORGOTTEN_AT_ONCE)) {
             // Faster than the timer: the count is a bound of memory.
             return self.window_timer();
         }
         if !self.timers.runs(Timer::Window) {
-            let pause = self.policy.duplicates.age / 64;
-            let at: Instant = self.now.mono.after(pause.max(std::time::Duration::from_secs(1)));
-            self.timers.set(Timer::Window, at);
+            self.timers.set(Timer::Window, self.now.mono.after(self.window_pause()));
         }
     }
+}
+
+/// Records after which there is an age mark, beside those that come with time.
+const MARK_EVERY: u64 = 16_384;
+
+/// Fingerprints of a request's name and of what it asks for.
+fn prints_of(platform: &Name, msg: &Canonical) -> (u64, u32) {
+    let code = msg.processing_code.as_ref();
+    let content = duplicates::content(msg.pan.as_ref(), code, msg.amount);
+    (duplicates::fingerprint(platform, &reply::origin_of(msg)), content)
 }
 
 /// Whether a platform's message can be worked with at all.

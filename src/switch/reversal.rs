@@ -139,7 +139,7 @@ impl Switch {
         match names.iter().find_map(|name| self.state.memory.find(*name)) {
             Some(past) => self.reverse_known(from, msg, past),
             None => match asked {
-                Some(Some((txn, _))) if self.state.open.contains_key(&txn) => {
+                Some(Some((txn, _))) if self.state.open.contains(txn) => {
                     self.reverse_standing(from, msg, txn);
                 }
                 Some(Some((txn, intent))) => {
@@ -541,14 +541,28 @@ pub(super) fn age_of(f7: &Text<10>, now: Wall) -> Option<Duration> {
         return None;
     }
     let two = |at: usize| i64::from(digits[at] - b'0') * 10 + i64::from(digits[at + 1] - b'0');
-    let utc = now.utc();
-    let at =
-        |year: i64| days(year, two(0), two(2)) * 86_400 + two(4) * 3_600 + two(6) * 60 + two(8);
+    let of_day = two(4) * 3_600 + two(6) * 60 + two(8);
     let now_seconds = now.millis().div_euclid(1_000);
-    let year = i64::from(utc.year());
-    let nearest = [year - 1, year, year + 1].into_iter().map(|y| now_seconds - at(y));
-    let age = nearest.min_by_key(|age| age.abs())?;
+    let age_in = |year: i64| now_seconds - (days(year, two(0), two(2)) * 86_400 + of_day);
+    let year = year_of(now_seconds.div_euclid(86_400));
+    let mut age = age_in(year);
+    // Within half a year no other year can be nearer: nearly always, on every request.
+    if age.abs() > 180 * 86_400 {
+        let others = [age_in(year - 1), age, age_in(year + 1)];
+        age = others.into_iter().min_by_key(|age| age.abs())?;
+    }
     u64::try_from(age).ok().map(Duration::from_secs)
+}
+
+/// The year of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
+fn year_of(day: i64) -> i64 {
+    // Eras of 400 years that begin in March.
+    let since = day + 719_468;
+    let of_era = since.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let january_or_february = of_year >= 306;
+    year_of_era + since.div_euclid(146_097) * 400 + i64::from(january_or_february)
 }
 
 /// Days since 1970-01-01 of a date in the proleptic Gregorian calendar.
@@ -564,6 +578,14 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_year_of_a_day_is_that_of_the_calendar() {
+        for day in (-200_000..200_000).step_by(31).chain(10_900..11_400) {
+            let wall = Wall::from_millis(day * 86_400_000);
+            assert_eq!(year_of(day), i64::from(wall.utc().year()), "day {day}");
+        }
+    }
 
     #[test]
     fn f7_means_the_year_nearest_to_now() {

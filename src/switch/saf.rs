@@ -127,7 +127,7 @@ impl Switch {
     /// An entry may go if it is the first of its card and its original is decided.
     pub(super) fn saf_wake(&mut self, entry: RecordNo) {
         let Some((bank, queued)) = self.saf_entry(entry) else { return };
-        let decided = queued.txn.is_none_or(|txn| !self.state.open.contains_key(&txn));
+        let decided = queued.txn.is_none_or(|txn| !self.state.open.contains(txn));
         let Some(live) = self.banks.get_mut(usize::from(bank.0)) else { return };
         let saf = &mut live.saf;
         if decided && saf.place(entry) == Some(Place::Parked) && saf.is_first(entry) {

@@ -70,7 +70,10 @@ impl Stans {
     /// Where the search continues, and every held number with how often it is held.
     pub(super) fn parts(&self) -> (u32, impl Iterator<Item = (u32, u32)>) {
         let numbers = self.held.iter().zip(0_u32..).flat_map(|(word, at)| {
-            (0..64).filter(move |bit| word & (1_u64 << bit) != 0).map(move |bit| at * 64 + bit)
+            // Bit by bit as long as one is set: nearly all words have none.
+            let without_lowest = |word: &u64| Some(word & (word - 1)).filter(|left| *left != 0);
+            let words = std::iter::successors(Some(*word).filter(|w| *w != 0), without_lowest);
+            words.map(move |word| at * 64 + word.trailing_zeros())
         });
         let more = |stan: u32| self.more.get(&stan).copied().unwrap_or_default();
         (self.next, numbers.map(move |stan| (stan, more(stan).saturating_add(1))))

@@ -4,6 +4,7 @@
 //! and no message. Every prefix of a journal is a valid state: a record that creates a debt
 //! stands before the record that ends what it came from. Banks and lines are known by name.
 
+use super::by_number::ByNumber;
 use super::duplicates::{self, Memory, Past};
 use super::ids::{Name, RecordNo, TxnNo};
 use super::input::DeskVerb;
@@ -14,7 +15,7 @@ use super::record::{
 use super::stans::Stans;
 use crate::canonical::{Kind, Reason};
 use crate::text::Text;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A transaction at a bank.
@@ -64,7 +65,7 @@ pub(super) struct State {
     /// Number of the last record.
     pub last: RecordNo,
     /// Intents without outcome.
-    pub open: BTreeMap<TxnNo, Open>,
+    pub open: ByNumber<TxnNo, Open>,
     /// Decided without the bank's answer: a late one is still recognized.
     pub unanswered: BTreeMap<TxnNo, Arc<Intent>>,
     /// What is owed, oldest first.
@@ -72,7 +73,7 @@ pub(super) struct State {
     /// The one open reversal of a transaction.
     pub chains: BTreeMap<TxnNo, RecordNo>,
     /// Approvals that are not known to have left for the platform.
-    pub undelivered: BTreeSet<TxnNo>,
+    pub undelivered: ByNumber<TxnNo, ()>,
     /// What an operator looks at: transactions and SAF entries, with their bank; an empty name
     /// where only the journal still knows it.
     pub desk: BTreeMap<RecordNo, Name>,
@@ -138,7 +139,7 @@ impl State {
             }
             Record::LineState(line) => self.line_state(line),
             Record::Answered(txn) => {
-                self.undelivered.remove(txn);
+                self.undelivered.remove(*txn);
                 self.desk.remove(txn);
             }
             Record::Forgotten(what) => self.forgotten(*what),
@@ -156,7 +157,7 @@ impl State {
     }
 
     fn outcome(&mut self, no: RecordNo, outcome: &Outcome) {
-        let Some(Open { intent, position }) = self.open.remove(&outcome.txn) else { return };
+        let Some(Open { intent, position }) = self.open.remove(outcome.txn) else { return };
         let past = match outcome.leg {
             _ if self.chains.contains_key(&outcome.txn) => Past::Reversed,
             Leg::Approved | Leg::PartiallyApproved | Leg::StoodIn => Past::Granted,
@@ -172,7 +173,7 @@ impl State {
         self.memory.set(position, past, Some(no));
         // Whether an answer about no money arrived is nothing to decide.
         if past == Past::Granted && intent.owes != Debt::Nothing {
-            self.undelivered.insert(outcome.txn);
+            self.undelivered.insert(outcome.txn, ());
         }
         if matches!(outcome.leg, Leg::SentUnknown | Leg::InvalidAnswer) {
             self.unanswered.insert(outcome.txn, intent);
@@ -230,7 +231,7 @@ impl State {
         }
         if let (Some(txn), true) = (queued.txn, queued.owed != Owed::Repeat) {
             self.chains.insert(txn, no);
-            self.undelivered.remove(&txn);
+            self.undelivered.remove(txn);
             self.desk.remove(&txn);
             if let Some(position) = self.memory.position_of(txn) {
                 self.memory.set(position, Past::Reversed, None);
@@ -271,7 +272,7 @@ impl State {
 
     /// The bank of a transaction nobody knows the end of, or of a SAF entry.
     fn bank_of(&self, item: RecordNo) -> Name {
-        let open = self.open.get(&item).map(|open| open.intent.bank);
+        let open = self.open.get(item).map(|open| open.intent.bank);
         let unanswered = || self.unanswered.get(&item).map(|intent| intent.bank);
         let owed = || self.saf.get(&item).map(|entry| entry.queued.bank);
         open.or_else(unanswered).or_else(owed).unwrap_or_default()
@@ -289,7 +290,7 @@ impl State {
             Some(DeskVerb::Resend) => {}
         }
         if desk.operator.is_none() {
-            self.undelivered.remove(&desk.item);
+            self.undelivered.remove(desk.item);
         }
     }
 
