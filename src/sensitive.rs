@@ -6,7 +6,7 @@
 //! no encoder for the others, so the compiler refuses (safety.md sections 4 and 5).
 
 use std::fmt;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroize;
 
 /// Why a value is not one of ours. Never holds the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -18,8 +18,8 @@ pub struct SensitiveError {
     pub why: &'static str,
 }
 
-/// Bytes of at most `N`, inline, wiped on drop.
-#[derive(Clone, PartialEq, Eq, Hash, Zeroize, ZeroizeOnDrop)]
+/// Bytes of at most `N`, inline, wiped on drop. What lies behind the value is zero and stays so.
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Held<const N: usize> {
     bytes: [u8; N],
     len: u8,
@@ -35,6 +35,13 @@ impl<const N: usize> Held<N> {
 
     fn get(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
+    }
+}
+
+impl<const N: usize> Drop for Held<N> {
+    fn drop(&mut self) {
+        self.bytes[..usize::from(self.len)].zeroize();
+        self.len.zeroize();
     }
 }
 
@@ -116,7 +123,7 @@ macro_rules! wholly_masked {
             /// # Errors
             /// When it is empty or longer than the field allows.
             pub fn new(value: &[u8]) -> Result<Self, SensitiveError> {
-                let held = Held::new(value).filter(|_| !value.is_empty());
+                let held = if value.is_empty() { None } else { Held::new(value) };
                 held.map(Self).ok_or(SensitiveError { what: $what, why: "empty or too long" })
             }
 

@@ -44,13 +44,22 @@ impl<const N: usize> Text<N> {
         if value.len() > N {
             return Err(TextError::TooLong { got: value.len(), most: N });
         }
-        if let Some(at) = value.iter().position(|b| !(0x20..=0x7E).contains(b)) {
-            return Err(TextError::NotPrintable { at });
+        let mut text = Self { bytes: [0; N], len: value.len() as u8 };
+        match <[u8; N]>::try_from(value) {
+            // Of a size known to the compiler, as most values are.
+            Ok(all) => text.bytes = all,
+            Err(_) => text.bytes[..value.len()].copy_from_slice(value),
         }
-        let mut text = Self::EMPTY;
-        text.bytes[..value.len()].copy_from_slice(value);
-        text.len = value.len() as u8;
-        Ok(text)
+        // What lies behind the value is zero and so does not count.
+        let printable =
+            text.bytes.iter().fold(0_u8, |n, b| n.wrapping_add(is_printable(*b).into()));
+        if printable == text.len { Ok(text) } else { Err(Self::not_printable(value)) }
+    }
+
+    #[cold]
+    fn not_printable(value: &[u8]) -> TextError {
+        let at = value.iter().position(|b| !is_printable(*b)).unwrap_or_default();
+        TextError::NotPrintable { at }
     }
 
     /// The value, without padding.
@@ -78,6 +87,10 @@ impl<const N: usize> Text<N> {
         }
         text
     }
+}
+
+const fn is_printable(byte: u8) -> bool {
+    byte.wrapping_sub(0x20) <= 0x7E - 0x20
 }
 
 impl<const N: usize> Default for Text<N> {

@@ -24,12 +24,16 @@ use std::time::Instant;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 
-const ROUNDS: usize = 101;
-const CALLS: usize = 5_000;
+const ROUNDS: usize = 1_001;
+/// How long a case runs in one round. Short, so that on a busy machine most rounds of every case
+/// are not interrupted.
+const ROUND_NANOS: f64 = 50_000.0;
 
 /// What a case cost.
 struct Row {
     case: Case,
+    /// Calls in one round.
+    calls: usize,
     /// Nanoseconds per call, by round.
     nanos: Vec<f64>,
     allocations: usize,
@@ -42,10 +46,10 @@ fn main() {
     if let [instructions::ONE_CASE, name, calls] = words.as_slice() {
         return one_case(name, calls.parse().unwrap_or(1));
     }
-    let (rounds, calls) = if words.contains(&"--bench") { (ROUNDS, CALLS) } else { (1, 10) };
+    let rounds = if words.contains(&"--bench") { ROUNDS } else { 1 };
     let mut rows: Vec<Row> = cases::all().into_iter().map(prepared).collect();
     for _ in 0..rounds {
-        rows.iter_mut().for_each(|row| row.nanos.push(timed(&mut row.case, calls)));
+        rows.iter_mut().for_each(|row| row.nanos.push(timed(&mut row.case, row.calls)));
     }
     if words.contains(&"--instructions") {
         count_instructions(&mut rows);
@@ -66,7 +70,9 @@ fn prepared(mut case: Case) -> Row {
     (case.run)();
     let change = region.change();
     let allocations = change.allocations + change.reallocations;
-    Row { case, nanos: Vec::new(), allocations, instructions: None }
+    let quickest = (0..20).map(|_| timed(&mut case, 20)).fold(f64::INFINITY, f64::min);
+    let calls = (ROUND_NANOS / quickest).clamp(1.0, ROUND_NANOS) as usize;
+    Row { case, calls, nanos: Vec::new(), allocations, instructions: None }
 }
 
 fn timed(case: &mut Case, calls: usize) -> f64 {

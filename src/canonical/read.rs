@@ -43,8 +43,12 @@ pub(super) fn read(
     }
     reset(into, message);
     let mut pending = Pending::default();
-    for link in rules.fields().links() {
-        if let Some(value) = message.get(link.de).filter(|v| !v.is_empty()) {
+    let fields = rules.fields();
+    let present = FieldSet::from_words(message.present());
+    for de in present.and(fields.mapped()).iter() {
+        if let (Some(link), Some(value)) = (fields.link(de), message.get(de))
+            && !value.is_empty()
+        {
             take_link(link, value, into, &mut pending)?;
         }
     }
@@ -53,8 +57,8 @@ pub(super) fn read(
     settle_codes(rules, &pending, into);
     settle_original(rules, pending.original, into);
     settle_card(into);
-    into.accepts_partial |= rules.fields().accepts_partial() && !into.flow.is_answer();
-    for de in rules.fields().carry(into.flow.is_answer()).iter() {
+    into.accepts_partial |= fields.accepts_partial() && !into.flow.is_answer();
+    for de in present.and(fields.carry(into.flow.is_answer())).iter() {
         if let Some(value) = message.get(de) {
             into.carried.push(de, value);
         }
@@ -156,8 +160,26 @@ fn identify(
     })
 }
 
-/// Gives every part of a data element to its canonical field.
+/// Gives a data element to its canonical field.
+#[inline]
 fn take_link(
+    link: &Link,
+    value: &[u8],
+    into: &mut Canonical,
+    pending: &mut Pending,
+) -> Result<(), ReadError> {
+    let Some(atom) = link.whole else { return take_parts(link, value, into, pending) };
+    let (de, name, got) = (link.de, atom.word(), value.len());
+    take(atom, value, into, pending).map_err(|expected| ReadError::Value {
+        de,
+        name,
+        expected,
+        got,
+    })
+}
+
+/// Gives every part of a data element to its canonical field.
+fn take_parts(
     link: &Link,
     value: &[u8],
     into: &mut Canonical,
@@ -208,10 +230,12 @@ fn cut(width: Width, value: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn number(digits: &[u8]) -> Option<u64> {
-    if digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
+    let (mut number, mut good) = (0_u64, digits.len() <= 18);
+    for digit in digits.iter().map(|c| c.wrapping_sub(b'0')) {
+        good &= digit <= 9;
+        number = number.wrapping_mul(10).wrapping_add(digit.into());
     }
-    Some(digits.iter().fold(0, |n, d| n * 10 + u64::from(d - b'0')))
+    good.then_some(number)
 }
 
 fn text<const N: usize>(value: &[u8]) -> Result<Option<Text<N>>, Unfit> {

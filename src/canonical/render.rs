@@ -14,6 +14,8 @@ const ROOM: usize = 256;
 /// Zeros, for numbers, filling and the place of the MAC.
 pub(super) const ZEROS: [u8; ROOM] = [b'0'; ROOM];
 
+const SPACES: [u8; ROOM] = [b' '; ROOM];
+
 /// A value before it has a width.
 pub(super) enum Value<'a> {
     Text(&'a [u8]),
@@ -53,6 +55,7 @@ impl Room {
     }
 }
 
+#[inline]
 pub(super) fn set(message: &mut Message, de: u8, value: &[u8]) -> Result<(), WriteError> {
     message.set(de, value).map_err(|_| WriteError::Full { de })
 }
@@ -106,11 +109,23 @@ pub(super) fn put_text(
     message: &mut Message,
 ) -> Result<(), WriteError> {
     let (most, got) = (shape.max, text.len());
+    if got == most || (!shape.fixed && got < most) {
+        return set(message, de, text);
+    }
+    put_filled(de, name, shape, text, message)
+}
+
+#[inline(never)]
+fn put_filled(
+    de: u8,
+    name: &'static str,
+    shape: Shape,
+    text: &[u8],
+    message: &mut Message,
+) -> Result<(), WriteError> {
+    let (most, got) = (shape.max, text.len());
     if got > most {
         return Err(WriteError::TooLong { de, name, most, got });
-    }
-    if !shape.fixed || got == most {
-        return set(message, de, text);
     }
     let mut room = Room::EMPTY;
     fill(de, name, text, most, shape.class == Class::N, &mut room)?;
@@ -131,10 +146,8 @@ fn fill(
         return Err(length);
     }
     room.push(text).ok_or(length)?;
-    for _ in text.len()..width {
-        room.push(b" ").ok_or(length)?;
-    }
-    Ok(())
+    let spaces = SPACES.get(..width - text.len()).ok_or(length)?;
+    room.push(spaces).ok_or(length)
 }
 
 pub(super) fn push_part(

@@ -13,7 +13,7 @@ use super::render::{
 };
 use super::{Canonical, Flow, Kind, OriginalData, WriteError};
 use crate::iso8583::rules::{
-    Atom, Breach, Entry, FieldSet, Link, Need, Part, Rules, StanRule, What, Width,
+    Atom, Breach, Entry, FieldSet, Link, Need, Part, Rules, StanRule, What,
 };
 use crate::iso8583::{Message, Mti};
 use crate::sensitive::{Pan, PinBlock, Track};
@@ -28,10 +28,12 @@ pub(super) fn write(
     writer.check_currency()?;
     message.clear();
     message.set_mti(writer.mti);
-    for link in rules.fields().links() {
-        if writer.may_write(link.de) {
-            let put = writer.put_link(link, message);
-            writer.forgive(link.de, put)?;
+    for de in writer.allowed.and(rules.fields().mapped()).iter() {
+        if let Some(link) = rules.fields().link(de) {
+            match writer.put_link(link, message) {
+                Ok(()) => {}
+                Err(unfit) => writer.forgive(de, unfit)?,
+            }
         }
     }
     writer.put_literals(message)?;
@@ -54,8 +56,8 @@ struct Writer<'a> {
     entry: Option<&'a Entry>,
     need: &'a Need,
     answer: bool,
-    /// The only fields of a reversal.
-    only: Option<FieldSet>,
+    /// What is not forbidden; of a reversal, only its fields.
+    allowed: FieldSet,
     /// What stands in the original data.
     original: Option<&'a OriginalData>,
 }
@@ -69,6 +71,7 @@ impl<'a> Writer<'a> {
             Some(index) => rules.presence().of(index, answer),
             None => rules.presence().of_kind(from.kind, answer),
         };
+        let only = reversal.filter(|_| !answer);
         let same_stan = reversal.filter(|r| r.stan == StanRule::Same && !answer);
         let original = if same_stan.is_some() { &from.referred } else { &from.original };
         let writer = Self {
@@ -78,7 +81,7 @@ impl<'a> Writer<'a> {
             entry,
             need,
             answer,
-            only: reversal.filter(|_| !answer).map(|r| r.fields),
+            allowed: only.map_or(FieldSet::ALL, |r| r.fields).without(need.never),
             original: original.as_ref(),
         };
         if let Some(stan) = from.original.as_ref().and_then(|o| o.stan)
@@ -95,30 +98,30 @@ impl<'a> Writer<'a> {
     }
 
     fn may_write(&self, de: u8) -> bool {
-        self.only.is_none_or(|only| only.contains(de)) && !self.need.never.contains(de)
+        self.allowed.contains(de)
     }
 
     /// What is declared lossy is left out whole where it does not fit.
-    fn forgive(&self, de: u8, put: Result<(), WriteError>) -> Result<(), WriteError> {
-        let unfit = matches!(put, Err(WriteError::TooLong { .. } | WriteError::Length { .. }));
-        if unfit && self.rules.fields().lossy().contains(de) { Ok(()) } else { put }
+    #[cold]
+    fn forgive(&self, de: u8, unfit: WriteError) -> Result<(), WriteError> {
+        let forgivable = matches!(unfit, WriteError::TooLong { .. } | WriteError::Length { .. });
+        if forgivable && self.rules.fields().lossy().contains(de) { Ok(()) } else { Err(unfit) }
     }
 
+    #[inline]
     fn put_link(&self, link: &Link, message: &mut Message) -> Result<(), WriteError> {
-        let [Part { what: What::Atom(atom), width: Width::Whole, .. }] = &*link.parts else {
-            return self.put_parts(link, message);
-        };
-        if let Some(text) = self.characters(*atom) {
+        let Some(atom) = link.whole else { return self.put_parts(link, message) };
+        if let Some(text) = self.characters(atom) {
             return put_text(link.de, atom.word(), link.shape, text, message);
         }
-        if let Some(number) = self.number(*atom) {
+        if let Some(number) = self.number(atom) {
             return put_number(link.de, atom.word(), link.shape, number, message);
         }
         // What is left is rare: no value at all, codes, and the entry mode between versions.
         if !matches!(atom, Atom::PosEntryMode | Atom::Answer | Atom::Reason) {
             return Ok(());
         }
-        let Some(value) = self.value(*atom, link.de)? else { return Ok(()) };
+        let Some(value) = self.value(atom, link.de)? else { return Ok(()) };
         put_value(link.de, atom.word(), link.shape, &value, message)
     }
 
@@ -355,7 +358,10 @@ impl<'a> Writer<'a> {
                 continue;
             }
             let fits = check_carried(de, value, fields.carried_shape(de));
-            self.forgive(de, fits.and_then(|()| set(message, de, value)))?;
+            match fits.and_then(|()| set(message, de, value)) {
+                Ok(()) => {}
+                Err(unfit) => self.forgive(de, unfit)?,
+            }
         }
         Ok(())
     }

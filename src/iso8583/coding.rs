@@ -208,16 +208,24 @@ pub(crate) fn nibble(c: u8) -> u8 {
 pub(crate) fn squeeze(chars: &[u8], out: &mut Vec<u8>) {
     let (eights, tail) = chars.as_chunks::<8>();
     for eight in eights {
-        const ONES: u64 = 0x0101_0101_0101_0101;
-        let x = u64::from_be_bytes(*eight);
-        let mut n = (x & (0x0F * ONES)) + 9 * ((x >> 6) & ONES);
-        n = (n | n >> 4) & 0x00FF_00FF_00FF_00FF;
-        n = (n | n >> 8) & 0x0000_FFFF_0000_FFFF;
-        n |= n >> 16;
-        out.extend_from_slice(&(n as u32).to_be_bytes());
+        out.extend_from_slice(&squeeze_eight(*eight));
     }
     let (pairs, _) = tail.as_chunks::<2>();
     out.extend(pairs.iter().map(|p| nibble(p[0]) << 4 | nibble(p[1])));
+}
+
+/// Packs eight characters.
+#[inline]
+pub(crate) fn squeeze_eight(chars: [u8; 8]) -> [u8; 4] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let x = u64::from_be_bytes(chars);
+    // A letter's low half counts from 1, so 9 more.
+    let letters = (x >> 6) & ONES;
+    let mut n = (x & (0x0F * ONES)).wrapping_add(letters.wrapping_mul(9)) & (0x0F * ONES);
+    n = (n | n >> 4) & 0x00FF_00FF_00FF_00FF;
+    n = (n | n >> 8) & 0x0000_FFFF_0000_FFFF;
+    n |= n >> 16;
+    (n as u32).to_be_bytes()
 }
 
 const UPPER: &[u8; 16] = b"0123456789ABCDEF";

@@ -16,8 +16,8 @@ use zeroize::Zeroize;
 const SLOTS: usize = 256;
 /// Slots address the arena with sixteen bits.
 const ARENA_MAX: usize = u16::MAX as usize;
-/// The spreading of packed digits writes whole groups of eight.
-pub(super) const SLACK: usize = 8;
+/// Values are read, and packed digits spread, in whole groups; the longest group has sixteen.
+pub(super) const SLACK: usize = 16;
 
 /// Where a value lies in the arena, and where its field lay in the frame.
 #[derive(Clone, Copy, Default)]
@@ -26,6 +26,14 @@ pub(super) struct Slot {
     pub(super) len: u16,
     pub(super) raw_at: u16,
     pub(super) raw_len: u16,
+}
+
+impl Slot {
+    /// Of a value that was set, not read from a frame.
+    #[inline]
+    fn of_value(at: usize, len: usize) -> Self {
+        Self { at: at as u16, len: len as u16, raw_at: 0, raw_len: 0 }
+    }
 }
 
 /// An ISO 8583 message: MTI, optional header, and up to 192 data elements in normal form.
@@ -86,6 +94,7 @@ impl Message {
 
     /// Forgets everything, keeps the memory.
     pub fn clear(&mut self) {
+        self.mti = Mti::NONE;
         self.used = 0;
         self.frame_len = 0;
         self.header = None;
@@ -138,8 +147,32 @@ impl Message {
     ///
     /// # Errors
     /// [`MessageError`] for DE 0, 1 or above 192, or when the message is full.
+    #[inline]
     pub fn set(&mut self, de: u8, value: &[u8]) -> Result<(), MessageError> {
         let (word, bit) = place(de).filter(|_| de > 1).ok_or(MessageError::NoSuchField { de })?;
+        let (at, len) = (self.used, value.len());
+        let end = at.saturating_add(len);
+        let absent = self.present[word] & bit == 0;
+        match self.arena.get_mut(at..end.saturating_add(SLACK)) {
+            // Nearly always: it is new, and there is room for it.
+            Some(room) if absent && end <= ARENA_MAX => {
+                room[..len].copy_from_slice(value);
+                self.used = end;
+                self.slots[usize::from(de)] = Slot::of_value(at, len);
+                self.present[word] |= bit;
+                Ok(())
+            }
+            _ => self.set_slowly(de, value, (word, bit)),
+        }
+    }
+
+    #[inline(never)]
+    fn set_slowly(
+        &mut self,
+        de: u8,
+        value: &[u8],
+        (word, bit): (usize, u64),
+    ) -> Result<(), MessageError> {
         let full = MessageError::Full { de, len: value.len() };
         if u16::try_from(value.len()).is_err() {
             return Err(full);
@@ -158,7 +191,7 @@ impl Message {
             self.present[word] &= !bit;
             self.append(value).ok_or(full)?
         };
-        self.slots[usize::from(de)] = Slot { at, len: value.len() as u16, raw_at: 0, raw_len: 0 };
+        self.slots[usize::from(de)] = Slot::of_value(at.into(), value.len());
         self.present[word] |= bit;
         Ok(())
     }
@@ -172,7 +205,7 @@ impl Message {
 
     /// The data elements that are there, ascending.
     pub fn fields(&self) -> Fields {
-        Fields { present: self.present, word: 0 }
+        Fields::of(self.present)
     }
 
     /// Where the whole field (length prefix included) lay in the frame this message was
@@ -272,6 +305,12 @@ impl Message {
         }
     }
 
+    /// The values and where they lie, for the short way out.
+    #[inline]
+    pub(super) fn values(&self) -> (&[u8], &[Slot; SLOTS]) {
+        (&self.arena, &self.slots)
+    }
+
     /// A noted value, whether it counts as there yet or not.
     #[inline]
     pub(super) fn noted(&self, slot: Slot) -> &[u8] {
@@ -285,12 +324,17 @@ impl Message {
         }
         let end = self.used + value.len();
         let at = u16::try_from(self.used).ok().filter(|_| end <= ARENA_MAX)?;
-        if self.arena.len() < end {
-            self.arena.resize(end.next_power_of_two().max(512), 0);
+        if self.arena.len() < end + SLACK {
+            self.grow(end + SLACK);
         }
         self.arena[self.used..end].copy_from_slice(value);
         self.used = end;
         Some(at)
+    }
+
+    #[cold]
+    fn grow(&mut self, needed: usize) {
+        self.arena.resize(needed.next_power_of_two().max(512), 0);
     }
 
     /// Gives back what overwritten values left behind. Rare: only a message edited thousands
@@ -306,9 +350,9 @@ impl Message {
             to
         };
         self.header = self.header.map(|(at, len)| (carry(at, len), len));
-        for de in (Fields { present: self.present, word: 0 }) {
+        for de in Fields::of(self.present) {
             let slot = &mut self.slots[usize::from(de)];
-            *slot = Slot { at: carry(slot.at, slot.len), len: slot.len, raw_at: 0, raw_len: 0 };
+            *slot = Slot::of_value(carry(slot.at, slot.len).into(), slot.len.into());
         }
         self.used = new.len();
         self.frame_len = 0;
@@ -361,8 +405,16 @@ pub struct Fields {
     word: usize,
 }
 
+impl Fields {
+    /// Of presence words, DE 1 the highest bit of the first.
+    pub(super) const fn of(present: [u64; 3]) -> Self {
+        Self { present, word: 0 }
+    }
+}
+
 impl Iterator for Fields {
     type Item = u8;
+    #[inline]
     fn next(&mut self) -> Option<u8> {
         while let Some(bits) = self.present.get_mut(self.word) {
             if *bits != 0 {

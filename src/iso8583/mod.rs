@@ -5,6 +5,8 @@
 //! byte string panics, and no error or `Debug` shows a secret. Deliberately absent: length
 //! headers (`framing`), MAC arithmetic (`crypto`), files (the caller gives text).
 
+#[cfg(test)]
+mod both_ways;
 mod charset;
 mod coding;
 mod compare;
@@ -30,6 +32,7 @@ mod page;
 mod plan;
 mod quick;
 mod quick_inside;
+mod quick_pack;
 #[cfg(test)]
 mod round_trips;
 pub mod rules;

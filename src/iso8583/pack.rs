@@ -9,6 +9,8 @@ use super::dialect::Dialect;
 use super::error::{self, PackError};
 use super::fault::{Fault, Kind};
 use super::message::Message;
+use super::quick::Stop;
+use super::quick_pack::{self, Last};
 use crate::limits::FRAME_MAX;
 use std::ops::Range;
 
@@ -43,8 +45,6 @@ impl Packed {
 /// [`PackError`] with the data element; `out` is then as before.
 pub fn pack(dialect: &Dialect, msg: &Message, out: &mut Vec<u8>) -> Result<Packed, PackError> {
     let start = out.len();
-    // Enough for everything but hex codings, which grow it further.
-    out.reserve(msg.size() + 64);
     let packed = append(dialect, msg, out);
     if packed.is_err() {
         out.truncate(start);
@@ -80,24 +80,43 @@ fn append(dialect: &Dialect, msg: &Message, out: &mut Vec<u8>) -> Result<Packed,
     write_mti(dialect, msg, out)?;
     let bitmap = out.len();
     let words = write_bitmaps(dialect, msg, out)?;
-    let (mut last, mut last_start) = (0, out.len());
-    for de in msg.fields() {
-        if de > 64 && last <= 64 {
-            write_third_at_65(dialect, words, out);
-        }
-        (last, last_start) = (de, out.len());
-        let value = msg.get(de).unwrap_or_default();
-        one(dialect, de, value, out)?;
-    }
-    if last <= 64 {
-        write_third_at_65(dialect, words, out);
-    }
+    let (last, last_start) = write_fields(dialect, msg, words, out)?;
     let end = out.len();
     if end - start > FRAME_MAX {
         let fault = Fault::new(0, Kind::TooBig { most: FRAME_MAX });
         return Err(error::pack_error("message".to_owned(), None, fault));
     }
     Ok(Packed { start, mti, bitmap, last, last_start, end })
+}
+
+/// Writes all data elements: the last, and where it begins.
+fn write_fields(
+    dialect: &Dialect,
+    msg: &Message,
+    words: [u64; 3],
+    out: &mut Vec<u8>,
+) -> Result<(u8, usize), PackError> {
+    let mut last = Last { de: 0, start: out.len() };
+    for (index, word) in msg.present().iter().enumerate() {
+        if index == 1 {
+            write_third_at_65(dialect, words, out);
+        }
+        // The lowest bit first: that is cheaper to find and to take out.
+        let mut pending = word.reverse_bits();
+        while pending != 0 {
+            let base = index as u8 * 64;
+            match quick_pack::walk(&dialect.quick, base, &mut pending, msg, out, &mut last) {
+                Stop::Done => {}
+                Stop::Composite(de) => inside(dialect, de, msg.get(de).unwrap_or_default())?,
+                Stop::Plan(de) => {
+                    pending &= pending - 1;
+                    last = Last { de, start: out.len() };
+                    one(dialect, de, msg.get(de).unwrap_or_default(), out)?;
+                }
+            }
+        }
+    }
+    Ok((last.de, last.start))
 }
 
 fn write_header(dialect: &Dialect, msg: &Message, out: &mut Vec<u8>) -> Result<(), PackError> {
@@ -179,7 +198,7 @@ fn write_third_at_65(dialect: &Dialect, words: [u64; 3], out: &mut Vec<u8>) {
     }
 }
 
-#[inline]
+#[inline(never)]
 fn one(dialect: &Dialect, de: u8, value: &[u8], out: &mut Vec<u8>) -> Result<(), PackError> {
     let plan = &dialect.plans[usize::from(de)];
     if !plan.known {

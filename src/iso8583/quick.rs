@@ -1,9 +1,9 @@
-//! The short way through a field: what nearly every field of nearly every message needs.
+//! The short way into a field: what nearly every field of nearly every message needs to be read.
 //!
 //! Contract: a [`Quick`] is made from a plan at load and accepts a subset of what the plan accepts,
 //! with the same result; whatever it does not know or does not like it leaves to the plan, which
-//! then accepts it or says what is wrong. Nothing here builds an error. Deliberately absent:
-//! rare codings, signs, odd counts, validation rules.
+//! then accepts it or says what is wrong. Nothing here builds an error. Deliberately absent: the
+//! way out ([`super::quick_pack`]); rare codings, signs, odd counts, validation rules.
 
 use super::charset::{self, Class};
 use super::coding::{self, Encoding};
@@ -13,7 +13,7 @@ use super::validate::Rule;
 
 /// How the length is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Head {
+pub(super) enum Head {
     /// Not for us.
     Plan,
     Fixed,
@@ -26,7 +26,7 @@ enum Head {
 
 /// What is done with the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Body {
+pub(super) enum Body {
     Digits,
     Printable,
     Bytes,
@@ -45,12 +45,12 @@ enum Body {
 /// A field's short way, sixteen bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Quick {
-    head: Head,
-    body: Body,
-    nibble: u8,
-    composite: bool,
-    min: u16,
-    max: u16,
+    pub(super) head: Head,
+    pub(super) body: Body,
+    pub(super) nibble: u8,
+    pub(super) composite: bool,
+    pub(super) min: u16,
+    pub(super) max: u16,
 }
 
 impl Quick {
@@ -148,7 +148,12 @@ const MASKS: [u64; 16] = {
 /// Checks `len` bytes by whole words. Bytes behind them are read (there is slack) but replaced by
 /// `'0'`, which every check accepts.
 #[inline]
-fn words_hold(front: &[u8], start: usize, len: usize, eight: impl Fn(u64) -> bool) -> bool {
+pub(super) fn words_hold(
+    front: &[u8],
+    start: usize,
+    len: usize,
+    eight: impl Fn(u64) -> bool,
+) -> bool {
     const ZEROS: u64 = 0x3030_3030_3030_3030;
     let word = |at: usize| {
         let rest = front.get(at..)?;

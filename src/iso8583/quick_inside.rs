@@ -23,6 +23,8 @@ struct Place {
     tag: u32,
     part: u16,
     simple: Simple,
+    /// The first byte is at most this: a decimal pad in front is zero.
+    first: u8,
     /// Bytes of the value.
     min: u16,
     max: u16,
@@ -33,11 +35,11 @@ struct Place {
 enum Simple {
     No,
     Bytes,
-    /// Packed digits, an even number, or padded with a decimal zero.
+    /// Packed digits, an even number, or padded with a decimal zero in front.
     Decimal,
 }
 
-const FREE: Place = Place { tag: 0, part: 0, simple: Simple::No, min: 0, max: 0 };
+const FREE: Place = Place { tag: 0, part: 0, simple: Simple::No, first: 0, min: 0, max: 0 };
 
 /// A tag as a number: its bytes big-endian. `None` for more than four, or for none. The tag 00
 /// is no tag (it is padding), so 0 can mark a free place.
@@ -59,8 +61,7 @@ impl TagIndex {
             while index.places[place].tag != 0 {
                 place = (place + 1) & (size - 1);
             }
-            let (simple, min, max) = simple(part);
-            index.places[place] = Place { tag, part: number as u16, simple, min, max };
+            index.places[place] = Place { tag, part: number as u16, ..simple(part) };
         }
         index
     }
@@ -94,20 +95,24 @@ impl TagIndex {
 }
 
 /// How the short way checks a part's value, and how many bytes it may have.
-fn simple(part: &Part) -> (Simple, u16, u16) {
+fn simple(part: &Part) -> Place {
     let plan = &part.field.plan;
     let plain = plan.rule == Rule::None
         && part.field.inside.is_none()
         && part.field.constant.is_none()
         && part.tag.first().is_some_and(|b| b & 0x20 == 0);
     match (plan.encoding, plan.class) {
-        (Encoding::Raw, Class::B) if plain => (Simple::Bytes, plan.min, plan.max),
-        // An odd one begins with its pad, and that being zero is all there is to check.
-        (Encoding::Bcd, Class::N) if plain && plan.min == plan.max => {
-            let bytes = plan.max.div_ceil(2);
-            (if plan.max.is_multiple_of(2) { Simple::Decimal } else { Simple::No }, bytes, bytes)
+        (Encoding::Raw, Class::B) if plain => {
+            Place { simple: Simple::Bytes, min: plan.min, max: plan.max, ..FREE }
         }
-        _ => (Simple::No, 0, 0),
+        (Encoding::Bcd, Class::N) if plain && plan.min == plan.max => {
+            let odd = !plan.max.is_multiple_of(2);
+            let pads_zero = plan.side == Side::Left && plan.nibble == 0;
+            let simple = if odd && !pads_zero { Simple::No } else { Simple::Decimal };
+            let bytes = plan.max.div_ceil(2);
+            Place { simple, first: if odd { 0x09 } else { 0x99 }, min: bytes, max: bytes, ..FREE }
+        }
+        _ => FREE,
     }
 }
 
@@ -133,7 +138,10 @@ impl Inside {
                         && value.len() <= usize::from(place.max);
                     match place.simple {
                         Simple::Bytes => fits,
-                        Simple::Decimal => fits && coding::all_decimal(value),
+                        Simple::Decimal => {
+                            let padded = value.first().is_none_or(|byte| *byte <= place.first);
+                            fits && padded && coding::all_decimal(value)
+                        }
                         Simple::No => self.listed_holds(place.part, value),
                     }
                 }

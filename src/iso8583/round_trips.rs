@@ -12,13 +12,13 @@ use super::*;
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
-static DIALECTS: LazyLock<Vec<Dialect>> = LazyLock::new(|| {
+pub(super) static DIALECTS: LazyLock<Vec<Dialect>> = LazyLock::new(|| {
     let compiled = |name| Dialect::compile(name, &|n| shipped(n).map(str::to_owned)).unwrap();
     shipped_names().map(compiled).collect()
 });
 
 /// A small generator: one seed, one message (splitmix64).
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     fn next(&mut self) -> u64 {
@@ -79,7 +79,7 @@ fn value(dice: &mut Dice, field: &Field) -> Vec<u8> {
 }
 
 /// The content of a composite, short enough for its field; `None` where none fits.
-fn content(dice: &mut Dice, field: &Field, inside: &Inside) -> Option<Vec<u8>> {
+pub(super) fn content(dice: &mut Dice, field: &Field, inside: &Inside) -> Option<Vec<u8>> {
     let mut parts: Vec<(String, Vec<u8>)> = Vec::new();
     for part in inside.parts() {
         let positional = inside.shape == Shape::Positional;
@@ -103,7 +103,7 @@ fn content(dice: &mut Dice, field: &Field, inside: &Inside) -> Option<Vec<u8>> {
     }
 }
 
-fn message(dice: &mut Dice, dialect: &Dialect) -> Message {
+pub(super) fn message(dice: &mut Dice, dialect: &Dialect) -> Message {
     let mut msg = Message::new();
     let class = dice.pick(b"12345678");
     let version = b'0' + dialect.version().unwrap_or(0);

@@ -59,8 +59,20 @@ pub struct Link {
     pub de: u8,
     /// Its structure.
     pub shape: Shape,
+    /// The typed field that it is, where it is not divided.
+    pub whole: Option<Atom>,
     /// Its parts in order; one of [`Width::Whole`] where it is not divided.
     pub parts: Box<[Part]>,
+}
+
+impl Link {
+    fn new(de: u8, shape: Shape, parts: Box<[Part]>) -> Self {
+        let whole = match &*parts {
+            [Part { what: What::Atom(atom), width: Width::Whole, .. }] => Some(*atom),
+            _ => None,
+        };
+        Self { de, shape, whole, parts }
+    }
 }
 
 /// A place in a message: a data element, or a part at a fixed offset in one.
@@ -83,6 +95,9 @@ struct Default {
 #[derive(Debug, Clone, PartialEq, Eq, std::default::Default)]
 pub struct FieldMap {
     links: Vec<Link>,
+    /// The data elements of `links`, and by data element the index there.
+    mapped: FieldSet,
+    index: Vec<u8>,
     /// Every data element of the dialect.
     known: FieldSet,
     carry: [FieldSet; 2],
@@ -162,7 +177,7 @@ impl FieldMap {
         for (de, parts) in &NUMBERING {
             if let Some(shape) = shape(*de) {
                 let parts: Option<Box<[Part]>> = parts.iter().map(|p| part(p)).collect();
-                map.put(Link { de: *de, shape, parts: parts.unwrap_or_default() });
+                map.put(Link::new(*de, shape, parts.unwrap_or_default()));
             }
         }
         for (key, value) in section {
@@ -238,6 +253,7 @@ impl FieldMap {
     ) {
         if value.as_bool() == Some(false) {
             self.links.retain(|link| link.de != de);
+            self.number_links();
             return;
         }
         let Some(shape) = faults.known(path, de, shape) else { return };
@@ -248,7 +264,7 @@ impl FieldMap {
         };
         let parts: Option<Box<[Part]>> = texts.iter().map(|text| part(text)).collect();
         match parts.filter(|parts| !parts.is_empty()) {
-            Some(parts) => self.put(Link { de, shape, parts }),
+            Some(parts) => self.put(Link::new(de, shape, parts)),
             None => {
                 faults.add(path, "expected a word, a list of parts such as \"stan 6\", or false")
             }
@@ -273,6 +289,15 @@ impl FieldMap {
             Ok(at) => self.links[at] = link,
             Err(at) => self.links.insert(at, link),
         }
+        self.number_links();
+    }
+
+    fn number_links(&mut self) {
+        self.mapped = self.links.iter().map(|link| link.de).collect();
+        self.index = vec![u8::MAX; usize::from(DE_MAX) + 1];
+        for (number, link) in (0_u8..).zip(&self.links) {
+            self.index[usize::from(link.de)] = number;
+        }
     }
 
     /// Says where the reason of a reversal stands, when it has a field of its own.
@@ -280,7 +305,7 @@ impl FieldMap {
         let name = Atom::Reason.word().into();
         let what = What::Atom(Atom::Reason);
         let part = Part { name, what, width: Width::Whole, optional: false };
-        self.put(Link { de, shape, parts: [part].into() });
+        self.put(Link::new(de, shape, [part].into()));
     }
 
     fn check(&self, faults: &mut Faults) {
@@ -376,8 +401,15 @@ impl FieldMap {
     }
 
     /// The mapping of one data element.
+    #[inline]
     pub fn link(&self, de: u8) -> Option<&Link> {
-        self.links.binary_search_by_key(&de, |l| l.de).ok().map(|at| &self.links[at])
+        let number = *self.index.get(usize::from(de))?;
+        self.links.get(usize::from(number))
+    }
+
+    /// Every mapped data element.
+    pub fn mapped(&self) -> FieldSet {
+        self.mapped
     }
 
     /// The structure of a carried field.

@@ -1,5 +1,6 @@
 //! A set of data elements, 1–192, as three words laid out like the bitmaps on the wire.
 
+use crate::iso8583::Fields;
 use crate::limits::DE_MAX;
 
 /// A set of data elements.
@@ -14,6 +15,9 @@ impl FieldSet {
 
     /// Nothing.
     pub const EMPTY: Self = Self([0; 3]);
+
+    /// Every data element.
+    pub const ALL: Self = Self([u64::MAX; 3]);
 
     /// Whether `de` is in it.
     #[inline]
@@ -32,12 +36,14 @@ impl FieldSet {
 
     /// Everything that is in either.
     #[must_use]
+    #[inline]
     pub fn or(self, other: Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i] | other.0[i]))
     }
 
     /// Everything that is in this one and not in `other`.
     #[must_use]
+    #[inline]
     pub fn without(self, other: Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i] & !other.0[i]))
     }
@@ -48,14 +54,15 @@ impl FieldSet {
     }
 
     /// The members, ascending.
-    pub fn iter(self) -> impl Iterator<Item = u8> {
-        let mut words = self.0;
-        std::iter::from_fn(move || {
-            let (index, word) = words.iter_mut().enumerate().find(|(_, w)| **w != 0)?;
-            let bit = word.leading_zeros();
-            *word &= !((1 << 63) >> bit);
-            u8::try_from(index as u32 * 64 + bit + 1).ok()
-        })
+    pub fn iter(self) -> Fields {
+        Fields::of(self.0)
+    }
+
+    /// Everything that is in both.
+    #[must_use]
+    #[inline]
+    pub fn and(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] & other.0[i]))
     }
 }
 
