@@ -41,25 +41,9 @@ impl<const N: usize> Text<N> {
     /// # Errors
     /// [`TextError`] when it is longer, or holds anything that is not printable ASCII.
     pub fn new(value: &[u8]) -> Result<Self, TextError> {
-        if value.len() > N {
-            return Err(TextError::TooLong { got: value.len(), most: N });
-        }
-        let mut text = Self { bytes: [0; N], len: value.len() as u8 };
-        match <[u8; N]>::try_from(value) {
-            // Of a size known to the compiler, as most values are.
-            Ok(all) => text.bytes = all,
-            Err(_) => text.bytes[..value.len()].copy_from_slice(value),
-        }
-        // What lies behind the value is zero and so does not count.
-        let printable =
-            text.bytes.iter().fold(0_u8, |n, b| n.wrapping_add(is_printable(*b).into()));
-        if printable == text.len { Ok(text) } else { Err(Self::not_printable(value)) }
-    }
-
-    #[cold]
-    fn not_printable(value: &[u8]) -> TextError {
-        let at = value.iter().position(|b| !is_printable(*b)).unwrap_or_default();
-        TextError::NotPrintable { at }
+        let mut text = Self::EMPTY;
+        text.len = fill(&mut text.bytes, value)?;
+        Ok(text)
     }
 
     /// The value, without padding.
@@ -89,8 +73,47 @@ impl<const N: usize> Text<N> {
     }
 }
 
+/// Puts a value into a text's bytes: its length. One function for all sizes, because many sizes
+/// are read in a row and the instruction cache is small.
+#[inline(never)]
+fn fill(room: &mut [u8], value: &[u8]) -> Result<u8, TextError> {
+    let (got, most) = (value.len(), room.len());
+    let Some(place) = room.get_mut(..got) else { return Err(TextError::TooLong { got, most }) };
+    // Two halves that overlap take fewer steps than a loop.
+    let halves = (value.first_chunk(), value.last_chunk());
+    let printable = match (halves, place.first_chunk_mut::<8>()) {
+        ((Some(first), Some(last)), Some(front)) if got <= 16 => {
+            *front = *first;
+            if let Some(back) = place.last_chunk_mut() {
+                *back = *last;
+            }
+            eight_printable(u64::from_le_bytes(*first)) & eight_printable(u64::from_le_bytes(*last))
+        }
+        _ => {
+            place.copy_from_slice(value);
+            value.iter().fold(true, |good, byte| good & is_printable(*byte))
+        }
+    };
+    if !printable {
+        let at = value.iter().position(|b| !is_printable(*b)).unwrap_or_default();
+        return Err(TextError::NotPrintable { at });
+    }
+    Ok(got as u8)
+}
+
 const fn is_printable(byte: u8) -> bool {
     byte.wrapping_sub(0x20) <= 0x7E - 0x20
+}
+
+/// Whether eight bytes are printable ASCII.
+#[inline]
+pub(crate) fn eight_printable(x: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    let not_ascii = x & HIGH;
+    let delete = x.wrapping_add(ONES) & HIGH;
+    let control = !(x | HIGH).wrapping_sub(0x20 * ONES) & HIGH;
+    not_ascii | delete | control == 0
 }
 
 impl<const N: usize> Default for Text<N> {

@@ -5,7 +5,7 @@
 
 use crate::fixed_walk::{self, Walk};
 use pointsman::canonical::{self, Canonical, Flow, Kind, TransactionType};
-use pointsman::iso8583::{Dialect, Message, pack, parse_hex, shipped, unpack};
+use pointsman::iso8583::{Dialect, Index, Message, index, pack, parse_hex, shipped, unpack};
 use std::hint::black_box;
 use std::rc::Rc;
 
@@ -62,6 +62,7 @@ pub(crate) fn all() -> Vec<Case> {
         hand_written(form, &frame, by_hand, &mut cases);
         judged(form, &dialect, &frame, &mut cases);
     }
+    cases.extend(meaning());
     cases.push(translation());
     cases
 }
@@ -105,9 +106,19 @@ fn hand_written(form: &str, frame: &[u8], by_hand: ByHand, cases: &mut Vec<Case>
 
 fn judged(form: &str, dialect: &Rc<Dialect>, frame: &[u8], cases: &mut Vec<Case>) {
     let mut add = |what: &str, run: Box<dyn FnMut()>| {
-        let divisor = Some(format!("{form} walk {what}"));
+        let by_hand = if what == "index" { "decode" } else { what };
+        let divisor = Some(format!("{form} walk {by_hand}"));
         cases.push(Case { name: format!("{form} {what}"), run, divisor });
     };
+    let (d, bytes, mut places) = (dialect.clone(), frame.to_vec(), Index::new());
+    add(
+        "index",
+        Box::new(move || {
+            let done = index(&d, black_box(&bytes), &mut places);
+            expect("index", "accepted", done.is_ok());
+            black_box(&places);
+        }),
+    );
     let (d, bytes, mut msg) = (dialect.clone(), frame.to_vec(), Message::new());
     add(
         "decode",
@@ -140,6 +151,31 @@ fn judged(form: &str, dialect: &Rc<Dialect>, frame: &[u8], cases: &mut Vec<Case>
             black_box(&out);
         }),
     );
+}
+
+/// The two steps of the translation that know what a message means.
+fn meaning() -> [Case; 2] {
+    let (ascii, unionpay) = (compiled("iso8583-1987-ascii"), compiled("unionpay-pos"));
+    let kind = Kind::Transaction(TransactionType::Unstated);
+    let (mut heard, mut meaning) = (Message::new(), Canonical::new(kind, Flow::Request));
+    expect("read", "unpacked", unpack(&ascii, &frame(&ascii), &mut heard).is_ok());
+    expect("read", "read", canonical::read(&ascii, &heard, &mut meaning).is_ok());
+    (meaning.stan, meaning.batch) = (Some(654_321), Some(1));
+    let (from, mut said) = (meaning.clone(), Message::new());
+    let read = move || {
+        let read = canonical::read(&ascii, black_box(&heard), &mut meaning);
+        expect("read", "read", read.is_ok());
+        black_box(&meaning);
+    };
+    let write = move || {
+        let written = canonical::write(&unionpay, black_box(&from), &mut said);
+        expect("write", "written", written.is_ok());
+        black_box(&said);
+    };
+    [
+        Case { name: "ascii to canonical".to_owned(), run: Box::new(read), divisor: None },
+        Case { name: "canonical to unionpay".to_owned(), run: Box::new(write), divisor: None },
+    ]
 }
 
 /// What the switch does with a request: an ASCII platform's 0200 becomes a UnionPay terminal's,

@@ -273,19 +273,20 @@ impl std::fmt::Debug for Header {
 /// 1987 numbering. May hold card data (ICC tags), so it is wiped on drop and never printed.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Carried {
+    /// One after the other: data element, length (two bytes, the high one first), value.
     bytes: Vec<u8>,
-    slots: Vec<(u8, u16, u16)>,
 }
 
 impl Carried {
     /// Adds `value` as DE `de`; replaces nothing: the first of a DE stands.
     pub fn push(&mut self, de: u8, value: &[u8]) {
-        let (Ok(at), Ok(len)) = (u16::try_from(self.bytes.len()), u16::try_from(value.len()))
-        else {
+        let Ok(len) = u16::try_from(value.len()) else {
             return; // A frame is at most 9,999 bytes long, so this cannot be reached from a peer.
         };
+        let [high, low] = len.to_be_bytes();
+        self.bytes.reserve(value.len() + 3);
+        self.bytes.extend_from_slice(&[de, high, low]);
         self.bytes.extend_from_slice(value);
-        self.slots.push((de, at, len));
     }
 
     /// The value carried for DE `de`.
@@ -295,9 +296,13 @@ impl Carried {
 
     /// Every carried field in the order it was added.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &[u8])> {
-        self.slots.iter().map(|(de, at, len)| {
-            let at = usize::from(*at);
-            (*de, self.bytes.get(at..at + usize::from(*len)).unwrap_or_default())
+        let mut rest = &*self.bytes;
+        std::iter::from_fn(move || {
+            let ([de, high, low], after) = rest.split_first_chunk()?;
+            let len = usize::from(u16::from_be_bytes([*high, *low]));
+            let (value, after) = after.split_at_checked(len)?;
+            rest = after;
+            Some((*de, value))
         })
     }
 
@@ -306,7 +311,6 @@ impl Carried {
         // Overwritten at once and kept; the volatile wipe is for the end of its life.
         self.bytes.fill(0);
         self.bytes.clear();
-        self.slots.clear();
     }
 }
 
@@ -318,8 +322,7 @@ impl Drop for Carried {
 
 impl std::fmt::Debug for Carried {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list()
-            .entries(self.slots.iter().map(|(de, _, len)| format!("F{de}:{len}B")))
-            .finish()
+        let said = self.iter().map(|(de, value)| format!("F{de}:{}B", value.len()));
+        f.debug_list().entries(said).finish()
     }
 }

@@ -2,8 +2,8 @@
 //! accepted, what it means, what is refused, and with which words.
 //!
 //! Contract: the general way is the same dialect without its table of short ways. That the short
-//! look at a composite accepts only what the full one does is shown apart, on contents. Deliberately
-//! absent: whether either is right ([`super::round_trips`]).
+//! look at a composite accepts only what the full one does is shown apart, on contents.
+//! Deliberately absent: whether either is right ([`super::round_trips`]).
 
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
@@ -36,12 +36,47 @@ fn unpacked_alike(which: usize, frame: &[u8]) -> Result<(), TestCaseError> {
     let _ = unpack(&DIALECTS[which], &[0x11; 700], &mut quick);
     let short = unpack(&DIALECTS[which], frame, &mut quick);
     let general = unpack(&BY_PLAN[which], frame, &mut slow);
-    prop_assert_eq!(short, general, "{}", DIALECTS[which].name());
+    prop_assert_eq!(&short, &general, "{}", DIALECTS[which].name());
     prop_assert_eq!(&quick, &slow);
     for de in slow.fields() {
         prop_assert_eq!(quick.raw_span(de), slow.raw_span(de));
     }
+    indexed_alike(which, frame, &general, &quick)?;
     packed_alike(which, &quick)
+}
+
+/// The index refuses less, finds the same places, and each value read alone is the same.
+fn indexed_alike(
+    which: usize,
+    frame: &[u8],
+    unpacked: &Result<(), UnpackError>,
+    msg: &Message,
+) -> Result<(), TestCaseError> {
+    let dialect = &DIALECTS[which];
+    let mut places = Index::new();
+    match (index(dialect, frame, &mut places), unpacked) {
+        (Err(refused), Err(unpacked)) if refused == *unpacked => Ok(()),
+        (Err(refused), Err(unpacked)) => {
+            // The value of a field before was wrong, too.
+            prop_assert!(unpacked.offset <= refused.offset, "{refused} {unpacked}");
+            Ok(())
+        }
+        (Err(refused), Ok(())) => {
+            prop_assert!(false, "{}: {refused}", dialect.name());
+            Ok(())
+        }
+        (Ok(()), Err(_)) => Ok(()),
+        (Ok(()), Ok(())) => {
+            prop_assert_eq!(places.mti(), msg.mti());
+            prop_assert!(places.fields().eq(msg.fields()));
+            for de in msg.fields() {
+                prop_assert_eq!(places.span(de), msg.raw_span(de));
+                let value = places.value(dialect, frame, de);
+                prop_assert_eq!(value, Ok(msg.get(de)), "{}: F{}", dialect.name(), de);
+            }
+            Ok(())
+        }
+    }
 }
 
 fn packed_alike(which: usize, msg: &Message) -> Result<(), TestCaseError> {

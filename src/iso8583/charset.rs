@@ -5,6 +5,8 @@
 //! accept the space, because everybody pads with it. Deliberately absent: lengths
 //! ([`super::plan`]).
 
+pub(crate) use crate::text::eight_printable;
+
 /// The character class of a field, as the field notation spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
@@ -151,14 +153,6 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 pub(crate) fn eight_digits(x: u64) -> bool {
     let high_nibbles = 0xF0 * ONES;
     (x & high_nibbles == 0x30 * ONES) & (x.wrapping_add(6 * ONES) & high_nibbles == 0x30 * ONES)
-}
-
-#[inline]
-pub(crate) fn eight_printable(x: u64) -> bool {
-    let not_ascii = x & HIGH;
-    let delete = x.wrapping_add(ONES) & HIGH;
-    let control = !(x | HIGH).wrapping_sub(0x20 * ONES) & HIGH;
-    not_ascii | delete | control == 0
 }
 
 /// The high bit of every byte (of ASCII bytes) that lies within a range.

@@ -401,14 +401,17 @@ impl fmt::Debug for Message {
 /// The numbers of the data elements in a message, ascending.
 #[derive(Debug, Clone)]
 pub struct Fields {
-    present: [u64; 3],
-    word: usize,
+    /// What is left of the word at hand, and the data element before its first.
+    word: u64,
+    before: u8,
+    rest: [u64; 2],
 }
 
 impl Fields {
     /// Of presence words, DE 1 the highest bit of the first.
     pub(super) const fn of(present: [u64; 3]) -> Self {
-        Self { present, word: 0 }
+        let [word, rest @ ..] = present;
+        Self { word, before: 0, rest }
     }
 }
 
@@ -416,15 +419,17 @@ impl Iterator for Fields {
     type Item = u8;
     #[inline]
     fn next(&mut self) -> Option<u8> {
-        while let Some(bits) = self.present.get_mut(self.word) {
-            if *bits != 0 {
-                let leading = bits.leading_zeros();
-                *bits &= !(1 << 63 >> leading);
-                return Some((self.word * 64) as u8 + leading as u8 + 1);
+        while self.word == 0 {
+            if self.rest == [0; 2] {
+                return None;
             }
-            self.word += 1;
+            let [next, after] = self.rest;
+            (self.word, self.rest) = (next, [after, 0]);
+            self.before = self.before.wrapping_add(64);
         }
-        None
+        let leading = self.word.leading_zeros();
+        self.word ^= 1 << 63 >> leading;
+        Some(self.before.wrapping_add(leading as u8).wrapping_add(1))
     }
 }
 

@@ -86,6 +86,19 @@ impl Quick {
         fits.then_some((at.wrapping_add(prefix), usize::from(chars)))
     }
 
+    /// Wire bytes of so many characters.
+    #[inline]
+    fn bytes(&self, chars: usize) -> usize {
+        match self.body {
+            Body::Bytes | Body::Digits | Body::Printable | Body::Alphanumeric | Body::Track => {
+                chars
+            }
+            Body::PackedLeft | Body::PackedRight | Body::TrackLeft | Body::TrackRight => {
+                chars.wrapping_add(1) >> 1
+            }
+        }
+    }
+
     /// Reads a value of so many characters: where it is in the message, and where the field ends.
     #[inline]
     fn value(&self, halves: &mut Halves<'_>, start: usize, chars: usize) -> Option<(usize, usize)> {
@@ -97,7 +110,7 @@ impl Quick {
             Body::Alphanumeric => words_hold(front, start, chars, charset::eight_alphanumeric),
             Body::Track => words_hold(front, start, chars, charset::eight_track),
             _ => {
-                let end = start.wrapping_add(chars.wrapping_add(1) >> 1);
+                let end = start.wrapping_add(self.bytes(chars));
                 return Some((self.unpacked(halves, start, end, chars)?, end));
             }
         };
@@ -135,7 +148,7 @@ impl Quick {
 }
 
 /// The lowest bytes of a word, by how many of them count. Sixteen entries need no check.
-const MASKS: [u64; 16] = {
+pub(super) const MASKS: [u64; 16] = {
     let mut masks = [u64::MAX; 16];
     let mut bytes = 0;
     while bytes < 8 {
@@ -144,6 +157,9 @@ const MASKS: [u64; 16] = {
     }
     masks
 };
+
+/// What stands for bytes that do not count: every check accepts it.
+pub(super) const ZEROS: u64 = 0x3030_3030_3030_3030;
 
 /// Checks `len` bytes by whole words. Bytes behind them are read (there is slack) but replaced by
 /// `'0'`, which every check accepts.
@@ -154,7 +170,6 @@ pub(super) fn words_hold(
     len: usize,
     eight: impl Fn(u64) -> bool,
 ) -> bool {
-    const ZEROS: u64 = 0x3030_3030_3030_3030;
     let word = |at: usize| {
         let rest = front.get(at..)?;
         rest.first_chunk().map(|eight| u64::from_le_bytes(*eight))
@@ -193,9 +208,9 @@ pub(super) enum Stop {
 }
 
 /// Reads pending data elements of one bitmap (lowest bit: the first one after `base`) as long as
-/// the short way serves.
+/// the short way serves. Without `VALUES` only where they lie.
 #[inline]
-pub(super) fn walk(
+pub(super) fn walk<const VALUES: bool>(
     table: &[Quick; 256],
     base: u8,
     pending: &mut u64,
@@ -211,7 +226,11 @@ pub(super) fn walk(
         let de = base.wrapping_add(left.trailing_zeros() as u8).wrapping_add(1);
         let quick = &table[usize::from(de)];
         let Some((start, chars)) = quick.head(halves.front, here) else { break Stop::Plan(de) };
-        let read = quick.value(halves, start, chars);
+        let read = if VALUES {
+            quick.value(halves, start, chars)
+        } else {
+            Some((start, start.wrapping_add(quick.bytes(chars))))
+        };
         let Some((value, end)) = read.filter(|(_, end)| *end <= limit) else {
             break Stop::Plan(de);
         };
@@ -222,7 +241,7 @@ pub(super) fn walk(
         slot.raw_len = end.wrapping_sub(here) as u16;
         here = end;
         left &= left.wrapping_sub(1);
-        if quick.composite {
+        if VALUES && quick.composite {
             break Stop::Composite(de);
         }
     };

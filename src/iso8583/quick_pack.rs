@@ -10,7 +10,7 @@
 use super::charset;
 use super::coding;
 use super::message::{Message, SLACK, Slot};
-use super::quick::{Body, Head, Quick, Stop, words_hold};
+use super::quick::{Body, Head, MASKS, Quick, Stop, ZEROS, words_hold};
 
 /// Room that is taken ahead of what is written, at most.
 const AHEAD: usize = 1024;
@@ -72,22 +72,23 @@ impl Quick {
         let room = room.get_mut(prefix..)?;
         let good = match self.body {
             Body::Bytes => true,
-            Body::Digits | Body::PackedLeft | Body::PackedRight => {
-                words_hold(arena, start, chars, charset::eight_digits)
-            }
+            Body::Digits => words_hold(arena, start, chars, charset::eight_digits),
             Body::Printable => words_hold(arena, start, chars, charset::eight_printable),
             Body::Alphanumeric => words_hold(arena, start, chars, charset::eight_alphanumeric),
-            Body::Track | Body::TrackLeft | Body::TrackRight => {
-                words_hold(arena, start, chars, charset::eight_track)
+            Body::Track => words_hold(arena, start, chars, charset::eight_track),
+            Body::PackedLeft | Body::PackedRight => {
+                let bytes = self.squeeze(arena, start, chars, charset::eight_digits, room)?;
+                return Some(prefix.wrapping_add(bytes));
+            }
+            Body::TrackLeft | Body::TrackRight => {
+                let bytes = self.squeeze(arena, start, chars, charset::eight_track, room)?;
+                return Some(prefix.wrapping_add(bytes));
             }
         };
-        let bytes = match self.body {
-            _ if !good => return None,
-            Body::PackedLeft | Body::TrackLeft => self.pack_left(arena, start, chars, room)?,
-            Body::PackedRight | Body::TrackRight => self.pack_right(arena, start, chars, room)?,
-            _ => copy(arena, start, chars, room)?,
-        };
-        Some(prefix.wrapping_add(bytes))
+        if !good {
+            return None;
+        }
+        Some(prefix.wrapping_add(copy(arena, start, chars, room)?))
     }
 
     /// Writes the length prefix: how many bytes it has.
@@ -122,39 +123,41 @@ impl Quick {
         }
     }
 
-    /// Packs with the pad of an odd value in front: the character before it is packed as well,
-    /// and its nibble replaced.
+    /// Checks and packs a value, and perhaps some bytes behind it. Before an odd value padded on
+    /// the left the character in front is taken along; what is not of the value counts as `'0'`.
     #[inline]
-    fn pack_left(
+    fn squeeze(
         &self,
         arena: &[u8],
         start: usize,
         chars: usize,
+        eight: impl Fn(u64) -> bool,
         room: &mut [u8],
     ) -> Option<usize> {
         let odd = chars & 1;
-        let bytes = squeeze(arena, start.checked_sub(odd)?, chars.wrapping_add(odd), room)?;
-        if odd == 1 {
-            let first = room.first_mut()?;
-            *first = *first & 0x0F | self.nibble << 4;
+        let left = matches!(self.body, Body::PackedLeft | Body::TrackLeft);
+        let taken = if left { odd } else { 0 };
+        let start = start.checked_sub(taken)?;
+        let end = chars.wrapping_add(taken);
+        let mut own = !MASKS[taken];
+        let mut at = 0_usize;
+        while at < end {
+            let chars = arena.get(start.wrapping_add(at)..)?.first_chunk()?;
+            own &= MASKS[end.wrapping_sub(at).min(8) & 15];
+            let word = (u64::from_le_bytes(*chars) & own) | (ZEROS & !own);
+            if !eight(word) {
+                return None;
+            }
+            let packed = coding::squeeze_eight(word.to_le_bytes());
+            *room.get_mut(at / 2..)?.first_chunk_mut()? = packed;
+            own = u64::MAX;
+            at = at.wrapping_add(8);
         }
-        Some(bytes)
-    }
-
-    /// Packs with the pad of an odd value behind.
-    #[inline]
-    fn pack_right(
-        &self,
-        arena: &[u8],
-        start: usize,
-        chars: usize,
-        room: &mut [u8],
-    ) -> Option<usize> {
-        let odd = chars & 1;
-        let bytes = squeeze(arena, start, chars.wrapping_add(odd), room)?;
+        let bytes = chars.wrapping_add(odd) / 2;
         if odd == 1 {
-            let last = room.get_mut(bytes.wrapping_sub(1))?;
-            *last = *last & 0xF0 | self.nibble;
+            let (at, pad) =
+                if left { (0, self.nibble << 4) } else { (bytes.wrapping_sub(1), self.nibble) };
+            *room.get_mut(at)? |= pad;
         }
         Some(bytes)
     }
@@ -175,16 +178,4 @@ fn copy(arena: &[u8], start: usize, len: usize, room: &mut [u8]) -> Option<usize
         at = at.wrapping_add(SLACK);
     }
     Some(len)
-}
-
-/// Packs an even number of characters to the front of `room`, and perhaps some behind them.
-#[inline]
-fn squeeze(arena: &[u8], start: usize, chars: usize, room: &mut [u8]) -> Option<usize> {
-    let mut at = 0_usize;
-    while at < chars {
-        let eight = arena.get(start.wrapping_add(at)..)?.first_chunk()?;
-        *room.get_mut(at / 2..)?.first_chunk_mut()? = coding::squeeze_eight(*eight);
-        at = at.wrapping_add(8);
-    }
-    Some(chars / 2)
 }

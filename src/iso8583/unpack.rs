@@ -22,6 +22,16 @@ use crate::limits::FRAME_MAX;
 /// [`UnpackError`] with path, offset, expected, got and perhaps a cause. The message then holds
 /// everything decoded up to there.
 pub fn unpack(dialect: &Dialect, frame: &[u8], into: &mut Message) -> Result<(), UnpackError> {
+    pass::<true>(dialect, frame, into)
+}
+
+/// One pass over a frame. Without `VALUES` only where the data elements lie is found out.
+#[inline]
+pub(super) fn pass<const VALUES: bool>(
+    dialect: &Dialect,
+    frame: &[u8],
+    into: &mut Message,
+) -> Result<(), UnpackError> {
     into.clear();
     if frame.len() > FRAME_MAX {
         return Err(too_big(frame));
@@ -29,7 +39,7 @@ pub fn unpack(dialect: &Dialect, frame: &[u8], into: &mut Message) -> Result<(),
     into.load(frame);
     let at = preamble(dialect, frame, into)?;
     let (words, at) = bitmaps(dialect, frame, at, into)?;
-    let end = fields(dialect, frame, words, at, into)?;
+    let end = fields::<VALUES>(dialect, frame, words, at, into)?;
     if end < frame.len() {
         let fault = Fault::new(0, Kind::Trailing { got: frame.len() - end });
         return Err(say("end", frame, end, fault));
@@ -151,7 +161,7 @@ fn bitmap_at(dialect: &Dialect, frame: &[u8], at: usize) -> Result<(u64, usize),
 }
 
 /// Reads all data elements; gives the offset behind the last.
-fn fields(
+fn fields<const VALUES: bool>(
     dialect: &Dialect,
     frame: &[u8],
     mut words: [u64; 3],
@@ -164,7 +174,8 @@ fn fields(
         while pending != 0 {
             let base = index as u8 * 64;
             let mut halves = into.halves();
-            let stop = quick::walk(&dialect.quick, base, &mut pending, &mut at, &mut halves);
+            let stop =
+                quick::walk::<VALUES>(&dialect.quick, base, &mut pending, &mut at, &mut halves);
             let used = halves.used;
             into.set_used(used);
             let done = match stop {
@@ -176,7 +187,7 @@ fn fields(
                     pending &= pending - 1;
                     Ok(())
                 }
-                Stop::Plan(de) => slowly(dialect, frame, de, &mut at, &mut pending, into),
+                Stop::Plan(de) => slowly::<VALUES>(dialect, frame, de, &mut at, &mut pending, into),
             };
             if let Err(error) = done {
                 into.arrived(index, words[index] & !pending.reverse_bits());
@@ -190,7 +201,7 @@ fn fields(
 
 /// Reads one data element by its plan.
 #[inline(never)]
-fn slowly(
+fn slowly<const VALUES: bool>(
     dialect: &Dialect,
     frame: &[u8],
     de: u8,
@@ -198,18 +209,34 @@ fn slowly(
     pending: &mut u64,
     into: &mut Message,
 ) -> Result<(), Box<UnpackError>> {
-    let plan = &dialect.plans[usize::from(de)];
-    let slot = by_plan(plan, frame, *at, into).map_err(|fault| {
-        let scene = Scene { path: de.to_string(), field: dialect.field(de), start: *at, frame };
-        Box::new(error::unpack_error(&scene, fault))
-    })?;
+    let slot = one::<VALUES>(dialect, frame, de, *at, into)?;
     into.note(de, slot);
     *pending &= *pending - 1;
     *at += usize::from(slot.raw_len);
-    if plan.composite { inside(dialect, frame, de, into) } else { Ok(()) }
+    let composite = VALUES && dialect.plans[usize::from(de)].composite;
+    if composite { inside(dialect, frame, de, into) } else { Ok(()) }
 }
 
-fn by_plan(plan: &Plan, frame: &[u8], at: usize, into: &mut Message) -> Result<Slot, Fault> {
+/// Reads the data element that begins at an offset by its plan.
+pub(super) fn one<const VALUES: bool>(
+    dialect: &Dialect,
+    frame: &[u8],
+    de: u8,
+    at: usize,
+    into: &mut Message,
+) -> Result<Slot, Box<UnpackError>> {
+    by_plan::<VALUES>(&dialect.plans[usize::from(de)], frame, at, into).map_err(|fault| {
+        let scene = Scene { path: de.to_string(), field: dialect.field(de), start: at, frame };
+        Box::new(error::unpack_error(&scene, fault))
+    })
+}
+
+fn by_plan<const VALUES: bool>(
+    plan: &Plan,
+    frame: &[u8],
+    at: usize,
+    into: &mut Message,
+) -> Result<Slot, Fault> {
     if !plan.known {
         return Err(Fault::new(0, Kind::Unknown));
     }
@@ -218,10 +245,13 @@ fn by_plan(plan: &Plan, frame: &[u8], at: usize, into: &mut Message) -> Result<S
     let body = rest.get(extent.prefix..).unwrap_or_default();
     let (_, content) = take(extent.bytes, body).map_err(|f| f.moved(extent.prefix))?;
     let (raw_at, raw_len) = (at as u16, (extent.prefix + extent.bytes) as u16);
+    let start = (at + extent.prefix) as u16;
+    if !VALUES {
+        return Ok(Slot { at: start, len: extent.bytes as u16, raw_at, raw_len });
+    }
     if plan.is_verbatim() {
         // The message keeps a copy of the frame, and this value is part of it.
         plan.check(content).map_err(|f| f.moved(extent.prefix))?;
-        let start = (at + extent.prefix) as u16;
         return Ok(Slot { at: start, len: extent.bytes as u16, raw_at, raw_len });
     }
     let room = plan.room(extent.bytes);
