@@ -43,15 +43,15 @@ pub enum Split {
     OutOfStep(String),
 }
 
-/// What kind of MAC an answer carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seal {
+/// What kind of MAC a message carries.
+#[derive(Debug, Clone, Copy)]
+pub enum Seal<'k> {
     /// None.
     None,
-    /// The right one.
-    Right,
+    /// The right one under this key.
+    Right(&'k MacKey),
     /// A wrong one.
-    Wrong,
+    Wrong(&'k MacKey),
 }
 
 /// Speaks and understands.
@@ -118,7 +118,7 @@ impl Speaker {
     ///
     /// # Errors
     /// Which value does not fit the dialect.
-    pub fn write(&self, msg: &Msg, seal: Seal) -> anyhow::Result<Vec<u8>> {
+    pub fn write(&self, msg: &Msg, seal: Seal<'_>) -> anyhow::Result<Vec<u8>> {
         let mut body = Vec::with_capacity(512);
         SCRATCH.with_borrow_mut(|message| {
             message.clear();
@@ -127,29 +127,18 @@ impl Speaker {
             for (de, value) in msg.fields() {
                 message.set(de, value)?;
             }
-            if seal != Seal::None {
+            if !matches!(seal, Seal::None) {
                 message.set(64, &[0; MAC_BYTES])?;
             }
             pack(&self.dialect, message, &mut body)?;
             anyhow::Ok(())
         })?;
-        if seal != Seal::None {
-            self.seal(msg.header.len(), &mut body, seal == Seal::Wrong);
+        match seal {
+            Seal::None => {}
+            Seal::Right(key) => put_mac(key, msg.header.len(), &mut body, false),
+            Seal::Wrong(key) => put_mac(key, msg.header.len(), &mut body, true),
         }
         self.frame(msg.tpdu, &body)
-    }
-
-    /// Puts the MAC into the last eight bytes; a wrong one differs in its first byte.
-    fn seal(&self, header: usize, body: &mut [u8], wrong: bool) {
-        let Some(mak) = &self.mak else { return };
-        let end = body.len().saturating_sub(MAC_BYTES);
-        let mac = mak.mac(body.get(header..end).unwrap_or_default());
-        for (byte, mac) in body.iter_mut().skip(end).zip(mac.as_bytes()) {
-            *byte = *mac;
-        }
-        if let Some(first) = body.get_mut(end).filter(|_| wrong) {
-            *first = if *first == b'0' { b'1' } else { b'0' };
-        }
     }
 
     /// A frame around any bytes.
@@ -164,16 +153,27 @@ impl Speaker {
         Ok(out)
     }
 
-    /// Whether messages of this line carry MACs.
-    pub fn has_mac(&self) -> bool {
-        self.mak.is_some()
+    /// The static key of its line, if it has one.
+    pub fn mak(&self) -> Option<&MacKey> {
+        self.mak.as_ref()
     }
+}
 
-    /// Whether the MAC of a message is there and right; `body` is the message as it came.
-    pub fn mac_is_right(&self, msg: &Msg, body: &[u8]) -> bool {
-        let Some(mak) = &self.mak else { return false };
-        let end = body.len().saturating_sub(MAC_BYTES);
-        let covered = body.get(msg.header.len()..end).unwrap_or_default();
-        msg.get(64).is_some_and(|field| mak.verify(covered, field).is_ok())
+/// Puts the MAC into the last eight bytes; a wrong one differs in its first byte.
+fn put_mac(key: &MacKey, header: usize, body: &mut [u8], wrong: bool) {
+    let end = body.len().saturating_sub(MAC_BYTES);
+    let mac = key.mac(body.get(header..end).unwrap_or_default());
+    for (byte, mac) in body.iter_mut().skip(end).zip(mac.as_bytes()) {
+        *byte = *mac;
     }
+    if let Some(first) = body.get_mut(end).filter(|_| wrong) {
+        *first = if *first == b'0' { b'1' } else { b'0' };
+    }
+}
+
+/// Whether the MAC of a message is there and right; `body` is the message as it came.
+pub fn mac_is_right(key: &MacKey, msg: &Msg, body: &[u8]) -> bool {
+    let end = body.len().saturating_sub(MAC_BYTES);
+    let covered = body.get(msg.header.len()..end).unwrap_or_default();
+    msg.get(64).is_some_and(|field| key.verify(covered, field).is_ok())
 }

@@ -13,7 +13,7 @@ mod tests;
 mod write;
 
 pub use crate::meaning::{
-    Answer, Flow, Kind, MacCheck, NetworkFunction, Reason, ResponseClass, TransactionType,
+    Answer, Flow, KeyCheck, Kind, MacCheck, NetworkFunction, Reason, ResponseClass, TransactionType,
 };
 pub use error::{ReadError, WriteError};
 
@@ -62,6 +62,8 @@ pub struct Canonical {
     pub header: Header,
     /// Outcome of the MAC check.
     pub mac: MacCheck,
+    /// Outcome of the check of the keys it carried (UnionPay sign-in, `F62`).
+    pub keys: KeyCheck,
     /// `F2`, or taken from track 2 where `F2` is absent.
     pub pan: Option<Pan>,
     /// `F3`, six digits.
@@ -142,6 +144,7 @@ impl Canonical {
             mti: None,
             header: Header::EMPTY,
             mac: MacCheck::NotRequired,
+            keys: KeyCheck::NotCarried,
             pan: None,
             processing_code: None,
             amount: None,

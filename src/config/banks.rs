@@ -2,7 +2,7 @@
 
 use super::platforms::{checked_name, echo, framing, is_address};
 use super::section::Section;
-use super::settings::{Endpoint, LineMac, LineSettings};
+use super::settings::{Endpoint, LineMac, LineSettings, MasterKeySettings, SecretRef};
 use super::top::{Builder, secret};
 use crate::hex;
 use crate::iso8583::Dialect;
@@ -32,9 +32,12 @@ fn bank(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
     let window = section.count("window", 256, 1..=65_536);
     let saf = saf(section);
     let dialect = builder.dialect(section);
+    let terminals = terminals(section);
+    let master = master(section, &terminals, dialect.as_deref());
+    let network = network(section, &terminals, master.is_some(), dialect.as_deref());
     let lines = dialect.as_ref().map_or(Vec::new(), |dialect| {
         let queue = window + saf.slots + NETWORK_SLOTS;
-        lines(builder, section, id, name, &Arc::clone(dialect), queue)
+        lines(builder, section, (id, name), master, &Arc::clone(dialect), queue)
     });
     let match_scope = [("line", MatchScope::Line), ("bank", MatchScope::Bank)];
     let bank = Bank {
@@ -46,7 +49,7 @@ fn bank(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
         reversal: dialect.as_deref().map_or_else(no_reversal, reversal),
         original_lifetime: section.millis("original_lifetime_ms", 120_000, 0..=86_400_000),
         saf,
-        network: network(section, dialect.as_deref()),
+        network,
         identities: identities(section),
         acquirer: section.parsed("acquirer"),
         forwarder: section.parsed("forwarder"),
@@ -85,8 +88,8 @@ fn no_reversal() -> Reversal {
 fn lines(
     builder: &mut Builder<'_>,
     section: &Section<'_, '_>,
-    bank: BankId,
-    bank_name: Name,
+    (bank, bank_name): (BankId, Name),
+    master: Option<Arc<MasterKeySettings>>,
     dialect: &Arc<Dialect>,
     outbound_queue: usize,
 ) -> Vec<LineId> {
@@ -111,6 +114,7 @@ fn lines(
             tpdu,
             header: header.clone(),
             mac: mac.clone(),
+            master: master.clone(),
             outbound_queue,
         };
         ids.push(LineId(builder.lines.len() as u16));
@@ -139,8 +143,8 @@ fn connect(section: &Section<'_, '_>) -> Endpoint {
 pub(super) fn mac(section: &Section<'_, '_>) -> Option<LineMac> {
     let statement = section.value("mac");
     let Some(key) = secret(section, "mac_key") else {
-        if section.has("mac") && !section.has("mac_key") {
-            section.wrong("mac", "means nothing without mac_key");
+        if section.has("mac") && !section.has("mac_key") && !section.has("master_key") {
+            section.wrong("mac", "means nothing without mac_key or master_key");
         }
         return None;
     };
@@ -183,9 +187,68 @@ fn saf(section: &Section<'_, '_>) -> Saf {
     saf
 }
 
-fn network(section: &Section<'_, '_>, dialect: Option<&Dialect>) -> Network {
+/// One `[[bank.NAME.terminal]]`.
+struct Terminal {
+    terminal: Text<16>,
+    merchant: Text<35>,
+    /// Under which its working keys come.
+    master: Option<SecretRef>,
+}
+
+fn terminals(section: &Section<'_, '_>) -> Vec<Terminal> {
+    let listed = section.tables("terminal");
+    let read = |t: &Section<'_, '_>| {
+        let (terminal, merchant) = (need_text(t, "terminal"), need_text(t, "merchant"));
+        let terminal = Terminal { terminal, merchant, master: secret(t, "master_key") };
+        t.finish();
+        terminal
+    };
+    listed.iter().map(read).collect()
+}
+
+/// `master_key`, of the bank or of single terminals: sign-ons bring the MAC keys.
+fn master(
+    section: &Section<'_, '_>,
+    terminals: &[Terminal],
+    dialect: Option<&Dialect>,
+) -> Option<Arc<MasterKeySettings>> {
+    let own = terminals.iter().filter_map(|t| Some((Some(t.terminal), t.master.clone()?)));
+    let mut keys: Vec<_> = own.collect();
+    keys.extend(secret(section, "master_key").map(|key| (None, key)));
+    let keep = section.millis("old_key_ms", 120_000, 1_000..=3_600_000);
+    if keys.is_empty() {
+        if section.has("old_key_ms") && !section.has("master_key") {
+            section.wrong("old_key_ms", "means nothing without master_key");
+        }
+        return None;
+    }
+    if dialect.is_some_and(|d| d.rules().keys().is_none()) {
+        section.wrong("master_key", "the dialect's sign-on brings no keys: it has no [keys]");
+    }
+    if section.has("mac_key") {
+        section.wrong("mac_key", "means nothing beside master_key: sign-ons bring the MAC keys");
+    }
+    let all = keys.iter().any(|(terminal, _)| terminal.is_none());
+    for without in terminals.iter().filter(|t| !all && t.master.is_none()) {
+        let name = without.terminal;
+        section.wrong("terminal", format!("{name} has no master_key, and the bank has none"));
+    }
+    Some(Arc::new(MasterKeySettings { keys, keep, statement: section.value("mac") }))
+}
+
+fn network(
+    section: &Section<'_, '_>,
+    terminals: &[Terminal],
+    keys: bool,
+    dialect: Option<&Dialect>,
+) -> Network {
+    let sign_on = sign_on(section, terminals, dialect);
+    if keys && sign_on == SignOn::No {
+        section.wrong("master_key", "means nothing without sign_on: that is what brings the keys");
+    }
     Network {
-        sign_on: sign_on(section, dialect),
+        sign_on,
+        keys,
         sign_on_retry: section.millis("sign_on_retry_ms", 5_000, 10..=600_000),
         response_timeout: section.millis("network_timeout_ms", 10_000, 50..=600_000),
         echo: echo(section),
@@ -193,7 +256,7 @@ fn network(section: &Section<'_, '_>, dialect: Option<&Dialect>) -> Network {
 }
 
 /// Who signs on: as configured, or as the dialect says where nothing is configured.
-fn sign_on(section: &Section<'_, '_>, dialect: Option<&Dialect>) -> SignOn {
+fn sign_on(section: &Section<'_, '_>, terminals: &[Terminal], dialect: Option<&Dialect>) -> SignOn {
     let words = [
         ("no", SignOnScope::None),
         ("line", SignOnScope::Line),
@@ -205,21 +268,14 @@ fn sign_on(section: &Section<'_, '_>, dialect: Option<&Dialect>) -> SignOn {
         let usual = words.iter().find(|(_, scope)| *scope == usual).map_or("", |(word, _)| word);
         section.wrong("sign_on", format!("this dialect signs on per \"{usual}\""));
     }
-    let terminals: Vec<_> = section
-        .tables("terminal")
-        .iter()
-        .map(|t| {
-            let pair = (need_text(t, "terminal"), need_text(t, "merchant"));
-            t.finish();
-            pair
-        })
-        .collect();
     match who {
         SignOnScope::Terminal if terminals.is_empty() => {
             section.wrong("terminal", "is missing: sign_on = \"terminals\" needs at least one");
             SignOn::No
         }
-        SignOnScope::Terminal => SignOn::Terminals(terminals),
+        SignOnScope::Terminal => {
+            SignOn::Terminals(terminals.iter().map(|t| (t.terminal, t.merchant)).collect())
+        }
         _ if !terminals.is_empty() => {
             section.wrong("terminal", "means nothing without sign_on = \"terminals\"");
             SignOn::No

@@ -45,6 +45,7 @@ fn platform(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
         tpdu: None,
         header: None,
         mac: super::banks::mac(section),
+        master: None,
         outbound_queue: max_in_flight + 64,
     };
     builder.add_line(line, wire, section);

@@ -7,6 +7,7 @@ use crate::crypto::MacStatement;
 use crate::framing::Framing;
 use crate::iso8583::Dialect;
 use crate::switch::policy::Policy;
+use crate::text::Text;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,8 +39,10 @@ pub struct LineSettings {
     pub tpdu: Option<[u8; 5]>,
     /// Message header of messages we start, where the dialect has one and does not fix it.
     pub header: Option<Vec<u8>>,
-    /// MAC key, where the line has one.
+    /// MAC key, where the line has one of its own.
     pub mac: Option<LineMac>,
+    /// Master keys, where sign-ons bring the MAC keys; the same for all lines of a bank.
+    pub master: Option<Arc<MasterKeySettings>>,
     /// Frames the outbound queue holds: in-flight window + SAF slots + network management.
     pub outbound_queue: usize,
 }
@@ -50,6 +53,17 @@ pub struct LineMac {
     /// Where the key is.
     pub key: SecretRef,
     /// Overrides the dialect's statement: sources disagree on which algorithm a bank mandates.
+    pub statement: Option<MacStatement>,
+}
+
+/// The keys under which sign-ons bring working keys.
+#[derive(Debug, Clone)]
+pub struct MasterKeySettings {
+    /// By terminal, and `None` for all that have none of their own.
+    pub keys: Vec<(Option<Text<16>>, SecretRef)>,
+    /// How long an old working key counts for answers to what was sent under it.
+    pub keep: Duration,
+    /// Overrides the dialect's statement.
     pub statement: Option<MacStatement>,
 }
 

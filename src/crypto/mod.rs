@@ -22,8 +22,10 @@ pub mod sign_in;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod working_keys;
 
 pub use cipher::CipherFamily;
 pub use key::{KeyError, SecretKey};
 pub use mac::{Mac, MacError, MacKey};
 pub use statement::{MacAlgorithm, MacStatement, Padding, Rendering, StatementError};
+pub use working_keys::{OLD_KEYS_MAX, SignIn, WorkingKeys};

@@ -12,6 +12,7 @@ pub mod connector;
 mod ended;
 mod inbox;
 pub mod interpreter;
+pub mod keys;
 mod listener;
 mod outbound;
 mod reading;

@@ -6,8 +6,8 @@
 
 use super::codec::Frame;
 use super::interpreter::{Heard, Interpreter};
+use super::keys::{LineKeys, SessionKeys};
 use crate::canonical::{self, Canonical, Flow, Header, Kind, NetworkFunction};
-use crate::crypto::MacKey;
 use crate::framing::{Framing, TPDU_BYTES, swap_tpdu};
 use crate::iso8583::rules::mac;
 use crate::iso8583::{Dialect, Message, pack, unpack};
@@ -28,8 +28,8 @@ pub struct Wire {
     pub dialect: Arc<Dialect>,
     /// How frames are cut.
     pub framing: Framing,
-    /// The MAC key, where the line has one.
-    pub mac: Option<MacKey>,
+    /// Where its MAC keys come from.
+    pub keys: LineKeys,
     /// TPDU of messages we start.
     pub tpdu: Option<[u8; TPDU_BYTES]>,
     /// Message header of messages we start.
@@ -41,6 +41,7 @@ pub struct Wire {
 /// One session's interpreter.
 pub struct Translation {
     wire: Wire,
+    keys: SessionKeys,
     /// Header of messages we start, with the TPDU where it belongs to the dialect's header.
     own_header: Option<Vec<u8>>,
     message: Message,
@@ -53,7 +54,8 @@ impl Translation {
         let parts = tpdu.iter().flatten().chain(wire.header.iter().flat_map(|h| h.iter()));
         let own: Vec<u8> = parts.copied().collect();
         let own_header = (!own.is_empty() && wire.dialect.header().is_some()).then_some(own);
-        Self { wire, own_header, message: Message::new() }
+        let keys = SessionKeys::new(wire.keys.clone());
+        Self { wire, keys, own_header, message: Message::new() }
     }
 
     fn garbled(&self, frame: &Frame, path: &str, offset: usize) -> Heard {
@@ -89,11 +91,11 @@ impl Translation {
         tpdu.or(self.wire.tpdu)
     }
 
-    fn pack_and_seal(&mut self, out: &mut Vec<u8>) -> Result<(), Text<64>> {
-        let Wire { dialect, mac: key, .. } = &self.wire;
+    fn pack_and_seal(&mut self, msg: &Canonical, out: &mut Vec<u8>) -> Result<(), Text<64>> {
+        let (dialect, key) = (&self.wire.dialect, self.keys.seal(msg));
         let packed = pack(dialect, &self.message, out).map_err(|error| named(&error))?;
         match (key, dialect.rules().mac()) {
-            (Some(key), _) => mac::seal(dialect, key, &mut self.message, &packed, out)
+            (Some(key), _) => mac::seal(dialect, &key, &mut self.message, &packed, out)
                 .map_err(|error| named(&error)),
             (None, Some(rule)) if self.message.has(rule.field) => {
                 Err(shortened("the dialect wants a MAC and the line has no key"))
@@ -115,9 +117,7 @@ impl Interpreter for Translation {
             return self.garbled(frame, path, 0);
         }
         put_tpdu(&mut msg, frame);
-        if let Some(key) = &self.wire.mac {
-            msg.mac = mac::check(&self.wire.dialect, key, &self.message);
-        }
+        self.keys.judge(&self.wire.dialect, &mut msg, &self.message);
         Heard::Message(msg)
     }
 
@@ -126,7 +126,7 @@ impl Interpreter for Translation {
         written.map_err(|error| named(&error))?;
         let tpdu = self.put_headers(msg);
         let (start, mark) = (out.len(), self.wire.framing.begin(out, tpdu));
-        if let Err(what) = self.pack_and_seal(out) {
+        if let Err(what) = self.pack_and_seal(msg, out) {
             out.truncate(start);
             return Err(what);
         }

@@ -1,4 +1,5 @@
-//! The words for what messages mean: kind, leg, response class, reason, outcome of a MAC check.
+//! The words for what messages mean: kind, leg, response class, reason, outcome of the checks of
+//! MACs and keys.
 //!
 //! Contract: plain enums without data of a message; dialects map bytes to them, the switch decides
 //! by them. Everyone but dialects names them through [`crate::canonical`]. Deliberately absent:
@@ -22,4 +23,16 @@ pub enum MacCheck {
     Bad,
     /// Required, but not there.
     Missing,
+}
+
+/// Whether a message carried keys, judged by the session that received it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeyCheck {
+    /// It carried none, or the line expects none.
+    #[default]
+    NotCarried,
+    /// Every check value was right.
+    Good,
+    /// A wrong check value or length: none of its keys is used.
+    Bad,
 }

@@ -12,10 +12,11 @@ use super::journal_thread::{Health, JournalHandle};
 use super::opening::{self, Opened};
 use super::secrets;
 use crate::admin::{self, Latch, Latches};
-use crate::config::settings::{Endpoint, LineSettings, Settings};
-use crate::crypto::MacKey;
+use crate::config::settings::{Endpoint, LineSettings, MasterKeySettings, SecretRef, Settings};
+use crate::crypto::{MacKey, MacStatement, SecretKey};
 use crate::limits::TURN_INPUTS;
 use crate::link::connector::{Backoff, Connector};
+use crate::link::keys::{LineKeys, MasterKeys, SignedInKeys};
 use crate::link::translation::Wire;
 use crate::link::{Arrival, Door, Inbox, Listener, Throttle};
 use crate::switch::ids::{LineId, Name};
@@ -92,7 +93,7 @@ pub async fn prepare(
     let clock = Clock::start();
     let recorder = Recorder::of_process();
     let inbox = Inbox::new(TURN_INPUTS);
-    let bench = Bench::new(settings, folder, clock, &inbox);
+    let mut bench = Bench::new(settings, folder, clock, &inbox);
     let (mut listeners, mut callers) = (Vec::new(), Vec::new());
     for (at, wire) in settings.lines.iter().enumerate() {
         let line = bench.line(at, wire).map_err(|error| errors.push(error)).ok();
@@ -158,9 +159,9 @@ impl Ready {
 /// Every key that is missing or wrong, without starting anything.
 pub fn check_keys(settings: &Settings, folder: &Path) -> Vec<StartError> {
     let inbox = Inbox::new(0);
-    let bench = Bench::new(settings, folder, Clock::start(), &inbox);
+    let mut bench = Bench::new(settings, folder, Clock::start(), &inbox);
     let lines = settings.lines.iter().enumerate();
-    let mut errors: Vec<_> = lines.filter_map(|(at, wire)| bench.mac(at, wire).err()).collect();
+    let mut errors: Vec<_> = lines.filter_map(|(at, wire)| bench.keys(at, wire).err()).collect();
     errors.extend(opening::check_key(&settings.journal, folder).err());
     errors
 }
@@ -203,6 +204,8 @@ struct Bench<'s> {
     never: Arc<Throttle>,
     sessions: Arc<AtomicU64>,
     closing: Arc<AtomicBool>,
+    /// What sign-ins bring, by bank: all its lines share it.
+    signed_in: Vec<(Owner, Arc<SignedInKeys>)>,
 }
 
 impl<'s> Bench<'s> {
@@ -216,10 +219,12 @@ impl<'s> Bench<'s> {
             never: Arc::default(),
             sessions: Arc::default(),
             closing: Arc::default(),
+            signed_in: Vec::new(),
         }
     }
 
-    fn line(&self, at: usize, settings: &LineSettings) -> Result<Line, StartError> {
+    fn line(&mut self, at: usize, settings: &LineSettings) -> Result<Line, StartError> {
+        let keys = self.keys(at, settings)?;
         let policy = &self.settings.policy;
         let (name, owner) = policy
             .lines
@@ -243,7 +248,7 @@ impl<'s> Bench<'s> {
             wire: Wire {
                 dialect: Arc::clone(&settings.dialect),
                 framing: settings.framing.clone(),
-                mac: self.mac(at, settings)?,
+                keys,
                 tpdu: settings.tpdu,
                 header: settings.header.as_deref().map(Arc::from),
                 // The journal's: see `prepare`.
@@ -261,17 +266,64 @@ impl<'s> Bench<'s> {
         owner.map_or(line.name, |(_, name)| name)
     }
 
-    fn mac(&self, line: usize, settings: &LineSettings) -> Result<Option<MacKey>, StartError> {
-        let Some(mac) = &settings.mac else { return Ok(None) };
-        let key = key_of(self.settings, line, "mac_key");
-        let wrong = |why: String| StartError { key: key.clone(), why };
-        let rule = settings.dialect.rules().mac().map(|rule| rule.statement);
-        let Some(statement) = mac.statement.or(rule) else {
-            return Err(wrong("the dialect has no MAC".to_owned()));
+    /// Where a line's MAC keys come from.
+    fn keys(&mut self, line: usize, settings: &LineSettings) -> Result<LineKeys, StartError> {
+        if let Some(mac) = &settings.mac {
+            let key = key_of(self.settings, line, "mac_key");
+            let statement = statement(settings, mac.statement, &key)?;
+            let secret = self.secret(&mac.key, &key)?;
+            let wrong =
+                |e| StartError { why: format!("{}: {e}", secrets::reference(&mac.key)), key };
+            return MacKey::new(&statement, &secret).map(LineKeys::Fixed).map_err(wrong);
+        }
+        let Some(master) = &settings.master else { return Ok(LineKeys::None) };
+        let Some(owner) = self.settings.policy.lines.get(line).map(|l| l.owner) else {
+            return Ok(LineKeys::None);
         };
-        let text = secrets::resolve(&mac.key, self.folder).map_err(|e| wrong(e.to_string()))?;
-        let key = MacKey::from_hex(&statement, &text);
-        key.map(Some).map_err(|e| wrong(format!("{}: {e}", secrets::reference(&mac.key))))
+        let known = self.signed_in.iter().find(|(whose, _)| *whose == owner);
+        if let Some((_, keys)) = known {
+            return Ok(LineKeys::SignedIn(Arc::clone(keys)));
+        }
+        let keys = Arc::new(self.signed_in_keys(line, settings, master)?);
+        self.signed_in.push((owner, Arc::clone(&keys)));
+        Ok(LineKeys::SignedIn(keys))
+    }
+
+    fn signed_in_keys(
+        &self,
+        line: usize,
+        settings: &LineSettings,
+        master: &MasterKeySettings,
+    ) -> Result<SignedInKeys, StartError> {
+        let key = key_of(self.settings, line, "master_key");
+        let rule = settings.dialect.rules().keys().copied().ok_or_else(|| StartError {
+            key: key.clone(),
+            why: "the dialect's sign-on brings no keys".to_owned(),
+        })?;
+        let mut masters = MasterKeys::default();
+        for (terminal, reference) in &master.keys {
+            let secret = self.secret(reference, &key)?;
+            secret.kcv(rule.cipher).map_err(|e| StartError {
+                key: key.clone(),
+                why: format!("{}: {e}", secrets::reference(reference)),
+            })?;
+            match terminal {
+                Some(terminal) => drop(masters.terminals.insert(terminal.trimmed(), secret)),
+                None => masters.others = Some(secret),
+            }
+        }
+        let clock = self.clock;
+        let clock = Arc::new(move || clock.mono());
+        let statement = statement(settings, master.statement, &key)?;
+        Ok(SignedInKeys::new(masters, rule, statement, master.keep, clock))
+    }
+
+    /// The key a reference stands for; `key` is the setting that holds the reference.
+    fn secret(&self, reference: &SecretRef, key: &str) -> Result<SecretKey, StartError> {
+        let wrong = |why: String| StartError { key: key.to_owned(), why };
+        let text = secrets::resolve(reference, self.folder).map_err(|e| wrong(e.to_string()))?;
+        let read = SecretKey::from_hex(&text);
+        read.map_err(|e| wrong(format!("{}: {e}", secrets::reference(reference))))
     }
 
     fn driver(&self, opened: Opened, latches: &Latches) -> Result<Driver, StartError> {
@@ -315,4 +367,15 @@ impl<'s> Bench<'s> {
             closing: Arc::clone(&self.closing),
         }))
     }
+}
+
+/// How a line's MACs are computed: as configured, or as its dialect says.
+fn statement(
+    settings: &LineSettings,
+    own: Option<MacStatement>,
+    key: &str,
+) -> Result<MacStatement, StartError> {
+    let stated = own.or_else(|| settings.dialect.rules().mac().map(|rule| rule.statement));
+    let why = "the dialect has no MAC";
+    stated.ok_or_else(|| StartError { key: key.to_owned(), why: why.to_owned() })
 }

@@ -15,7 +15,7 @@ use super::record::{Cutover, LineState, Record};
 use super::reply;
 use super::timers::Timer;
 use crate::canonical::{
-    Answer, Canonical, Flow, Kind, MacCheck, NetworkFunction as Function, Reason,
+    Answer, Canonical, Flow, KeyCheck, Kind, MacCheck, NetworkFunction as Function, Reason,
 };
 use crate::limits::STAN_MAX;
 use crate::text::Text;
@@ -204,7 +204,10 @@ impl Switch {
         let granted = !matches!(msg.mac, MacCheck::Bad | MacCheck::Missing)
             && matches!(msg.answer, Some(Answer::Given { class, .. }) if class.is_approval());
         match asked {
-            Some(Asked::SignOn(index)) => self.sign_on_answered(session, index, granted, msg),
+            Some(Asked::SignOn(index)) => {
+                let granted = granted && self.keys_are_good(session, index, msg.keys);
+                self.sign_on_answered(session, index, granted, msg);
+            }
             Some(Asked::Echo | Asked::SignOff(_)) => {}
             None => {
                 let owner = self.lines.sessions.get(session).map(|s| s.owner);
@@ -213,6 +216,20 @@ impl Switch {
                 }
             }
         }
+    }
+
+    /// Whether a granted sign-on brought the working keys it should: with wrong ones nothing can
+    /// be sealed that the bank would take (domain.md section 4).
+    fn keys_are_good(&mut self, session: SessionId, index: usize, keys: KeyCheck) -> bool {
+        let Some(at) = self.lines.sessions.get(session) else { return false };
+        let needed = self.network(at.owner).is_some_and(|n| n.keys);
+        let good = keys == KeyCheck::Good || !needed && keys == KeyCheck::NotCarried;
+        if !good {
+            let terminal = at.signers.get(index).and_then(|s| s.terminal).map(|(t, _)| t.trimmed());
+            let line = self.line_name(at.line);
+            self.event(Event::KeysRefused { line, terminal });
+        }
+        good
     }
 
     fn sign_on_answered(

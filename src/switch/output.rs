@@ -156,6 +156,13 @@ pub enum Event {
         /// The transaction.
         txn: TxnNo,
     },
+    /// A sign-on was granted, but its keys are missing or wrong: no financial traffic.
+    KeysRefused {
+        /// The line.
+        line: Name,
+        /// The terminal, where terminals sign on.
+        terminal: Option<Text<16>>,
+    },
     /// An answer fitted nothing we know.
     UnmatchedAnswer {
         /// The bank.

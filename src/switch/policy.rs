@@ -116,6 +116,8 @@ pub struct Saf {
 pub struct Network {
     /// Whether anything but network management waits for a sign-on.
     pub sign_on: SignOn,
+    /// Whether an answer to a sign-on must bring working keys.
+    pub keys: bool,
     /// Pause between sign-on tries.
     pub sign_on_retry: Duration,
     /// Answer limit of network management.

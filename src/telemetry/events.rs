@@ -34,9 +34,10 @@ impl Watch {
                 self.meters.count(names::CONFLICTS, "platform", *platform, None);
                 warn!(%platform, "a known key with other content: refused");
             }
-            Event::LineReady { .. } | Event::LineLost { .. } | Event::Network { .. } => {
-                self.line_event(event);
-            }
+            Event::LineReady { .. }
+            | Event::LineLost { .. }
+            | Event::Network { .. }
+            | Event::KeysRefused { .. } => self.line_event(event),
             Event::Garbled { line, at } => {
                 self.meters.count(names::GARBLED, "line", *line, None);
                 warn!(%line, %at, "a message that cannot be understood");
@@ -89,6 +90,12 @@ impl Watch {
                 } else {
                     warn!(%line, ?function, "network management failed");
                 }
+            }
+            Event::KeysRefused { line, terminal } => {
+                self.meters.count(names::KEYS_REFUSED, "line", *line, None);
+                let terminal = terminal.unwrap_or_default();
+                warn!(%line, %terminal, "a sign-on brought no keys or wrong ones: no traffic; \
+                    is the configured master key the bank's?");
             }
             _ => {}
         }

@@ -75,6 +75,8 @@ metrics_table! {
         "Messages that could not be understood, by line.";
     NETWORK = "pointsman_network_total", Counter,
         "Network management, by line, function and result.";
+    KEYS_REFUSED = "pointsman_keys_refused_total", Counter,
+        "Sign-ons that brought no keys or wrong ones, by line.";
     NOT_SENT = "pointsman_not_sent_total", Counter,
         "Messages that stayed behind, by line and reason.";
     PIN_DECLINED = "pointsman_pin_declined_total", Counter,

@@ -16,6 +16,7 @@ mod canaries;
 mod frames;
 mod good_days;
 mod hostile;
+mod keys;
 mod kills;
 mod refusals;
 mod restarts;

@@ -80,7 +80,7 @@ max_retry_ms = 400
 dialect = "unionpay-pos"
 framing = "2-byte-be-tpdu"
 tpdu = "6000030004"
-mac_key = "file:mak.hex"
+@key = "file:mak.hex"
 response_timeout_ms = @response
 original_lifetime_ms = @lifetime
 sign_on = "terminals"
@@ -127,12 +127,23 @@ pub(crate) struct Stage {
 impl Stage {
     /// Both banks up, the configuration written.
     pub(crate) fn new(pace: Pace) -> Tested<Self> {
+        Self::keyed(pace, "mac_key")
+    }
+
+    /// The same, and Mountain hands out new MAC keys at every sign-in.
+    pub(crate) fn with_sign_in_keys(pace: Pace) -> Tested<Self> {
+        Self::keyed(pace, "master_key")
+    }
+
+    /// `key`: what Mountain's one key is in the configuration.
+    fn keyed(pace: Pace, key: &str) -> Tested<Self> {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let folder = tempfile::tempdir()?;
-        let river = runtime.block_on(bank("river", "iso8583-1987-bcd", None))?;
-        let mountain = runtime.block_on(bank("mountain", "unionpay-pos", Some(MAK)))?;
+        let river = runtime.block_on(bank("river", "iso8583-1987-bcd", ""))?;
+        let mountain = runtime.block_on(bank("mountain", "unionpay-pos", key))?;
         let config = CONFIG
+            .replace("@key", key)
             .replace("@budget", &pace.budget_ms.to_string())
             .replace("@response", &pace.response_timeout_ms.to_string())
             .replace("@lifetime", &pace.original_lifetime_ms.to_string())
@@ -223,15 +234,17 @@ impl Stage {
     }
 }
 
-async fn bank(name: &str, dialect: &str, mak: Option<&str>) -> Tested<Bank> {
+async fn bank(name: &str, dialect: &str, key: &str) -> Tested<Bank> {
+    let keyed = |as_this: &str| (key == as_this).then(|| MAK.to_owned());
     let speaker = SpeakerSpec {
         dialect: dialect.to_owned(),
         framing: "2-byte-be-tpdu".to_owned(),
-        mak: mak.map(str::to_owned),
+        mak: keyed("mac_key"),
     };
     let spec = BankSpec {
         settlement_date: Some("0101".to_owned()),
         needs_sign_on: true,
+        master: keyed("master_key"),
         ..BankSpec::new(name, speaker)
     };
     Ok(Bank::start(spec).await?)

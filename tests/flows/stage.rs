@@ -79,6 +79,7 @@ fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union
         },
         network: Network {
             sign_on,
+            keys: false,
             sign_on_retry: Duration::from_secs(5),
             response_timeout: Duration::from_secs(3),
             echo: options
@@ -698,6 +699,7 @@ fn show_event(event: &Event) -> Option<String> {
         | Event::ReversalClosed { .. }
         | Event::Garbled { .. }
         | Event::Network { .. }
+        | Event::KeysRefused { .. }
         | Event::OnDesk { .. }
         | Event::PinDeclined { .. }
         | Event::ReloadRefused => return None,

@@ -13,6 +13,7 @@
 //! wrong-amount COUNT          the next answers carry another amount
 //! garbage COUNT               the next answers are replaced by well-framed nonsense
 //! refuse-sign-on on | off     sign-ons are declined
+//! wrong-keys COUNT            the next sign-ins are given keys with a wrong check value
 //! cutover MMDD                what follows counts on this date
 //! disconnect                  every session is closed now
 //! heal                        all of the above is forgotten
@@ -46,6 +47,8 @@ pub enum Command {
     Garbage(u32),
     /// Decline sign-ons.
     RefuseSignOn(bool),
+    /// Hand out keys with a wrong check value at the next sign-ins.
+    WrongKeys(u32),
     /// A new business date, MMDD.
     Cutover(String),
     /// Close every session.
@@ -106,6 +109,7 @@ fn parse(verb: &str, words: &mut SplitWhitespace<'_>) -> Option<Command> {
             "off" => false,
             _ => return None,
         }),
+        "wrong-keys" => Command::WrongKeys(count(words)?),
         "cutover" => Command::Cutover(date(words.next()?)?),
         "disconnect" => Command::Disconnect,
         "heal" => Command::Heal,
@@ -165,7 +169,7 @@ mod tests {
         for line in ["approve", "rules", "delay off", "slow 1 1", "drop 3", "duplicate 1"] {
             assert!(parse(line).is_ok(), "{line}");
         }
-        for line in ["wrong-mac 1", "garbage 1", "refuse-sign-on on", "disconnect", "heal"] {
+        for line in ["wrong-mac 1", "garbage 1", "refuse-sign-on on", "wrong-keys 1", "heal"] {
             assert!(parse(line).is_ok(), "{line}");
         }
     }

@@ -10,6 +10,7 @@ mod book_tests;
 pub mod business;
 pub mod command;
 pub mod control;
+pub mod keys;
 pub mod ledger;
 pub mod mood;
 pub mod rules;
@@ -25,8 +26,10 @@ use anyhow::Context;
 use book::Book;
 use business::Flavor;
 use command::Command;
+use keys::Keys;
 use ledger::{Entry, Ledger};
 use mood::{Fate, Mood};
+use pointsman::crypto::MacKey;
 use rules::Rules;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -50,6 +53,8 @@ pub struct BankSpec {
     pub rules: Rules,
     /// Whether financial traffic before a sign-on is refused with 77.
     pub needs_sign_on: bool,
+    /// The terminals' master key in hexadecimal, where each sign-in is given new keys.
+    pub master: Option<String>,
     /// `F15`, MMDD; unset: today, GMT.
     pub settlement_date: Option<String>,
     /// A file the ledger is also written to.
@@ -68,6 +73,7 @@ impl BankSpec {
             speaker,
             rules: Rules::default(),
             needs_sign_on: flavor == Flavor::UnionPay,
+            master: None,
             settlement_date: None,
             ledger_file: None,
             seed: 1,
@@ -87,6 +93,7 @@ pub struct Bank {
 struct Inside {
     speaker: Arc<Speaker>,
     teller: Mutex<Teller>,
+    keys: Mutex<Keys>,
     sessions: Mutex<BTreeMap<u64, Session>>,
 }
 
@@ -105,8 +112,9 @@ impl Bank {
         let schedule = spec.rules.schedule.clone();
         let mood = Mood::well(spec.seed);
         let teller = Teller::new(flavor, spec.needs_sign_on, spec.rules, mood, book);
-        let inside = Inside { speaker, teller: Mutex::new(teller), sessions: Mutex::default() };
-        let inside = Arc::new(inside);
+        let keys = Keys::new(speaker.mak().cloned(), spec.master.as_deref(), spec.seed)?;
+        let (teller, keys) = (Mutex::new(teller), Mutex::new(keys));
+        let inside = Arc::new(Inside { speaker, teller, keys, sessions: Mutex::default() });
         let listener = TcpListener::bind(spec.listen).await.context("bank's listener")?;
         let address = listener.local_addr()?;
         let accepting = tokio::spawn(accept(listener, Arc::clone(&inside))).abort_handle();
@@ -194,6 +202,11 @@ impl Inside {
 
     fn obey(&self, command: &Command) {
         self.teller().obey(now(), command);
+        match command {
+            Command::WrongKeys(count) => self.keys().spoil(*count),
+            Command::Heal => self.keys().spoil(0),
+            _ => {}
+        }
         if *command == Command::Disconnect {
             self.disconnect();
         }
@@ -216,17 +229,13 @@ impl Inside {
         }
     }
 
-    fn mac(&self, msg: &Msg, body: &[u8]) -> MacSeen {
-        match (self.speaker.has_mac(), self.speaker.mac_is_right(msg, body)) {
-            (false, _) => MacSeen::NotAsked,
-            (true, true) => MacSeen::Good,
-            (true, false) => MacSeen::Wrong,
-        }
+    fn keys(&self) -> MutexGuard<'_, Keys> {
+        lock(&self.keys)
     }
 
     /// One message: answered at once into `out`, or later by a task of its own.
     fn take(self: &Arc<Self>, session: u64, msg: Msg, body: &[u8], out: &mut Vec<u8>) {
-        let mac = self.mac(&msg, body);
+        let mac = self.keys().judge(&msg, body);
         let step = self.teller().hear(now(), &msg);
         match step {
             Step::Nothing => {}
@@ -247,13 +256,18 @@ impl Inside {
         self: &Arc<Self>,
         session: u64,
         msg: &Msg,
-        mac: MacSeen,
+        (mac, key): (MacSeen, Option<MacKey>),
         fate: Fate,
         out: &mut Vec<u8>,
     ) {
         let say = self.teller().execute(now_ms(), session, msg, mac, fate);
-        let Some(say) = say else { return };
-        let bytes = self.bytes(&say);
+        let Some(mut say) = say else { return };
+        if say.signed_on
+            && let Some(block) = self.keys().hand_out(msg.text(41))
+        {
+            say.msg.set(62, block);
+        }
+        let bytes = self.bytes(&say, key.as_ref());
         if say.fate.answer_after.is_zero() {
             out.extend_from_slice(&bytes);
             return;
@@ -265,15 +279,15 @@ impl Inside {
         });
     }
 
-    fn bytes(&self, say: &Say) -> Vec<u8> {
+    fn bytes(&self, say: &Say, key: Option<&MacKey>) -> Vec<u8> {
         if say.fate.garbage {
             let nonsense = self.speaker.frame(say.msg.tpdu, &[0x55; 40]);
             return nonsense.unwrap_or_default();
         }
-        let seal = match (say.sealed && self.speaker.has_mac(), say.fate.wrong_mac) {
-            (false, _) => Seal::None,
-            (true, true) => Seal::Wrong,
-            (true, false) => Seal::Right,
+        let seal = match key.filter(|_| say.sealed) {
+            None => Seal::None,
+            Some(key) if say.fate.wrong_mac => Seal::Wrong(key),
+            Some(key) => Seal::Right(key),
         };
         match self.speaker.write(&say.msg, seal) {
             Ok(bytes) if say.fate.twice => [bytes.as_slice(), &bytes].concat(),

@@ -41,6 +41,8 @@ pub struct Say {
     pub msg: Msg,
     /// Whether it carries a MAC.
     pub sealed: bool,
+    /// Whether it grants a sign-on: keys may go with it.
+    pub signed_on: bool,
     /// What happens to it.
     pub fate: Fate,
 }
@@ -153,12 +155,14 @@ impl Teller {
         fate: Fate,
     ) -> Option<Say> {
         let business = self.flavor.business(msg);
+        let sign_ons = self.counts.sign_ons;
         let (answer, sealed) = match business {
             Business::Network => (self.network(at_ms, session, msg), false),
             _ => (self.financial(at_ms, session, msg, business, mac), true),
         };
         self.count(&fate);
-        (!fate.mute).then(|| Say { msg: spoil(answer, &fate), sealed, fate })
+        let signed_on = self.counts.sign_ons > sign_ons;
+        (!fate.mute).then(|| Say { msg: spoil(answer, &fate), sealed, signed_on, fate })
     }
 
     fn count(&mut self, fate: &Fate) {

@@ -72,6 +72,10 @@ struct BankArguments {
     /// Financial traffic before a sign-on is refused.
     #[arg(long)]
     needs_sign_on: bool,
+    /// A file with the terminals' master key in hexadecimal: each sign-in is given new MAC keys
+    /// (UnionPay).
+    #[arg(long, conflicts_with = "mac_key")]
+    master_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -134,17 +138,20 @@ fn main() -> ExitCode {
 
 impl Speech {
     fn spec(&self) -> anyhow::Result<SpeakerSpec> {
-        let read = |path: &PathBuf| {
-            std::fs::read_to_string(path).with_context(|| path.display().to_string())
-        };
-        let mak = self.mac_key.as_ref().map(read).transpose()?;
-        let mak = mak.map(|key| key.trim().to_owned());
+        let mak = self.mac_key.as_ref().map(read_key).transpose()?;
         Ok(SpeakerSpec { dialect: self.dialect.clone(), framing: self.framing.clone(), mak })
     }
 }
 
+/// A key in hexadecimal, alone in its file.
+fn read_key(path: &PathBuf) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    Ok(text.trim().to_owned())
+}
+
 async fn bank(arguments: BankArguments) -> anyhow::Result<()> {
     let mut spec = BankSpec::new(&arguments.name, arguments.speech.spec()?);
+    spec.master = arguments.master_key.as_ref().map(read_key).transpose()?;
     if let Some(path) = &arguments.rules {
         let at = || path.display().to_string();
         let text = std::fs::read_to_string(path).with_context(at)?;

@@ -31,13 +31,13 @@ fn the_unionpay_sample_through_the_mac_statement() {
     let unionpay = dialect("unionpay-pos");
     let key = key(&unionpay);
     let good = unpacked(&unionpay, &sample());
-    assert_eq!(mac::check(&unionpay, &key, &good), MacCheck::Good);
+    assert_eq!(mac::check(&unionpay, [&key], &good), MacCheck::Good);
 
     let mut changed = sample();
     let at = changed.len() - 20;
     changed[at] ^= 1;
     let changed = unpacked(&unionpay, &changed);
-    assert_eq!(mac::check(&unionpay, &key, &changed), MacCheck::Bad);
+    assert_eq!(mac::check(&unionpay, [&key], &changed), MacCheck::Bad);
 
     let mut again = good.clone();
     again.set(64, &[b'0'; 8]).unwrap();
@@ -65,14 +65,14 @@ fn the_header_is_not_covered_and_everything_else_is() {
     let header = [0x60, 0, 3, 0, 1, 0x60, 0x21, 0, 0x31, 0, 1];
     let mut frame = sealed(&unionpay, &key, &header);
     frame[2] ^= 1;
-    assert_eq!(mac::check(&unionpay, &key, &unpacked(&unionpay, &frame)), MacCheck::Good);
+    assert_eq!(mac::check(&unionpay, [&key], &unpacked(&unionpay, &frame)), MacCheck::Good);
     let mut missed = Vec::new();
     for at in header.len()..frame.len() {
         let mut changed = frame.clone();
         changed[at] ^= 1;
         let mut message = Message::new();
         if unpack(&unionpay, &changed, &mut message).is_ok()
-            && mac::check(&unionpay, &key, &message) == MacCheck::Good
+            && mac::check(&unionpay, [&key], &message) == MacCheck::Good
         {
             missed.push(at);
         }
@@ -85,7 +85,7 @@ fn a_required_mac_that_is_not_there_is_missing() {
     let unionpay = dialect("unionpay-pos");
     let key = key(&unionpay);
     let check =
-        |mti: &str, fields: &[(u8, &str)]| mac::check(&unionpay, &key, &message(mti, fields));
+        |mti: &str, fields: &[(u8, &str)]| mac::check(&unionpay, [&key], &message(mti, fields));
     assert_eq!(check("0210", &[(11, "000001"), (39, "00")]), MacCheck::Missing);
     assert_eq!(check("0810", &[(11, "000001"), (39, "00")]), MacCheck::NotRequired);
     assert_eq!(check("0830", &[(11, "000001"), (39, "00")]), MacCheck::NotRequired);
@@ -111,7 +111,7 @@ fn raw_macs_in_f128_and_in_hex_dialects() {
                 Ok(())
             );
             let read = unpacked(&dialect, &frame);
-            assert_eq!(mac::check(&dialect, &key, &read), MacCheck::Good, "{base} {field}");
+            assert_eq!(mac::check(&dialect, [&key], &read), MacCheck::Good, "{base} {field}");
         }
     }
 }
@@ -124,7 +124,7 @@ fn a_field_behind_the_mac_is_refused() {
     let mut frame = Vec::new();
     let packed = pack(&dialect, &message, &mut frame).unwrap();
     assert!(mac::seal(&dialect, &key, &mut message, &packed, &mut frame).is_err());
-    assert_eq!(mac::check(&dialect, &key, &unpacked(&dialect, &frame)), MacCheck::Bad);
+    assert_eq!(mac::check(&dialect, [&key], &unpacked(&dialect, &frame)), MacCheck::Bad);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_mac_over_some_fields_with_a_separator() {
     let key = key(&dialect);
     let frame = sealed_bare(&dialect, &key);
     let read = unpacked(&dialect, &frame);
-    assert_eq!(mac::check(&dialect, &key, &read), MacCheck::Good);
+    assert_eq!(mac::check(&dialect, [&key], &read), MacCheck::Good);
     let data = b"6250946000000016 000000012345 000042 156";
     assert_eq!(read.get(128), Some(key.mac(data).as_bytes()));
 }

@@ -147,8 +147,13 @@ pub fn seal(
 /// The widest MAC field: 16 bytes as hexadecimal text.
 const MAC_MAX: usize = 32;
 
-/// Whether the MAC of a message is right. The message must still hold the frame it came from.
-pub fn check(dialect: &Dialect, key: &MacKey, message: &Message) -> MacCheck {
+/// Whether the MAC of a message is right under any of these keys; without keys none is. The
+/// message must still hold the frame it came from.
+pub fn check<'k>(
+    dialect: &Dialect,
+    keys: impl IntoIterator<Item = &'k MacKey>,
+    message: &Message,
+) -> MacCheck {
     let Some(rule) = dialect.rules().mac() else { return MacCheck::NotRequired };
     let required = rule.requires(message.mti());
     let Some(value) = message.get(rule.field) else {
@@ -157,10 +162,9 @@ pub fn check(dialect: &Dialect, key: &MacKey, message: &Message) -> MacCheck {
     if !required && !rule.accepts(message.mti()) {
         return MacCheck::NotRequired;
     }
-    match verify(rule, key, message, value) {
-        Some(()) => MacCheck::Good,
-        None => MacCheck::Bad,
-    }
+    let mut keys = keys.into_iter();
+    let right = keys.any(|key| verify(rule, key, message, value).is_some());
+    if right { MacCheck::Good } else { MacCheck::Bad }
 }
 
 fn verify(rule: &MacRule, key: &MacKey, message: &Message, value: &[u8]) -> Option<()> {

@@ -2,15 +2,17 @@
 //!
 //! The structure of messages is the dialect's ([`super`]); this is how they map to the canonical
 //! message, what each kind of message must carry, how codes are classed, how answers are matched,
-//! how a reversal is built and what the MAC covers. Contract: [`Rules::compile`] reports every
-//! defect it finds, each with its key; after it nothing is looked up by name. A dialect without
-//! any of these sections still unpacks and packs, but [`Rules::translates`] is false. The
-//! sections are described in `docs/dialect-rules.md`. Deliberately absent: bytes, peers, time.
+//! how a reversal is built, what the MAC covers and where keys come. Contract:
+//! [`Rules::compile`] reports every defect it finds, each with its key; after it nothing is
+//! looked up by name. A dialect without any of these sections still unpacks and packs, but
+//! [`Rules::translates`] is false. The sections are described in `docs/dialect-rules.md`.
+//! Deliberately absent: bytes, peers, time.
 
 mod atom;
 mod codes;
 mod field_map;
 mod field_set;
+mod keys;
 pub mod mac;
 mod messages;
 mod messages_load;
@@ -21,6 +23,7 @@ pub use atom::Atom;
 pub use codes::{ReasonCodes, ResponseCodes};
 pub use field_map::{FieldMap, Link, Part, What, Width};
 pub use field_set::FieldSet;
+pub use keys::KeyRule;
 pub use mac::{MacRule, MacScope};
 pub use messages::{Entry, Literal, Messages, NoMessage};
 pub use peer::{
@@ -55,17 +58,19 @@ pub struct Rules {
     responses: ResponseCodes,
     reasons: ReasonCodes,
     mac: Option<MacRule>,
+    keys: Option<KeyRule>,
     matching: MatchRule,
     reversal: Option<ReversalRule>,
     network: NetworkRule,
 }
 
 /// The sections this module reads; all others are none of its business.
-pub const SECTIONS: [&str; 9] = [
+pub const SECTIONS: [&str; 10] = [
     "messages",
     "responses",
     "reasons",
     "mac",
+    "keys",
     "match",
     "reversal",
     "canonical",
@@ -99,8 +104,18 @@ impl Rules {
                 }
             }
         };
-        let [messages, responses, reasons, mac, matching, reversal, canonical, presence, network] =
-            SECTIONS.map(&mut section);
+        let [
+            messages,
+            responses,
+            reasons,
+            mac,
+            keys,
+            matching,
+            reversal,
+            canonical,
+            presence,
+            network,
+        ] = SECTIONS.map(&mut section);
         let mut fields = FieldMap::compile(&canonical, &shape, &mut faults);
         let reversal = ReversalRule::compile(&reversal, &mut fields, &shape, &mut faults);
         let version = file.get("version").and_then(Value::as_integer);
@@ -112,6 +127,7 @@ impl Rules {
             reasons: ReasonCodes::compile(&reasons, reason_field, &codes, &mut faults),
             responses: codes,
             mac: MacRule::compile(&mac, &shape, &mut faults),
+            keys: KeyRule::compile(&keys, &shape, &mut faults),
             matching: MatchRule::compile(&matching, &mut faults),
             network: NetworkRule::compile(&network, &messages, &mut faults),
             presence: Presence::compile(&presence, &messages, &shape, &mut faults),
@@ -164,6 +180,11 @@ impl Rules {
     /// `[mac]`; `None` where the dialect has none.
     pub fn mac(&self) -> Option<&MacRule> {
         self.mac.as_ref()
+    }
+
+    /// `[keys]`; `None` where sign-ons bring no keys.
+    pub fn keys(&self) -> Option<&KeyRule> {
+        self.keys.as_ref()
     }
 
     /// `[match]`

@@ -7,7 +7,8 @@
 
 use super::coverage::{Coverage, Fault};
 use super::dice::Dice;
-use super::wire::{self, Frame};
+use super::keys::{Handed, Vault};
+use super::wire::{self, Frame, Sealed};
 use pointsman::canonical::{
     Answer, Canonical, Flow, Kind, MacCheck, NetworkFunction, ResponseClass, TransactionType,
 };
@@ -86,6 +87,8 @@ pub struct Bank {
     deals: BTreeMap<Key, Deal>,
     /// Reversals of what it does not know.
     unknown: BTreeMap<Key, u32>,
+    /// What it hands out at sign-ons, if it does.
+    pub vault: Option<Vault>,
     /// Its mood.
     pub mood: Mood,
     /// Whether it makes mistakes at all.
@@ -100,7 +103,9 @@ impl Bank {
     pub fn new(same_stan: bool, dice: Dice) -> Self {
         let (deals, unknown) = (BTreeMap::new(), BTreeMap::new());
         let (mood, next_auth, date) = (Mood::Odd, 0, 1231);
-        Self { same_stan, deals, unknown, mood, honest: false, next_auth, date, dice }
+        // The one that speaks like a UnionPay host hands out keys.
+        let vault = same_stan.then(Vault::default);
+        Self { same_stan, deals, unknown, vault, mood, honest: false, next_auth, date, dice }
     }
 
     /// The ledger.
@@ -121,6 +126,21 @@ impl Bank {
         }
     }
 
+    /// Seals what it says to a message under the key that message came with, and hands out keys
+    /// with the answer to a sign-on.
+    pub fn seal(&mut self, asked: Sealed, msg: &Canonical, coverage: &mut Coverage) -> Sealed {
+        let Some(vault) = &mut self.vault else { return Sealed::default() };
+        if !super::keys::is_sign_on(msg) {
+            return asked;
+        }
+        let granted = wire::class(msg.answer).is_approval();
+        let (key, handed) = vault.hand_out(granted, self.honest, &mut self.dice);
+        if handed == Handed::Spoilt {
+            coverage.fault(Fault::BankSpoiltKeys);
+        }
+        Sealed { with: None, brings: Some(key) }
+    }
+
     /// A question of its own to the switch: echo or a new business date.
     pub fn ask(&mut self, stan: u32, coverage: &mut Coverage) -> Frame {
         let cutover = self.dice.chance(400);
@@ -132,7 +152,7 @@ impl Bank {
             self.date = if self.date == 1231 { 101 } else { self.date + 1 };
             msg.settlement_date = Some(wire::text(&format!("{:04}", self.date)));
         }
-        Frame::Say(Box::new(msg))
+        Frame::Say(Box::new(msg), Sealed::default())
     }
 
     fn key(&self, stan: u32, at: Option<Text<10>>, terminal: Option<Text<16>>) -> Key {
@@ -228,7 +248,10 @@ impl Bank {
             Conduct::Late | Conduct::LateDecline => return vec![self.late(answer)],
             Conduct::Twice => {
                 let again = self.dice.millis(1, 30_000);
-                return vec![self.soon(answer.clone()), (again, Frame::Say(Box::new(answer)))];
+                return vec![
+                    self.soon(answer.clone()),
+                    (again, Frame::Say(Box::new(answer), Sealed::default())),
+                ];
             }
             Conduct::Garbage => return vec![(self.pause(), Frame::Garbage(None))],
             Conduct::WrongAmount => {
@@ -377,11 +400,11 @@ impl Bank {
     }
 
     fn soon(&mut self, msg: Canonical) -> Saying {
-        (self.pause(), Frame::Say(Box::new(msg)))
+        (self.pause(), Frame::Say(Box::new(msg), Sealed::default()))
     }
 
     fn late(&mut self, msg: Canonical) -> Saying {
-        (self.dice.millis(12_000, 50_000), Frame::Say(Box::new(msg)))
+        (self.dice.millis(12_000, 50_000), Frame::Say(Box::new(msg), Sealed::default()))
     }
 }
 

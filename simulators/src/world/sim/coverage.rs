@@ -69,6 +69,8 @@ pub enum Fault {
     BankOvertaken,
     /// The bank refused a sign-on.
     BankRefusesSignOn,
+    /// The bank handed out keys that must not be used.
+    BankSpoiltKeys,
     /// The bank refused a reversal for good.
     BankPoison,
     /// The bank moved its business date.
@@ -95,7 +97,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::Kill,
         Self::PowerCut,
         Self::DiskFailure,
@@ -126,6 +128,7 @@ impl Fault {
         Self::BankUnknownCode,
         Self::BankOvertaken,
         Self::BankRefusesSignOn,
+        Self::BankSpoiltKeys,
         Self::BankPoison,
         Self::BankCutover,
         Self::PlatformRepeat,

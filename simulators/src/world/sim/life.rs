@@ -2,6 +2,7 @@
 //! disk, and what damage on a copy of that disk does to it.
 
 use super::coverage::Fault;
+use super::keys::Ring;
 use super::machine::{Disk, Machine};
 use super::world::{Happens, World};
 use pointsman::journal::file::backend::FileName;
@@ -145,6 +146,7 @@ impl World {
         let switch = self.replay_switch(&records, now)?;
         self.witness.marked = records.len() as u64;
         let mut machine = Machine::new(switch, writer, reader);
+        self.ring = Ring::new(self.planted);
         if self.healed {
             machine.be_prompt();
         }

@@ -11,6 +11,7 @@ pub mod campaign;
 pub mod coverage;
 pub mod dice;
 pub mod join;
+pub mod keys;
 mod leaving;
 mod life;
 pub mod machine;

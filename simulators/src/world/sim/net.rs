@@ -6,7 +6,7 @@
 
 use super::coverage::Fault;
 use super::setting;
-use super::wire::Frame;
+use super::wire::{self, Frame};
 use super::world::{Happens, World};
 use pointsman::canonical::MacCheck;
 use pointsman::switch::ids::{LineId, SessionId};
@@ -58,6 +58,11 @@ impl Net {
     /// The connection a line's peer uses, if it has one.
     pub fn current(&self, line: usize) -> Option<u64> {
         self.current.get(line).copied().flatten()
+    }
+
+    /// The bank a connection leads to, if it leads to one.
+    pub fn bank(&self, conn: u64) -> Option<usize> {
+        setting::BANK_LINES.get(self.conns.get(&conn)?.line).copied()
     }
 
     /// All connections that have an open end.
@@ -168,8 +173,17 @@ impl World {
             return self.later(pause, Happens::ArriveIn(conn, frame));
         }
         let received = self.now;
+        let bank = setting::BANK_LINES.get(found.line);
         machine.push(match frame {
-            Frame::Say(msg) => Input::Message { session, received, msg },
+            Frame::Say(mut msg, sealed) => {
+                if bank == Some(&setting::KEYED_BANK)
+                    && !self.ring.judge(received, session, &mut msg, sealed)
+                {
+                    let what = format!("a right MAC judged wrong: {}", wire::brief(&msg));
+                    self.witness.blame("I7", what);
+                }
+                Input::Message { session, received, msg }
+            }
             Frame::Garbage(readable) => {
                 let garbled = Garbled {
                     path: Text::new(b"55").unwrap_or_default(),
@@ -187,10 +201,10 @@ impl World {
     /// A frame arrives at a peer.
     pub(super) fn arrive_out(&mut self, conn: u64, frame: Frame) {
         let Some(found) = self.net.conns.get(&conn).copied().filter(|c| c.open_out) else { return };
-        let Frame::Say(mut msg) = frame else { return };
+        let Frame::Say(mut msg, sealed) = frame else { return };
         msg.mac = MacCheck::NotRequired;
         match setting::BANK_LINES.get(found.line) {
-            Some(bank) => self.bank_hears(*bank, found.line, &msg),
+            Some(bank) => self.bank_hears(*bank, found.line, &msg, sealed),
             None => self.platform_hears(found.line - setting::BANK_LINES.len(), &msg),
         }
     }

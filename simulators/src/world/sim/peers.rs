@@ -3,7 +3,7 @@
 use super::coverage::Fault;
 use super::platform::{Act, Doing};
 use super::setting;
-use super::wire::{self, Frame};
+use super::wire::{self, Frame, Sealed};
 use super::world::{Happens, World};
 use pointsman::canonical::Canonical;
 use std::time::Duration;
@@ -64,7 +64,7 @@ impl World {
     fn spoil(&mut self, msg: Canonical) -> Frame {
         let msg = Box::new(msg);
         if self.healed || !self.dice.chance(6) {
-            return Frame::Say(msg);
+            return Frame::Say(msg, Sealed::default());
         }
         self.witness.coverage.fault(Fault::PlatformGarbage);
         let readable = self.dice.chance(500).then(|| {
@@ -93,13 +93,24 @@ impl World {
     }
 
     /// A bank hears a message and plans what it says.
-    pub(super) fn bank_hears(&mut self, bank: usize, line: usize, msg: &Canonical) {
+    pub(super) fn bank_hears(&mut self, bank: usize, line: usize, msg: &Canonical, sealed: Sealed) {
         let name = setting::BANKS.get(bank).copied().unwrap_or("?");
         let brief = wire::brief(msg);
         self.witness.story.tell(self.now, format_args!("{name} hears: {brief}"));
         let coverage = &mut self.witness.coverage;
         let Some(hearer) = self.banks.get_mut(bank) else { return };
-        for (pause, frame) in hearer.hear(msg, coverage) {
+        let needs_mac = msg.kind.family() != 8;
+        if needs_mac && hearer.vault.as_ref().is_some_and(|vault| !vault.knows(sealed.with)) {
+            let what = format!("{name}: {brief} under a key that was never in force");
+            return self.witness.blame("I12", what);
+        }
+        let mut said = hearer.hear(msg, coverage);
+        for (_, frame) in &mut said {
+            if let Frame::Say(msg, seal) = frame {
+                *seal = hearer.seal(sealed, msg, coverage);
+            }
+        }
+        for (pause, frame) in said {
             self.later(pause, Happens::BankSays(line, frame));
         }
     }
@@ -113,7 +124,7 @@ impl World {
         let Some(conn) = self.net.current(line).or(others) else { return };
         let name = setting::LINES.get(line).copied().unwrap_or("?");
         match &frame {
-            Frame::Say(msg) => {
+            Frame::Say(msg, _) => {
                 let brief = wire::brief(msg);
                 self.witness.story.tell(self.now, format_args!("{name} says: {brief}"));
             }

@@ -2,6 +2,7 @@
 //!
 //! Contract: without the feature `faults` there are none, and nothing here does anything.
 
+use pointsman::crypto::WorkingKeys;
 use pointsman::journal::Options;
 use pointsman::switch::Switch;
 #[cfg(feature = "faults")]
@@ -25,6 +26,7 @@ pub struct Bug {
 enum Where {
     Core(InCore),
     Journal(InJournal),
+    Keys,
 }
 
 impl Planted {
@@ -42,6 +44,16 @@ impl Planted {
             return Options { plant: *plant, ..options };
         }
         options
+    }
+
+    /// Plants it in the keys.
+    pub(super) fn plant_in_keys<K>(self, keys: &mut WorkingKeys<K>) {
+        #[cfg(feature = "faults")]
+        if let Some(Bug { at: Where::Keys, .. }) = self.0 {
+            keys.switch_early();
+        }
+        #[cfg(not(feature = "faults"))]
+        let _ = keys;
     }
 
     /// Plants it in the core.
@@ -87,6 +99,7 @@ pub static BUGS: &[Bug] = &[
     core("frame-leaves-after-deadline", InCore::FrameLeavesAfterDeadline),
     core("approval-replayed-after-reversal", InCore::ApprovalReplayedAfterReversal),
     core("wrong-amount-accepted", InCore::WrongAmountAccepted),
+    Bug { name: "key-switched-early", at: Where::Keys },
     journal("no-folder-sync", InJournal::NoFolderSync),
     journal("middle-truncation-accepted", InJournal::MiddleTruncationAccepted),
 ];

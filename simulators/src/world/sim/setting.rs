@@ -28,6 +28,8 @@ pub const WEST_TERMINAL: &str = "WTERM001";
 
 /// Lines to banks, in the order of [`policy`]: the bank of each.
 pub const BANK_LINES: [usize; 3] = [0, 0, 1];
+/// The bank that hands out working keys at sign-ons.
+pub const KEYED_BANK: usize = 1;
 /// How many platforms, each with one door behind the bank lines.
 pub const PLATFORMS: usize = 2;
 /// Names of the banks.
@@ -112,7 +114,7 @@ fn west() -> Bank {
         lines: vec![LineId(2)],
         match_scope: MatchScope::Line,
         reversal,
-        network: network(sign_on),
+        network: Network { keys: true, ..network(sign_on) },
         identities: Identities { entries: vec![], default: Some((merchant, terminal)) },
         ..bank()
     }
@@ -152,6 +154,7 @@ fn bank() -> Bank {
 fn network(sign_on: SignOn) -> Network {
     Network {
         sign_on,
+        keys: false,
         sign_on_retry: 4 * SECOND,
         response_timeout: 6 * SECOND,
         echo: Some(Echo { interval: 15 * SECOND, missed: 2 }),

@@ -10,10 +10,19 @@ use pointsman::time::Wall;
 /// One frame.
 #[derive(Debug, Clone)]
 pub enum Frame {
-    /// A message that can be read.
-    Say(Box<Canonical>),
+    /// A message that can be read, and what a key did to it.
+    Say(Box<Canonical>, Sealed),
     /// Well framed, but nothing that could be read; with what could be, if anything.
     Garbage(Option<Box<Canonical>>),
+}
+
+/// The keys of a frame, by number; a wrong key is a number that was never given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sealed {
+    /// The key of its MAC, where it has one.
+    pub with: Option<u32>,
+    /// The key it brings, in the answer to a sign-on.
+    pub brings: Option<u32>,
 }
 
 /// The MTI of a message.

@@ -7,6 +7,7 @@
 use super::bank::Bank;
 use super::coverage::Coverage;
 use super::dice::Dice;
+use super::keys::Ring;
 use super::machine::{Disk, Ended, Machine};
 use super::net::Net;
 use super::plant::Planted;
@@ -14,7 +15,7 @@ use super::platform::{Act, Platform};
 use super::setting;
 use super::story::Story;
 use super::strikes::Strike;
-use super::wire::Frame;
+use super::wire::{Frame, Sealed};
 use super::witness::{Violation, Witness, skewed};
 use pointsman::switch::ids::SessionId;
 use pointsman::time::{Instant, Now, Wall};
@@ -78,6 +79,8 @@ pub struct World {
     pub(super) net: Net,
     /// The banks.
     pub banks: Vec<Bank>,
+    /// The keys of the running process for the bank that hands them out.
+    pub(super) ring: Ring,
     /// The platforms.
     pub platforms: Vec<Platform>,
     /// Who sees it all.
@@ -143,6 +146,7 @@ impl World {
             disk,
             net: Net::default(),
             banks,
+            ring: Ring::new(planted),
             platforms,
             witness: Witness::new(Story::new(keep)),
             to_ask,
@@ -323,7 +327,13 @@ impl World {
         };
         for send in taken.sent {
             self.witness.leaves(now.mono, &send);
-            self.send_out(session.0, Frame::Say(send.msg));
+            let keyed = self.net.bank(session.0) == Some(setting::KEYED_BANK);
+            let sealed = if keyed {
+                self.ring.seal(now.mono, session, &send.msg)
+            } else {
+                Sealed::default()
+            };
+            self.send_out(session.0, Frame::Say(send.msg, sealed));
         }
         if taken.end {
             self.close_in(session.0);
