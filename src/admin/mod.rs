@@ -1,11 +1,16 @@
-//! HTTP for operators and their machines: `/live`, `/ready`, `/metrics`.
+//! HTTP for operators and their machines: `/live`, `/ready`, `/metrics`, and the desk: `/desk`,
+//! `/late`.
 //!
-//! Contract: reads only. `/ready` answers 503 and names the latches that are open. Deliberately
-//! absent: the desk and the console (later), anything that could slow traffic down.
+//! Contract: probes read only; `/ready` answers 503 and names the latches that are open. The
+//! desk asks the driver over a bounded queue, a page at a time, so that no question slows
+//! traffic down. Deliberately absent: the console (later).
 
+mod desk;
 mod latches;
+mod operators;
 
 pub use latches::{Latch, Latches};
+pub use operators::{BankSum, Decided, DeskPage, OperatorDoor, Question};
 
 use crate::telemetry::Recorder;
 use axum::Router;
@@ -22,8 +27,9 @@ pub async fn serve(
     socket: TcpListener,
     latches: Latches,
     recorder: Recorder,
+    operators: OperatorDoor,
 ) -> std::io::Result<()> {
-    axum::serve(socket, pages(latches, recorder)).await
+    axum::serve(socket, pages(latches, recorder).merge(desk::routes(operators))).await
 }
 
 fn pages(latches: Latches, recorder: Recorder) -> Router {
@@ -44,6 +50,7 @@ fn ready(latches: &Latches) -> impl IntoResponse + use<> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::link::Inbox;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
@@ -61,7 +68,8 @@ mod tests {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let latches = Latches::default();
-        let server = serve(socket, latches.clone(), Recorder::of_process());
+        let (operators, _asked) = OperatorDoor::new(Inbox::new(1), None, true);
+        let server = serve(socket, latches.clone(), Recorder::of_process(), operators);
         let server = tokio::task::spawn(server);
         assert!(page(address, "/live").await.starts_with("HTTP/1.1 200"));
         latches.set(Latch::Dialects, true);

@@ -7,6 +7,7 @@
 
 pub mod check;
 pub mod decode;
+pub mod desk;
 pub mod dialect;
 pub mod diff;
 pub mod encode;
@@ -59,6 +60,8 @@ enum Command {
     Dialect(dialect::Args),
     /// Look at a journal.
     Journal(journal::Args),
+    /// See what is in doubt in a running switch, and decide.
+    Desk(desk::Args),
 }
 
 /// Runs a command line; the first argument is the program's name.
@@ -93,6 +96,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Encode(args) => encode::run(args),
         Command::Dialect(args) => dialect::run(args),
         Command::Journal(args) => journal::run(args, described, secret),
+        Command::Desk(args) => desk::run(&args, secret),
     }
 }
 

@@ -171,12 +171,18 @@ fn saf(section: &Section<'_, '_>) -> Saf {
         Some(s) => s.number(key, default, range),
         None => default,
     };
+    let lifetime_s = number("advice_lifetime_s", 0, 1..=31_536_000);
+    let advice_tries = number("advice_tries", 0, 1..=1_000_000) as u32;
     let saf = Saf {
         slots: number("slots", 16, 1..=4_096) as usize,
         response_timeout: Duration::from_millis(number("timeout_ms", 20_000, 50..=600_000)),
         first_retry: Duration::from_millis(number("first_retry_ms", 1_000, 10..=600_000)),
         max_retry: Duration::from_millis(number("max_retry_ms", 60_000, 10..=86_400_000)),
         tries_before_desk: number("tries_before_desk", 20, 1..=1_000_000) as u32,
+        live_rate_per_s: number("live_rate_per_s", 200, 1..=1_000_000) as u32,
+        advice_lifetime: (lifetime_s > 0).then(|| Duration::from_secs(lifetime_s)),
+        advice_tries: (advice_tries > 0).then_some(advice_tries),
+        dead_codes: own.as_ref().map_or_else(Vec::new, |s| s.list("dead_codes")),
     };
     if let Some(own) = &own {
         if saf.max_retry < saf.first_retry {

@@ -20,10 +20,19 @@ pub struct Settings {
     pub lines: Vec<LineSettings>,
     /// Where the journal is and how it behaves.
     pub journal: JournalSettings,
-    /// `host:port` of health and metrics; unset: none.
-    pub admin: Option<String>,
+    /// Health, metrics and the operators' desk; unset: none.
+    pub admin: Option<AdminSettings>,
     /// Refuses software keys for PIN and demo keys for the journal.
     pub production: bool,
+}
+
+/// Where probes and operators ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminSettings {
+    /// `host:port`.
+    pub address: String,
+    /// What operators must show; unset: the desk answers on a loopback address only.
+    pub token: Option<SecretRef>,
 }
 
 /// One line's wire.

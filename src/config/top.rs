@@ -5,7 +5,7 @@
 
 use super::error::{ConfigErrors, Findings};
 use super::section::Section;
-use super::settings::{JournalSettings, LineSettings, SecretRef, Settings};
+use super::settings::{AdminSettings, JournalSettings, LineSettings, SecretRef, Settings};
 use super::{banks, platforms, routes};
 use crate::iso8583::Dialect;
 use crate::switch::policy::{DuplicateWindow, Line, Policy};
@@ -68,8 +68,9 @@ impl<'s> Builder<'s> {
         let journal = journal(root, production);
         let admin = root.table("admin").map(|section| {
             let address = super::platforms::address(&section, "address");
+            let token = secret(&section, "token");
             section.finish();
-            address
+            AdminSettings { address, token }
         });
         self.policy.hash = fingerprint(&[text, self.texts.borrow().as_str()]);
         Settings { policy: Arc::new(self.policy), lines: self.lines, journal, admin, production }

@@ -13,8 +13,9 @@ use super::checkpointer::Checkpointer;
 use super::clock::Clock;
 use super::gate::Gate;
 use super::journal_thread::{Health, JournalHandle};
+use super::operators::{self, Operators};
 use super::shutdown::{Phase, Sight};
-use crate::admin::{Latch, Latches};
+use crate::admin::{BankSum, DeskPage, Latch, Latches, Question};
 use crate::limits::TURN_INPUTS;
 use crate::link::{Arrival, Inbox, Throttle};
 use crate::switch::Switch;
@@ -71,6 +72,8 @@ pub struct Parts {
     pub watch: Watch,
     /// Shared with the loops that make sessions: set when no new ones are wanted.
     pub closing: Arc<AtomicBool>,
+    /// What operators ask.
+    pub operators: Operators,
 }
 
 /// The driver. [`Driver::run`] is the whole life of a switch.
@@ -161,6 +164,7 @@ impl Driver {
         let durable = self.parts.journal.durable();
         if durable > self.gate.mark() {
             self.gate.durable(now.mono, durable);
+            self.parts.operators.durable(durable);
             self.feed(now, Input::Durable { upto: durable });
         }
         if self.parts.switch.deadline().is_some_and(|deadline| deadline <= now.mono) {
@@ -176,6 +180,42 @@ impl Driver {
                 break;
             }
         }
+        self.answer_operators(now);
+    }
+
+    fn answer_operators(&mut self, now: Now) {
+        for _ in 0..operators::PER_TURN {
+            // Whoever asked may have gone: their answer is dropped.
+            match self.parts.operators.next() {
+                None => return,
+                Some(Question::Desk(listing, answer)) => {
+                    let (items, banks) = (self.parts.switch.desk(&listing), self.sums());
+                    drop(answer.send(DeskPage { now, items, banks }));
+                }
+                Some(Question::Late(limit, answer)) => {
+                    drop(answer.send(self.parts.switch.late(limit)));
+                }
+                Some(Question::Decide(action, answer)) => {
+                    self.feed(now, Input::Command(Command::Desk(action)));
+                    self.parts.operators.decided(answer);
+                }
+            }
+        }
+        if self.parts.operators.more() {
+            self.parts.inbox.knock();
+        }
+    }
+
+    fn sums(&self) -> Vec<BankSum> {
+        let switch = &self.parts.switch;
+        let banks = self.parts.banks.iter().zip(0_u16..).zip(switch.unknown());
+        let sum = |((bank, at), unknown): ((&Name, u16), usize)| BankSum {
+            bank: *bank,
+            owed: switch.owed(BankId(at)),
+            unknown,
+            dead_letters: switch.dead_letters(BankId(at)),
+        };
+        banks.map(sum).collect()
     }
 
     fn arrive(&mut self, now: Now, arrival: Arrival) {
@@ -221,7 +261,10 @@ impl Driver {
                     self.parts.journal.recall(ticket, key);
                 }
                 Output::Close { session, why } => self.gate.end(session, why),
-                Output::Event(event) => self.parts.watch.event(&event),
+                Output::Event(event) => {
+                    self.parts.operators.hear(&event);
+                    self.parts.watch.event(&event);
+                }
             }
         }
     }
@@ -273,11 +316,12 @@ impl Driver {
     }
 
     fn measure(&self) {
-        for (at, unknown) in self.parts.switch.unknown().into_iter().enumerate() {
+        for (at, sum) in self.sums().into_iter().enumerate() {
             let bank = BankId(u16::try_from(at).unwrap_or(u16::MAX));
-            self.gauges.unknown(at, unknown);
             self.gauges.in_flight(at, self.parts.switch.at_bank(bank));
-            self.gauges.owed(at, self.parts.switch.owed(bank));
+            self.gauges.owed(at, sum.owed);
+            self.gauges.unknown(at, sum.unknown);
+            self.gauges.dead_letters(at, sum.dead_letters);
         }
         self.gauges.engine(self.gate.sessions(), self.gate.len(), self.parts.journal.lag());
     }

@@ -17,6 +17,7 @@ pub mod journal_thread;
 #[cfg(test)]
 mod journal_thread_tests;
 mod opening;
+pub mod operators;
 pub mod recall_thread;
 #[cfg(test)]
 mod recall_thread_tests;

@@ -10,9 +10,12 @@ use super::doors::{Line, keep_calling, keep_listening};
 use super::driver::{Cap, Driver, Parts};
 use super::journal_thread::{Health, JournalHandle};
 use super::opening::{self, Opened};
+use super::operators::Operators;
 use super::secrets;
-use crate::admin::{self, Latch, Latches};
-use crate::config::settings::{Endpoint, LineSettings, MasterKeySettings, SecretRef, Settings};
+use crate::admin::{self, Latch, Latches, OperatorDoor, Question};
+use crate::config::settings::{
+    AdminSettings, Endpoint, LineSettings, MasterKeySettings, SecretRef, Settings,
+};
 use crate::crypto::{MacKey, MacStatement, SecretKey};
 use crate::limits::TURN_INPUTS;
 use crate::link::connector::{Backoff, Connector};
@@ -29,6 +32,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
 
 /// One reason why the switch does not start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +62,7 @@ pub struct Ready {
     listeners: Vec<(Line, Listener)>,
     callers: Vec<(Line, Connector)>,
     pages: Option<TcpListener>,
+    operators: OperatorDoor,
     latches: Latches,
     recorder: Recorder,
 }
@@ -112,7 +118,8 @@ pub async fn prepare(
             }
         }
     }
-    let pages = bind_pages(settings.admin.as_deref(), &mut errors).await;
+    let pages = bind_pages(settings.admin.as_ref(), &mut errors).await;
+    let token = token(settings.admin.as_ref(), folder).map_err(|error| errors.push(error));
     let opened = opening::open(settings, folder, clock, accept_loss);
     let opened = opened.map_err(|why| errors.extend(why)).ok();
     let Some(opened) = opened.filter(|_| errors.is_empty()) else { return Err(errors) };
@@ -121,22 +128,35 @@ pub async fn prepare(
         line.wire.digest_key = Arc::clone(&opened.digest_key);
     }
     let latches = Latches::default();
-    let driver = bench.driver(opened, &latches).map_err(|error| vec![error])?;
+    let admin = pages.as_ref().and_then(|socket| socket.local_addr().ok());
+    let loopback = admin.is_some_and(|address| address.ip().is_loopback());
+    let (operators, asked) = OperatorDoor::new(Arc::clone(&inbox), token.ok().flatten(), loopback);
+    let driver = bench.driver(opened, &latches, asked).map_err(|error| vec![error])?;
     let listening = listeners
         .iter()
         .filter_map(|(line, door)| Some((bench.owner(line), door.local_addr().ok()?)))
         .collect();
-    let admin = pages.as_ref().and_then(|socket| socket.local_addr().ok());
     latches.set(Latch::Dialects, true);
     latches.set(Latch::Listeners, true);
     let remote = Remote { inbox };
-    Ok(Ready { listening, admin, remote, driver, listeners, callers, pages, latches, recorder })
+    Ok(Ready {
+        listening,
+        admin,
+        remote,
+        driver,
+        listeners,
+        callers,
+        pages,
+        operators,
+        latches,
+        recorder,
+    })
 }
 
 impl Ready {
     /// Runs until it is asked to stop and has, or its journal failed: how the journal ended.
     pub async fn run(self) -> Health {
-        let Self { driver, listeners, callers, pages, latches, recorder, .. } = self;
+        let Self { driver, listeners, callers, pages, operators, latches, recorder, .. } = self;
         for (line, listener) in listeners {
             tokio::spawn(keep_listening(listener, line));
         }
@@ -144,7 +164,7 @@ impl Ready {
             tokio::spawn(keep_calling(connector, line));
         }
         if let Some(socket) = pages {
-            tokio::spawn(admin::serve(socket, latches, recorder.clone()));
+            tokio::spawn(admin::serve(socket, latches, recorder.clone(), operators));
         }
         tokio::spawn(async move {
             loop {
@@ -163,6 +183,7 @@ pub fn check_keys(settings: &Settings, folder: &Path) -> Vec<StartError> {
     let lines = settings.lines.iter().enumerate();
     let mut errors: Vec<_> = lines.filter_map(|(at, wire)| bench.keys(at, wire).err()).collect();
     errors.extend(opening::check_key(&settings.journal, folder).err());
+    errors.extend(token(settings.admin.as_ref(), folder).err());
     errors
 }
 
@@ -185,8 +206,29 @@ fn cannot_listen(key: String, address: &str, error: &std::io::Error) -> StartErr
     StartError { key, why: format!("cannot listen on {address}: {error}") }
 }
 
-async fn bind_pages(address: Option<&str>, errors: &mut Vec<StartError>) -> Option<TcpListener> {
-    let address = address?;
+/// Shorter tokens are guessed.
+const TOKEN_MIN: usize = 16;
+
+/// What operators must show, where that is configured.
+fn token(
+    admin: Option<&AdminSettings>,
+    folder: &Path,
+) -> Result<Option<Zeroizing<String>>, StartError> {
+    let Some(secret) = admin.and_then(|admin| admin.token.as_ref()) else { return Ok(None) };
+    let wrong = |why: String| StartError { key: "admin.token".to_owned(), why };
+    let token = secrets::resolve(secret, folder).map_err(|error| wrong(error.to_string()))?;
+    if token.len() < TOKEN_MIN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let expected = format!("expected at least {TOKEN_MIN} printable characters without spaces");
+        return Err(wrong(format!("{}: {expected}", secrets::reference(secret))));
+    }
+    Ok(Some(token))
+}
+
+async fn bind_pages(
+    admin: Option<&AdminSettings>,
+    errors: &mut Vec<StartError>,
+) -> Option<TcpListener> {
+    let address = admin?.address.as_str();
     let bound = TcpListener::bind(address).await;
     let key = "admin.address".to_owned();
     bound.map_err(|error| errors.push(cannot_listen(key, address, &error))).ok()
@@ -326,7 +368,12 @@ impl<'s> Bench<'s> {
         read.map_err(|e| wrong(format!("{}: {e}", secrets::reference(reference))))
     }
 
-    fn driver(&self, opened: Opened, latches: &Latches) -> Result<Driver, StartError> {
+    fn driver(
+        &self,
+        opened: Opened,
+        latches: &Latches,
+        asked: mpsc::Receiver<Question>,
+    ) -> Result<Driver, StartError> {
         let told = |error: std::io::Error| StartError {
             key: "journal".to_owned(),
             why: error.to_string(),
@@ -365,6 +412,7 @@ impl<'s> Bench<'s> {
             latches: latches.clone(),
             watch: Watch::default(),
             closing: Arc::clone(&self.closing),
+            operators: Operators::new(asked),
         }))
     }
 }

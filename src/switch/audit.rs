@@ -6,8 +6,9 @@
 //! Deliberately absent: what only other ledgers know (did the platform see it, did the bank).
 
 use super::ids::{Name, RecordNo, TxnNo};
+use super::input::DeskVerb;
 use super::record::{
-    Closed, Debt, Ending, Forgotten, Intent, Late, Leg, Outcome, Owed, Queued, Record,
+    Closed, Debt, Desk, Ending, Forgotten, Intent, Late, Leg, Outcome, Owed, Queued, Record,
 };
 use super::txn::debt_of;
 use crate::meaning::TransactionType;
@@ -174,6 +175,8 @@ pub struct Auditor {
     last: RecordNo,
     txns: BTreeMap<TxnNo, Txn>,
     entries: BTreeMap<RecordNo, Arc<Queued>>,
+    /// Given up until an operator decides.
+    dead: BTreeMap<RecordNo, Arc<Queued>>,
     stans: BTreeMap<(Name, u32), RecordNo>,
     report: Report,
 }
@@ -205,8 +208,8 @@ impl Auditor {
             Record::Answered(txn) => self.answered(no, *txn),
             Record::Forgotten(Forgotten::Original(txn)) => self.forget_stan(*txn),
             Record::Forgotten(Forgotten::Window(upto)) => self.forget(*upto),
+            Record::Desk(desk) => self.decided(desk),
             Record::Refused(_)
-            | Record::Desk(_)
             | Record::Cutover(_)
             | Record::Policy(_)
             | Record::LineState(_)
@@ -334,10 +337,12 @@ impl Auditor {
         let Some(queued) = self.entries.remove(&closed.entry) else {
             return self.broken(Violation::StrayEntry { no, entry: closed.entry });
         };
-        let key = (queued.bank, queued.keys.stan);
-        if self.stans.get(&key) == Some(&closed.entry) {
-            self.stans.remove(&key);
+        if closed.ending.is_dead_letter() && queued.owed == Owed::Repeat {
+            // It may be sent again, and keeps its number for that.
+            self.dead.insert(closed.entry, queued);
+            return;
         }
+        self.free(closed.entry, &queued);
         let Some(of) = queued.txn.and_then(|txn| self.txns.get_mut(&txn)) else { return };
         of.chain = None;
         let amount = of.intent.amount;
@@ -347,6 +352,23 @@ impl Auditor {
             let totals = self.totals(amount, date);
             totals.reversals += 1;
             totals.taken_back += effect;
+        }
+    }
+
+    fn free(&mut self, entry: RecordNo, queued: &Queued) {
+        let key = (queued.bank, queued.keys.stan);
+        if self.stans.get(&key) == Some(&entry) {
+            self.stans.remove(&key);
+        }
+    }
+
+    /// An operator takes a dead letter from the desk.
+    fn decided(&mut self, desk: &Desk) {
+        let Some(verb) = desk.verb else { return };
+        let Some(queued) = self.dead.remove(&desk.item) else { return };
+        match verb {
+            DeskVerb::Resend => drop(self.entries.insert(desk.item, queued)),
+            DeskVerb::GiveUp(_) => self.free(desk.item, &queued),
         }
     }
 

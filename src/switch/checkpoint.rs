@@ -8,15 +8,16 @@
 
 use super::Switch;
 use super::by_number::ByNumber;
+use super::doubt::{DeadLetter, Doubt, LateNote};
 use super::duplicates::{Memory, Past};
 use super::ids::RecordNo;
 use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
 use super::stans::Stans;
 use super::state::{BankState, Entry, Open, Signed, State};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The format written. A checkpoint of any other is passed over: the records tell the same.
-const CHECKPOINT_VERSION: u8 = 2;
+const CHECKPOINT_VERSION: u8 = 3;
 
 coded_struct!(State {
     last,
@@ -26,6 +27,8 @@ coded_struct!(State {
     chains,
     undelivered,
     desk,
+    dead,
+    late,
     memory,
     banks,
     lines,
@@ -33,7 +36,10 @@ coded_struct!(State {
 });
 coded_struct!(Open { intent, position });
 coded_struct!(Entry { queued, tries, again });
-coded_struct!(BankState { name, stans, business_date });
+coded_struct!(Doubt { bank, at, intent, undelivered });
+coded_struct!(DeadLetter { queued, tries, ending, bank_code, at });
+coded_struct!(LateNote { no, late, first, entry, ending });
+coded_struct!(BankState { name, stans, business_date, doubts, dead });
 coded_struct!(Signed { on, batch });
 
 /// A count, then so many values. Nothing is reserved on a count's word.
@@ -46,6 +52,17 @@ fn take_all<T: Coded, C: Default + Extend<T>>(from: &mut Reader<'_>) -> Result<C
 }
 
 impl<T: Coded> Coded for Vec<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.len() as u64).put(out);
+        self.iter().for_each(|value| value.put(out));
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+        take_all(from)
+    }
+}
+
+impl<T: Coded> Coded for VecDeque<T> {
     fn put(&self, out: &mut Vec<u8>) {
         (self.len() as u64).put(out);
         self.iter().for_each(|value| value.put(out));
@@ -231,6 +248,8 @@ impl Switch {
             chains: state.chains.clone(),
             undelivered: state.undelivered.clone(),
             desk: state.desk.clone(),
+            dead: state.dead.clone(),
+            late: state.late.clone(),
             memory: state.memory.frozen(),
             banks: state.banks.clone(),
             lines: state.lines.clone(),

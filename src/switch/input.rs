@@ -128,11 +128,11 @@ pub enum Command {
     Desk(DeskAction),
 }
 
-/// An operator's decision about one transaction on the desk.
+/// An operator's decision about one item of the desk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeskAction {
-    /// The transaction.
-    pub txn: RecordNo,
+    /// The transaction, the SAF entry or the dead letter.
+    pub item: RecordNo,
     /// Who decides.
     pub operator: super::ids::Name,
     /// What is to be done.
@@ -146,4 +146,14 @@ pub enum DeskVerb {
     Resend,
     /// Close it by hand, for this reason; the money is settled outside.
     GiveUp(Text<64>),
+}
+
+impl DeskVerb {
+    /// As operators spell it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Resend => "resend",
+            Self::GiveUp(_) => "give-up",
+        }
+    }
 }

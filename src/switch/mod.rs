@@ -10,6 +10,7 @@
 //! randomness, threads, async.
 
 pub mod audit;
+pub mod desk;
 pub mod duplicates;
 pub mod ids;
 pub mod input;
@@ -27,6 +28,7 @@ mod answer;
 mod audit_proofs;
 mod by_number;
 mod checkpoint;
+mod doubt;
 mod hash;
 mod inflight;
 mod leg;
@@ -64,27 +66,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use timers::{Timer, Timers};
 
-/// One line of the desk: in-doubt money and what is being done about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeskItem {
-    /// What an operator's decision names: a SAF entry, or a transaction.
-    pub item: RecordNo,
-    /// The transaction, where it is known.
-    pub txn: Option<RecordNo>,
-    /// The bank; empty where only the journal still knows it.
-    pub bank: Name,
-    /// How much.
-    pub amount: Option<crate::money::Amount>,
-    /// Since when it is owed.
-    pub since: crate::time::Wall,
-    /// How often it was sent.
-    pub tries: u32,
-    /// How long until it is sent again, or until silence counts as a try.
-    pub next_try: Option<std::time::Duration>,
-    /// Whether an operator is asked to look.
-    pub attention: bool,
-}
-
 /// What is under way with one bank.
 #[derive(Debug, Default)]
 struct BankLive {
@@ -96,6 +77,16 @@ struct BankLive {
     saf: saf::Forwarding,
     /// An operator signed it off.
     signed_off: bool,
+    /// When a request was last given to it.
+    last_request: Option<Instant>,
+}
+
+impl BankLive {
+    /// Whether platforms use this bank now.
+    fn is_live(&self, now: Instant) -> bool {
+        let lately = |at: Instant| now.since(at) < saf::LIVE_FOR;
+        self.in_flight > 0 || !self.waiting.is_empty() || self.last_request.is_some_and(lately)
+    }
 }
 
 /// The pure core. See the module for the order of calls.
@@ -224,21 +215,17 @@ impl Switch {
     /// not acknowledged yet, or an operator has to find out. One number per bank, in the order of
     /// the policy.
     pub fn unknown(&self) -> Vec<usize> {
-        let mut counts = vec![0; self.policy.banks.len()];
-        let state = &self.state;
-        let chained = state.unanswered.iter().filter(|(txn, _)| state.chains.contains_key(txn));
-        let bare = state.desk.iter().filter(|(item, _)| !state.saf.contains_key(item));
-        let banks = chained.map(|(_, intent)| intent.bank).chain(bare.map(|(_, bank)| *bank));
-        for bank in banks.filter_map(|name| self.bank_id(&name)) {
-            counts.get_mut(usize::from(bank.0)).into_iter().for_each(|count| *count += 1);
-        }
-        counts
+        self.policy.banks.iter().map(|bank| self.state.doubts(&bank.name)).collect()
     }
 
     /// How many messages are owed to a bank.
     pub fn owed(&self, bank: BankId) -> usize {
-        let Some(bank) = self.policy.banks.get(usize::from(bank.0)) else { return 0 };
-        self.state.saf.values().filter(|entry| entry.queued.bank == bank.name).count()
+        self.banks.get(usize::from(bank.0)).map_or(0, |live| live.saf.len())
+    }
+
+    /// How many messages to a bank are given up until an operator decides.
+    pub fn dead_letters(&self, bank: BankId) -> usize {
+        self.state.dead_letters(&self.bank_name(bank))
     }
 
     /// Banks this policy does not have, and how much is owed to each or open there: asked before
@@ -253,44 +240,14 @@ impl Switch {
         missing
     }
 
-    /// What is in doubt or on the desk, by number: for operators.
-    pub fn desk(&self) -> Vec<DeskItem> {
-        let owed = self.state.saf.iter().map(|(no, entry)| DeskItem {
-            item: *no,
-            txn: entry.queued.txn,
-            bank: entry.queued.bank,
-            amount: entry.queued.amount,
-            since: entry.queued.at,
-            tries: entry.tries,
-            next_try: self.timers.at(Timer::Saf(*no)).map(|at| at.since(self.now.mono)),
-            attention: self.state.desk.contains_key(no),
-        });
-        // What stands on the desk without an entry: its intent is in memory only while unknown.
-        let bare = self.state.desk.iter().filter(|(no, _)| !self.state.saf.contains_key(no));
-        let bare = bare.map(|(no, bank)| {
-            let intent = self.state.unanswered.get(no);
-            DeskItem {
-                item: *no,
-                txn: Some(*no),
-                bank: *bank,
-                amount: intent.and_then(|i| i.amount),
-                since: intent.map(|i| i.at).unwrap_or_default(),
-                tries: 0,
-                next_try: None,
-                attention: true,
-            }
-        });
-        let mut items: Vec<_> = owed.chain(bare).collect();
-        items.sort_by_key(|item| item.item);
-        items
-    }
-
     fn expire(&mut self) {
         while let Some(timer) = self.timers.expired(self.now.mono) {
             match timer {
                 Timer::Flight(slot) => self.flight_deadline(slot),
                 Timer::Waiting(ticket) => self.waited_too_long(ticket),
                 Timer::Saf(entry) => self.saf_timer(entry),
+                Timer::SafLifetime(entry) => self.saf_too_old(entry),
+                Timer::SafPace(bank) => self.saf_pump(bank),
                 Timer::SignOn(session) => self.sign_on_timer(session),
                 Timer::Echo(session) => self.echo_timer(session),
                 Timer::Lifetime(txn) => self.lifetime_over(txn),

@@ -4,8 +4,9 @@
 //! held by the gate until that record is durable; the gate drops what is past `not_after` or
 //! cancelled, and says so.
 
+use super::desk::Refusal;
 use super::ids::{LineId, Name, RecordNo, SendId, SessionId, Ticket, TxnNo};
-use super::input::Unsent;
+use super::input::{DeskVerb, Unsent};
 use super::record::Record;
 use crate::canonical::{Canonical, NetworkFunction};
 use crate::money::Amount;
@@ -235,13 +236,19 @@ pub enum Event {
     /// A new policy was refused, and the old one runs on: a bank with open obligations would
     /// vanish, or banks, platforms or lines would change their order.
     ReloadRefused,
-    /// An operator's command makes no sense now.
-    DeskRefused {
+    /// An operator decided, and it is recorded.
+    DeskDecided {
         /// What it was about.
         item: RecordNo,
-        /// Why not.
-        why: &'static str,
+        /// The record of the decision.
+        no: RecordNo,
+        /// Who decided.
+        operator: Name,
+        /// What was decided.
+        verb: DeskVerb,
     },
+    /// An operator's command makes no sense now: nothing was recorded.
+    DeskRefused(Refusal),
     /// An input that is impossible in the present state: our bug or the shell's. Alarmed.
     Impossible {
         /// What was impossible.

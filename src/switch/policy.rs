@@ -109,6 +109,16 @@ pub struct Saf {
     pub max_retry: Duration,
     /// Tries after which an entry is shown on the desk; reversals go on being tried.
     pub tries_before_desk: u32,
+    /// Tries per second while the bank also has live requests, at least 1; as fast as it
+    /// answers when it has none.
+    pub live_rate_per_s: u32,
+    /// Age after which an advice is not sent any more but left to an operator; unset: never.
+    /// Reversals never expire.
+    pub advice_lifetime: Option<Duration>,
+    /// Tries after which an advice is left to an operator; unset: it is tried on.
+    pub advice_tries: Option<u32>,
+    /// Codes that are final for an advice, besides those whose class says so.
+    pub dead_codes: Vec<Text<4>>,
 }
 
 /// Network management of one bank's lines.

@@ -332,6 +332,17 @@ pub enum Ending {
     Dead,
     /// An operator closed it.
     GivenUp,
+    /// An advice older than its bank takes: on the desk. Reversals never expire.
+    Expired,
+    /// An advice that was tried as often as configured: on the desk. Reversals are tried on.
+    TriedOut,
+}
+
+impl Ending {
+    /// Whether it is kept for an operator, who may have it sent again.
+    pub const fn is_dead_letter(self) -> bool {
+        matches!(self, Self::Dead | Self::Expired | Self::TriedOut)
+    }
 }
 
 /// A SAF entry is finished.

@@ -193,7 +193,10 @@ record_enum!(Leg {
     6 = InvalidAnswer, 7 = LateApproved, 8 = LateDeclined, 9 = StoodIn, 10 = Acknowledged,
 });
 record_enum!(Owed { 0 = OwnReversal, 1 = PlatformReversal, 2 = Repeat });
-record_enum!(Ending { 0 = Acknowledged, 1 = NoOriginal, 2 = Needless, 3 = Dead, 4 = GivenUp });
+record_enum!(Ending {
+    0 = Acknowledged, 1 = NoOriginal, 2 = Needless, 3 = Dead, 4 = GivenUp, 5 = Expired,
+    6 = TriedOut,
+});
 record_enum!(Kind {
     0 = Transaction(of), 1 = Reversal(of), 2 = Reconciliation, 3 = BatchUpload,
     4 = NetworkManagement(of),

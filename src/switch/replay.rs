@@ -7,11 +7,10 @@
 use super::Switch;
 use super::ids::{RecordNo, TxnNo};
 use super::inflight::{Target, match_key};
-use super::input::{DeskAction, DeskVerb};
 use super::output::Event;
 use super::plants::Plant;
 use super::policy::Policy;
-use super::record::{Desk, Ending, Forgotten, Leg, Outcome, PolicyStamp, Queued, Record};
+use super::record::{Desk, Forgotten, Leg, Outcome, PolicyStamp, Queued, Record};
 use super::timers::Timer;
 use crate::canonical::Reason;
 use crate::limits::{FORGOTTEN_AT_ONCE, REMEMBERED_AT_ONCE};
@@ -69,7 +68,7 @@ impl Switch {
         for txn in unanswered {
             self.await_late_answer(txn);
         }
-        let undelivered: Vec<TxnNo> = self.state.undelivered.iter().map(|(txn, ())| txn).collect();
+        let undelivered: Vec<TxnNo> = self.state.undelivered.iter().map(|(txn, _)| txn).collect();
         for txn in undelivered {
             let at = self.now.wall;
             self.record(Record::Desk(Desk { item: txn, at, operator: None, verb: None }));
@@ -208,42 +207,6 @@ impl Switch {
         self.make_room();
         let at = self.now.wall;
         self.record(Record::Policy(PolicyStamp { at, hash, start: false }));
-    }
-
-    /// An operator's decision.
-    pub(super) fn desk_action(&mut self, action: &DeskAction) {
-        let item = action.txn;
-        let entry = self.state.chains.get(&item).copied().unwrap_or(item);
-        let queued = self.state.saf.contains_key(&entry);
-        if !queued && !self.state.desk.contains_key(&item) {
-            return self.event(Event::DeskRefused { item, why: "nothing is open there" });
-        }
-        let decided = Record::Desk(Desk {
-            item,
-            at: self.now.wall,
-            operator: Some(action.operator),
-            verb: Some(action.verb),
-        });
-        match action.verb {
-            DeskVerb::Resend if !queued => {
-                self.event(Event::DeskRefused { item, why: "only what is owed can be sent again" });
-            }
-            DeskVerb::Resend => {
-                self.record(decided);
-                if !self.saf_hurry(entry) {
-                    self.event(Event::DeskRefused { item, why: "it is being sent already" });
-                }
-            }
-            DeskVerb::GiveUp(reason) if reason.is_empty() => {
-                self.event(Event::DeskRefused { item, why: "giving up needs a reason" });
-            }
-            DeskVerb::GiveUp(_) => {
-                self.record(decided);
-                if queued {
-                    self.close_entry(entry, Ending::GivenUp);
-                }
-            }
-        }
     }
 }
 

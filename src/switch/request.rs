@@ -407,6 +407,7 @@ impl Switch {
         self.mark_window();
         if let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
             live.in_flight += 1;
+            live.last_request = Some(self.now.mono);
         }
     }
 

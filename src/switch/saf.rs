@@ -1,10 +1,13 @@
 //! Store and forward: what is owed to a bank is sent until the bank has it.
 //!
 //! Contract: entries of one card (or terminal, where there is no card) go in order, different
-//! ones in parallel, at most `slots` in a bank's hands at once; a bank that is silent, slow or
-//! hostile costs no other bank anything. Silence counts as a try. Reversals never expire. What
-//! is parked waits for the outcome of its original. Deliberately absent: durable state – that
-//! is `State::saf`; everything here is rebuilt from it at a start.
+//! ones in parallel, at most `slots` in a bank's hands at once, and no faster than
+//! `live_rate_per_s` while the bank has live requests; a bank that is silent, slow or hostile
+//! costs no other bank anything. Silence counts as a try. Reversals never expire. What is parked
+//! waits for the outcome of its original. An advice that is refused for good, too old or tried
+//! too often becomes a dead letter and lets the next of its card go: no entry that follows
+//! depends on it, because what it refers to is never another entry. Deliberately absent: durable
+//! state – that is `State::saf`; everything here is rebuilt from it at a start.
 
 use super::answer::names_agree;
 use super::ids::{BankId, Name, RecordNo, SendId, TxnNo};
@@ -17,6 +20,7 @@ use super::state::Entry;
 use super::timers::Timer;
 use super::{Switch, duplicates, hash, reply};
 use crate::canonical::{Answer, Canonical, MacCheck, ResponseClass};
+use crate::text::Text;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -24,7 +28,7 @@ use std::time::Duration;
 
 /// Where an entry stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     /// Behind another of its card, or before its original's outcome.
     Parked,
     /// May go as soon as there is a slot and a session.
@@ -48,6 +52,8 @@ struct Work {
     last_try: Option<SendId>,
     /// When the last try left.
     left: Option<Instant>,
+    /// When it is too old to be sent.
+    expires: Option<Instant>,
 }
 
 /// The SAF of one bank.
@@ -57,9 +63,35 @@ pub(super) struct Forwarding {
     queues: BTreeMap<u64, VecDeque<RecordNo>>,
     ready: BTreeSet<RecordNo>,
     busy: usize,
+    /// Beside live traffic: when the next try is due.
+    paced: Instant,
 }
 
+/// After its last live request a bank counts as busy for this long.
+pub(super) const LIVE_FOR: Duration = Duration::from_secs(1);
+/// How far tries beside live traffic may run ahead of their pace: timers are no finer than
+/// milliseconds.
+const PACE_SLACK: Duration = Duration::from_millis(10);
+
 impl Forwarding {
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.work.len()
+    }
+
+    /// When the next try may go at this rate, if not now.
+    fn held_back(&self, now: Instant) -> Option<Instant> {
+        let early = self.paced.since(now) > PACE_SLACK;
+        let due = self.paced.nanos().saturating_sub(PACE_SLACK.as_nanos() as u64);
+        early.then(|| Instant::from_nanos(due))
+    }
+
+    /// A try goes out beside live traffic.
+    fn pace(&mut self, now: Instant, rate_per_s: u32) {
+        let interval = Duration::from_secs(1) / rate_per_s.max(1);
+        self.paced = self.paced.max(now).after(interval);
+    }
+
     fn set(&mut self, entry: RecordNo, place: Place) {
         let Some(work) = self.work.get_mut(&entry) else { return };
         let counts = |p| usize::from(matches!(p, Place::Held | Place::AtBank));
@@ -72,11 +104,16 @@ impl Forwarding {
         }
     }
 
+    /// Whether an entry is too old to be sent.
+    fn is_over(&self, entry: RecordNo, now: Instant) -> bool {
+        self.work.get(&entry).and_then(|work| work.expires).is_some_and(|at| at <= now)
+    }
+
     fn place(&self, entry: RecordNo) -> Option<Place> {
         self.work.get(&entry).map(|w| w.place)
     }
 
-    fn is_first(&self, entry: RecordNo) -> bool {
+    pub(super) fn is_first(&self, entry: RecordNo) -> bool {
         let queue = self.work.get(&entry).and_then(|w| self.queues.get(&w.order));
         queue.and_then(|q| q.front()) == Some(&entry)
     }
@@ -86,7 +123,12 @@ impl Forwarding {
         self.set(entry, Place::Parked);
         let order = self.work.remove(&entry)?.order;
         let queue = self.queues.get_mut(&order)?;
-        queue.retain(|e| *e != entry);
+        // All entries may be of one card: the first of a long queue goes without a search.
+        if queue.front() == Some(&entry) {
+            queue.pop_front();
+        } else {
+            queue.retain(|e| *e != entry);
+        }
         let next = queue.front().copied();
         if next.is_none() {
             self.queues.remove(&order);
@@ -115,12 +157,18 @@ impl Switch {
         self.air.matches.insert(key, Target::Saf(entry));
         let terminal = queued.keys.terminal.as_ref();
         let order = duplicates::order_key(queued.pan.as_ref(), terminal);
+        let lifetime = self.policy.banks.get(usize::from(bank.0)).map(|b| b.saf.advice_lifetime);
+        let expires = lifetime.flatten().filter(|_| queued.owed == Owed::Repeat);
+        let expires = expires.map(|lifetime| self.now.mono.after(lifetime));
+        if let Some(at) = expires {
+            self.timers.set(Timer::SafLifetime(entry), at);
+        }
         let Some(live) = self.banks.get_mut(usize::from(bank.0)) else { return };
         live.saf.queues.entry(order).or_default().push_back(entry);
         let place = Place::Parked;
-        live.saf
-            .work
-            .insert(entry, Work { order, place, not_found_final, last_try: None, left: None });
+        let (last_try, left) = (None, None);
+        let work = Work { order, place, not_found_final, last_try, left, expires };
+        live.saf.work.insert(entry, work);
         self.saf_wake(entry);
     }
 
@@ -154,6 +202,12 @@ impl Switch {
                 return;
             }
             let Some(entry) = live.saf.ready.first().copied() else { return };
+            if live.is_live(self.now.mono) {
+                if let Some(at) = live.saf.held_back(self.now.mono) {
+                    return self.timers.set(Timer::SafPace(bank), at);
+                }
+                live.saf.pace(self.now.mono, settings.saf.live_rate_per_s);
+            }
             if !self.saf_send(bank, entry) {
                 self.saf_stranded(bank, entry);
                 self.saf_pause(bank, entry, settings.saf.first_retry);
@@ -221,7 +275,7 @@ impl Switch {
         }
     }
 
-    fn saf_place(&self, bank: BankId, entry: RecordNo) -> Option<Place> {
+    pub(super) fn saf_place(&self, bank: BankId, entry: RecordNo) -> Option<Place> {
         self.banks.get(usize::from(bank.0))?.saf.place(entry)
     }
 
@@ -251,7 +305,11 @@ impl Switch {
         let Some((bank, _)) = self.saf_entry(entry) else { return };
         let pause = self.policy.banks.get(usize::from(bank.0)).map(|b| b.saf.first_retry);
         if self.saf_place(bank, entry) == Some(Place::Held) {
-            if matches!(why, Unsent::Unpackable(_)) {
+            let live = self.banks.get(usize::from(bank.0));
+            let over = live.is_some_and(|live| live.saf.is_over(entry, self.now.mono));
+            if over {
+                self.close_entry(entry, Ending::Expired);
+            } else if matches!(why, Unsent::Unpackable(_)) {
                 self.saf_failed(bank, entry);
             } else {
                 self.saf_pause(bank, entry, pause.unwrap_or_default());
@@ -271,8 +329,37 @@ impl Switch {
         self.saf_pump(bank);
     }
 
+    /// An advice has become too old. In the bank's hands it may still be taken: then this try is
+    /// its last.
+    pub(super) fn saf_too_old(&mut self, entry: RecordNo) {
+        let Some((bank, _)) = self.saf_entry(entry) else { return };
+        match self.saf_place(bank, entry) {
+            Some(Place::Held | Place::AtBank) | None => {}
+            Some(Place::Parked | Place::Ready | Place::Pausing) => {
+                self.close_entry(entry, Ending::Expired);
+            }
+        }
+    }
+
+    /// Whether this failed try was the last: how it ends then. Reversals are tried on.
+    fn saf_last_try(&self, bank: BankId, entry: RecordNo) -> Option<Ending> {
+        let Entry { queued, tries, .. } = self.state.saf.get(&entry)?;
+        let settings = &self.policy.banks.get(usize::from(bank.0))?.saf;
+        let live = self.banks.get(usize::from(bank.0))?;
+        if queued.owed != Owed::Repeat {
+            None
+        } else if live.saf.is_over(entry, self.now.mono) {
+            Some(Ending::Expired)
+        } else {
+            settings.advice_tries.filter(|most| tries >= most).map(|_| Ending::TriedOut)
+        }
+    }
+
     /// A try came to nothing: pause longer, and tell an operator after some tries.
     fn saf_failed(&mut self, bank: BankId, entry: RecordNo) {
+        if let Some(ending) = self.saf_last_try(bank, entry) {
+            return self.close_entry(entry, ending);
+        }
         let policy = Arc::clone(&self.policy);
         let Some(settings) = policy.banks.get(usize::from(bank.0)).map(|b| &b.saf) else { return };
         let Some((queued, tries)) =
@@ -314,7 +401,9 @@ impl Switch {
         let over =
             self.lifetime_passed(bank, entry) || self.planted.has(Plant::NotFoundFinalAtOnce);
         let again = self.state.saf.get(&entry).is_some_and(|e| e.again);
-        match ending_of(queued.owed, class, over).filter(|_| trusted) {
+        let dead = queued.owed == Owed::Repeat && self.is_dead_code(bank, code);
+        let ending = if dead { Some(Ending::Dead) } else { ending_of(queued.owed, class, over) };
+        match ending.filter(|_| trusted) {
             // An original approved after this try left may have overtaken nothing: once more.
             Some(Ending::Acknowledged) if again => {
                 self.saf_set(bank, entry, Place::Ready);
@@ -339,6 +428,13 @@ impl Switch {
                 }
             }
         }
+    }
+
+    /// Whether the configuration calls this code final for an advice.
+    fn is_dead_code(&self, bank: BankId, code: Option<Text<4>>) -> bool {
+        let settings = self.policy.banks.get(usize::from(bank.0)).map(|b| &b.saf);
+        let code = code.map(|code| code.trimmed());
+        settings.zip(code).is_some_and(|(saf, code)| saf.dead_codes.contains(&code))
     }
 
     /// Whether an answer can be to this entry: a try of it has left, and the answer names no
@@ -382,8 +478,8 @@ impl Switch {
         &mut self,
         entry: RecordNo,
         ending: Ending,
-        bank_code: Option<crate::text::Text<4>>,
-        settlement_date: Option<crate::text::Text<4>>,
+        bank_code: Option<Text<4>>,
+        settlement_date: Option<Text<4>>,
     ) {
         let Some((bank, queued)) = self.saf_entry(entry) else { return };
         let tries = self.state.saf.get(&entry).map_or(0, |e| e.tries);
@@ -395,6 +491,7 @@ impl Switch {
             settlement_date,
         }));
         self.timers.stop(Timer::Saf(entry));
+        self.timers.stop(Timer::SafLifetime(entry));
         self.saf_take_back(bank, entry);
         let key = match_key(bank, queued.kind.family(), queued.keys.stan);
         if self.air.matches.get(key) == Some(Target::Saf(entry)) {
@@ -407,7 +504,7 @@ impl Switch {
             self.event(Event::ReversalClosed { bank: queued.bank, txn, tries });
             self.forget_if_over(txn);
         }
-        if ending == Ending::Dead {
+        if ending.is_dead_letter() {
             let txn = queued.txn.unwrap_or(entry);
             self.event(Event::OnDesk { bank: queued.bank, txn, amount: queued.amount });
         }
@@ -425,16 +522,11 @@ impl Switch {
         self.out.extend(held.map(|id| Output::Cancel { id }));
     }
 
-    /// An operator wants it tried now.
-    pub(super) fn saf_hurry(&mut self, entry: RecordNo) -> bool {
-        let Some((bank, _)) = self.saf_entry(entry) else { return false };
-        if self.saf_place(bank, entry) != Some(Place::Pausing) {
-            return false;
-        }
+    /// An operator wants it tried now; only of what pauses.
+    pub(super) fn saf_hurry(&mut self, bank: BankId, entry: RecordNo) {
         self.timers.stop(Timer::Saf(entry));
         self.saf_set(bank, entry, Place::Ready);
         self.saf_pump(bank);
-        true
     }
 }
 

@@ -5,17 +5,17 @@
 //! stands before the record that ends what it came from. Banks and lines are known by name.
 
 use super::by_number::ByNumber;
+use super::doubt::{DeadLetter, Doubt, LateNote};
 use super::duplicates::{self, Memory, Past};
 use super::ids::{Name, RecordNo, TxnNo};
-use super::input::DeskVerb;
 use super::record::{
-    BankKeys, Closed, Debt, Desk, Ending, Forgotten, Intent, Late, Leg, LineState, Origin, Outcome,
-    Owed, Queued, Record, Refused,
+    BankKeys, Closed, Debt, Forgotten, Intent, Leg, LineState, Origin, Outcome, Owed, Queued,
+    Record, Refused,
 };
 use super::stans::Stans;
 use crate::canonical::{Kind, Reason};
 use crate::text::Text;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// A transaction at a bank.
@@ -48,6 +48,10 @@ pub(super) struct BankState {
     pub stans: Stans,
     /// Its business date, MMDD, once it has named one.
     pub business_date: Option<Text<4>>,
+    /// Transactions nobody knows the end of.
+    pub doubts: u32,
+    /// Dead letters.
+    pub dead: u32,
 }
 
 /// What is known of a line, or of a terminal of it.
@@ -73,10 +77,13 @@ pub(super) struct State {
     /// The one open reversal of a transaction.
     pub chains: BTreeMap<TxnNo, RecordNo>,
     /// Approvals that are not known to have left for the platform.
-    pub undelivered: ByNumber<TxnNo, ()>,
-    /// What an operator looks at: transactions and SAF entries, with their bank; an empty name
-    /// where only the journal still knows it.
-    pub desk: BTreeMap<RecordNo, Name>,
+    pub undelivered: ByNumber<TxnNo, Arc<Intent>>,
+    /// What an operator looks at: transactions, SAF entries and dead letters.
+    pub desk: BTreeMap<RecordNo, Doubt>,
+    /// What is owed and not sent any more until an operator decides.
+    pub dead: BTreeMap<RecordNo, DeadLetter>,
+    /// The newest late answers, oldest first.
+    pub late: VecDeque<LateNote>,
     /// Requests of the duplicate window.
     pub memory: Memory,
     /// Banks seen so far.
@@ -93,9 +100,10 @@ impl State {
         self.banks.iter().find(|b| b.name == *name)
     }
 
-    fn bank_mut(&mut self, name: &Name) -> Option<&mut BankState> {
+    pub(super) fn bank_mut(&mut self, name: &Name) -> Option<&mut BankState> {
         let at = self.banks.iter().position(|b| b.name == *name).unwrap_or_else(|| {
-            let new = BankState { name: *name, stans: Stans::default(), business_date: None };
+            let (stans, business_date) = (Stans::default(), None);
+            let new = BankState { name: *name, stans, business_date, doubts: 0, dead: 0 };
             self.banks.push(new);
             self.banks.len() - 1
         });
@@ -111,6 +119,14 @@ impl State {
     /// Takes in one record. Total: a record that fits nothing changes nothing.
     pub(super) fn apply(&mut self, no: RecordNo, record: &Record) {
         self.last = no;
+        let concerned = self.concerned(record);
+        let before = concerned.map(|item| item.and_then(|item| self.in_doubt(item)));
+        self.take(no, record);
+        let after = concerned.map(|item| item.and_then(|item| self.in_doubt(item)));
+        self.count_doubts(before, after);
+    }
+
+    fn take(&mut self, no: RecordNo, record: &Record) {
         match record {
             Record::Intent(intent) => self.intent(no, intent),
             Record::Outcome(outcome) => self.outcome(no, outcome),
@@ -123,7 +139,7 @@ impl State {
                 }
             }
             Record::Closed(closed) => self.closed(closed),
-            Record::Late(late) => self.late(late),
+            Record::Late(late) => self.late(no, late),
             Record::Desk(desk) => self.on_desk(desk),
             Record::Cutover(cutover) => {
                 if let Some(bank) = self.bank_mut(&cutover.bank) {
@@ -173,7 +189,7 @@ impl State {
         self.memory.set(position, past, Some(no));
         // Whether an answer about no money arrived is nothing to decide.
         if past == Past::Granted && intent.owes != Debt::Nothing {
-            self.undelivered.insert(outcome.txn, ());
+            self.undelivered.insert(outcome.txn, Arc::clone(&intent));
         }
         if matches!(outcome.leg, Leg::SentUnknown | Leg::InvalidAnswer) {
             self.unanswered.insert(outcome.txn, intent);
@@ -241,8 +257,21 @@ impl State {
     }
 
     fn closed(&mut self, closed: &Closed) {
-        let Some(Entry { queued, .. }) = self.saf.remove(&closed.entry) else { return };
+        let Some(entry) = self.saf.remove(&closed.entry) else { return };
         self.desk.remove(&closed.entry);
+        self.late_ended(closed);
+        if let Some(txn) = entry.queued.txn.filter(|_| entry.queued.owed != Owed::Repeat) {
+            self.chains.remove(&txn);
+        }
+        if closed.ending.is_dead_letter() {
+            self.dies(closed, entry);
+        } else {
+            self.let_go(&entry.queued);
+        }
+    }
+
+    /// The STANs that an obligation held are free as far as it is concerned.
+    pub(super) fn let_go(&mut self, queued: &Queued) {
         let (own, original) = (queued.keys.stan, queued.original.stan);
         self.stans(&queued.bank, |stans| {
             stans.release(own);
@@ -250,48 +279,6 @@ impl State {
                 stans.release(original);
             }
         });
-        if let Some(txn) = queued.txn.filter(|_| queued.owed != Owed::Repeat) {
-            self.chains.remove(&txn);
-        }
-        if closed.ending == Ending::Dead {
-            self.desk.insert(closed.entry, queued.bank);
-        }
-    }
-
-    fn late(&mut self, late: &Late) {
-        let Some(txn) = late.txn else { return };
-        if late.leg == Leg::LateDeclined {
-            self.desk.remove(&txn);
-        }
-        let done = matches!(late.leg, Leg::LateApproved | Leg::InvalidAnswer);
-        let chain = self.chains.get(&txn).filter(|_| done);
-        if let Some(entry) = chain.and_then(|entry| self.saf.get_mut(entry)) {
-            entry.again = entry.tries > 0;
-        }
-    }
-
-    /// The bank of a transaction nobody knows the end of, or of a SAF entry.
-    fn bank_of(&self, item: RecordNo) -> Name {
-        let open = self.open.get(item).map(|open| open.intent.bank);
-        let unanswered = || self.unanswered.get(&item).map(|intent| intent.bank);
-        let owed = || self.saf.get(&item).map(|entry| entry.queued.bank);
-        open.or_else(unanswered).or_else(owed).unwrap_or_default()
-    }
-
-    fn on_desk(&mut self, desk: &Desk) {
-        match desk.verb {
-            None => {
-                let bank = self.bank_of(desk.item);
-                self.desk.entry(desk.item).or_insert(bank);
-            }
-            Some(DeskVerb::GiveUp(_)) => {
-                self.desk.remove(&desk.item);
-            }
-            Some(DeskVerb::Resend) => {}
-        }
-        if desk.operator.is_none() {
-            self.undelivered.remove(desk.item);
-        }
     }
 
     fn line_state(&mut self, line: &LineState) {

@@ -5,7 +5,7 @@
 //! same in every run. The shell sleeps once, until [`Timers::next`].
 
 use super::hash::Lookup;
-use super::ids::{RecordNo, SessionId, TxnNo};
+use super::ids::{BankId, RecordNo, SessionId, TxnNo};
 use crate::time::Instant;
 
 /// What is waited for.
@@ -17,6 +17,10 @@ pub(super) enum Timer {
     Waiting(u64),
     /// A SAF entry: silence after a try, or the pause before the next.
     Saf(RecordNo),
+    /// An advice in the SAF grows too old.
+    SafLifetime(RecordNo),
+    /// Live traffic of a bank held its SAF back; its next try may go.
+    SafPace(BankId),
     /// A session: silence after a sign-on, or the pause before the next.
     SignOn(SessionId),
     /// A session: silence of the peer, or no answer to an echo test.
@@ -39,6 +43,8 @@ impl Timer {
             Self::Echo(session) => (4, session.0),
             Self::Lifetime(txn) => (5, txn.0),
             Self::Window => (6, 0),
+            Self::SafLifetime(entry) => (7, entry.0),
+            Self::SafPace(bank) => (8, bank.0 as u64),
         };
         (what << 60) | whom
     }

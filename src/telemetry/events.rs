@@ -59,7 +59,18 @@ impl Watch {
                     "reload refused: a bank with open obligations would vanish, or order changed"
                 );
             }
-            Event::DeskRefused { item, why } => warn!(%item, why, "desk: refused"),
+            Event::DeskDecided { item, no, operator, verb } => {
+                metrics::counter!(names::DESK_DECISIONS, "verb" => verb.word(), "result" => "done")
+                    .increment(1);
+                info!(%item, record = %no, %operator, verb = verb.word(), "desk: decided");
+            }
+            Event::DeskRefused(refusal) => {
+                metrics::counter!(
+                    names::DESK_DECISIONS, "verb" => refusal.verb.word(), "result" => "refused"
+                )
+                .increment(1);
+                warn!(item = %refusal.item, state = refusal.state.word(), "desk: refused: {refusal}");
+            }
             Event::TimedOut { .. }
             | Event::ReversalQueued { .. }
             | Event::ReversalClosed { .. }

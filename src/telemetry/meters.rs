@@ -172,6 +172,7 @@ pub struct Gauges {
     in_flight: Vec<Gauge>,
     owed: Vec<Gauge>,
     unknown: Vec<Gauge>,
+    dead_letters: Vec<Gauge>,
     sessions: Gauge,
     held: Gauge,
     lag: Gauge,
@@ -187,6 +188,7 @@ impl Gauges {
             in_flight: each(names::IN_FLIGHT),
             owed: each(names::SAF_DEPTH),
             unknown: each(names::UNKNOWN_OUTCOMES),
+            dead_letters: each(names::DEAD_LETTERS),
             sessions: gauge!(names::SESSIONS),
             held: gauge!(names::GATE_HELD),
             lag: gauge!(names::JOURNAL_LAG),
@@ -206,6 +208,11 @@ impl Gauges {
     /// Transactions of bank `at` whose end nobody knows.
     pub fn unknown(&self, at: usize, count: usize) {
         set(self.unknown.get(at), count);
+    }
+
+    /// Messages to bank `at` that are given up until an operator decides.
+    pub fn dead_letters(&self, at: usize, count: usize) {
+        set(self.dead_letters.get(at), count);
     }
 
     /// Sessions, frames held at the gate, records not yet durable.

@@ -57,6 +57,10 @@ metrics_table! {
         "Messages owed to a bank, by bank.";
     UNKNOWN_OUTCOMES = "pointsman_unknown_outcomes", Gauge,
         "Transactions of which nobody knows now whether the bank did them, by bank.";
+    DEAD_LETTERS = "pointsman_dead_letters", Gauge,
+        "Messages that are not sent any more until an operator decides, by bank.";
+    DESK_DECISIONS = "pointsman_desk_decisions_total", Counter,
+        "Operators' decisions, by verb and result (done, refused).";
     LATE_RESPONSES = "pointsman_late_responses_total", Counter,
         "Answers that came after their transaction had been decided, by bank and meaning.";
     DUPLICATE_RESPONSES = "pointsman_duplicate_responses_total", Counter,

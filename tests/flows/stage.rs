@@ -12,6 +12,7 @@ use pointsman::money::{Amount, Currency};
 use pointsman::sensitive::{Pan, PinBlock};
 use pointsman::switch::Switch;
 use pointsman::switch::audit::Auditor;
+use pointsman::switch::desk::Listing;
 use pointsman::switch::ids::{BankId, LineId, PlatformId, RecordNo, SessionId, Ticket};
 use pointsman::switch::input::{Command, DeskAction, DeskVerb, Input, Unsent};
 use pointsman::switch::output::{Event, Output, RecallKey, Send};
@@ -53,6 +54,10 @@ impl Options<'_> {
     fn seconds(&self, key: &str, default: u64) -> Duration {
         Duration::from_secs(self.number(key, default))
     }
+
+    fn stated(&self, key: &str) -> Option<u64> {
+        Some(self.number(key, 0)).filter(|number| *number > 0)
+    }
 }
 
 fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union: bool) -> Bank {
@@ -76,6 +81,10 @@ fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union
             first_retry: Duration::from_secs(2),
             max_retry: Duration::from_secs(30),
             tries_before_desk: 3,
+            live_rate_per_s: options.number("live_rate=", 1_000) as u32,
+            advice_lifetime: options.stated("advice_lifetime=").map(Duration::from_secs),
+            advice_tries: options.stated("advice_tries=").map(|n| n as u32),
+            dead_codes: if options.has("dead_91") { vec![text("91")] } else { vec![] },
         },
         network: Network {
             sign_on,
@@ -346,6 +355,8 @@ impl Stage {
             ["desk", "resend", no] => self.desk(no, DeskVerb::Resend)?,
             ["desk", "giveup", no] => self.desk(no, DeskVerb::GiveUp(Text::EMPTY))?,
             ["desk", "giveup", no, why] => self.desk(no, DeskVerb::GiveUp(text(why)))?,
+            ["desk", "list"] => self.list_desk(),
+            ["desk", "late"] => self.list_late(),
             ["signoff", bank] => {
                 let bank = text(bank);
                 self.feed(Input::Command(Command::SignOff { bank, off: true }));
@@ -384,10 +395,29 @@ impl Stage {
     }
 
     fn desk(&mut self, no: &str, verb: DeskVerb) -> Fallible<()> {
-        let txn = RecordNo(no.parse().map_err(|_| "no record number")?);
-        let action = DeskAction { txn, operator: text("anna"), verb };
+        let item = RecordNo(no.parse().map_err(|_| "no record number")?);
+        let action = DeskAction { item, operator: text("anna"), verb };
         self.feed(Input::Command(Command::Desk(action)));
         Ok(())
+    }
+
+    fn list_desk(&mut self) {
+        for item in self.switch.desk(&Listing::all(100)) {
+            let (item_no, bank, tries) = (item.item, item.bank, item.tries);
+            let (state, why) = (item.state.word(), item.why.to_string());
+            let minor = item.amount.map_or(0, |a| a.minor);
+            let look = if item.attention { " attention" } else { "" };
+            let allowed = item.state.allowed();
+            let line = format!("desk {item_no}: {bank} {minor} {state}, tries {tries}, {why}");
+            self.say(&format!("{line}; allowed: {allowed}{look}"));
+        }
+    }
+
+    fn list_late(&mut self) {
+        for note in self.switch.late(100) {
+            let (no, kind, became) = (note.no, note.kind.word(), note.became);
+            self.say(&format!("late {no}: {kind}, {became}"));
+        }
     }
 }
 
@@ -689,7 +719,7 @@ fn show_event(event: &Event) -> Option<String> {
         Event::DuplicateConflict { .. } => "event duplicate conflict".to_owned(),
         Event::StansExhausted { .. } => "event no STAN is free".to_owned(),
         Event::NotSent { why, .. } => format!("event not sent {why:?}"),
-        Event::DeskRefused { why, .. } => format!("event desk refused, {why}"),
+        Event::DeskRefused(refusal) => format!("event desk refused, {refusal}"),
         Event::Impossible { what } => format!("event IMPOSSIBLE {what}"),
         Event::LineReady { line } => format!("event line {line} ready"),
         Event::LineLost { line } => format!("event line {line} lost"),
@@ -701,6 +731,7 @@ fn show_event(event: &Event) -> Option<String> {
         | Event::Network { .. }
         | Event::KeysRefused { .. }
         | Event::OnDesk { .. }
+        | Event::DeskDecided { .. }
         | Event::PinDeclined { .. }
         | Event::ReloadRefused => return None,
     })

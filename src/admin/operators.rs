@@ -1,0 +1,139 @@
+//! Who may ask about money, and how a question reaches the core and its answer comes back.
+//!
+//! Contract: with a token configured it is needed, whoever asks; without one only a loopback
+//! listener answers at all, and no browser: anything with an `Origin` is turned away, so that a
+//! page an operator happens to visit cannot decide for them. Questions wait in a bounded queue;
+//! a full one answers at once that it is full. Deliberately absent: names and passwords – who
+//! decides is recorded as stated.
+
+use crate::link::Inbox;
+use crate::switch::desk::{DeskItem, LateItem, Listing, Refusal};
+use crate::switch::ids::{Name, RecordNo};
+use crate::switch::input::DeskAction;
+use crate::time::Now;
+use axum::http::{HeaderMap, StatusCode, header};
+use std::sync::Arc;
+use std::time::Duration;
+use subtle::ConstantTimeEq;
+use tokio::sync::{mpsc, oneshot};
+use zeroize::Zeroizing;
+
+/// Questions that may wait for the driver: people ask them, one at a time.
+const QUESTIONS_MAX: usize = 16;
+/// A driver that has not answered by now is in trouble.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// What operators ask; the answer goes back through the channel inside.
+#[derive(Debug)]
+pub enum Question {
+    /// A page of the desk.
+    Desk(Listing, oneshot::Sender<DeskPage>),
+    /// The newest late answers, at most so many.
+    Late(usize, oneshot::Sender<Vec<LateItem>>),
+    /// A decision; its answer comes once the decision is durable.
+    Decide(DeskAction, oneshot::Sender<Result<Decided, Refusal>>),
+}
+
+/// A page of the desk.
+#[derive(Debug)]
+pub struct DeskPage {
+    /// When it was taken.
+    pub now: Now,
+    /// The items, by number.
+    pub items: Vec<DeskItem>,
+    /// What each bank owes and is owed, in all.
+    pub banks: Vec<BankSum>,
+}
+
+/// One bank in numbers.
+#[derive(Debug, Clone, Copy)]
+pub struct BankSum {
+    /// The bank.
+    pub bank: Name,
+    /// Messages owed to it.
+    pub owed: usize,
+    /// Transactions nobody knows the end of.
+    pub unknown: usize,
+    /// Dead letters.
+    pub dead_letters: usize,
+}
+
+/// A decision that was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decided {
+    /// What it was about.
+    pub item: RecordNo,
+    /// Its record.
+    pub no: RecordNo,
+}
+
+/// The operators' way to the core.
+#[derive(Debug, Clone)]
+pub struct OperatorDoor {
+    questions: mpsc::Sender<Question>,
+    inbox: Arc<Inbox>,
+    token: Option<Arc<Zeroizing<String>>>,
+    loopback: bool,
+}
+
+/// Why somebody is turned away, or gets no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Denied {
+    pub(super) status: StatusCode,
+    pub(super) why: &'static str,
+}
+
+const fn denied(status: StatusCode, why: &'static str) -> Denied {
+    Denied { status, why }
+}
+
+impl OperatorDoor {
+    /// A door for a listener on loopback or not, and where its questions come out. `inbox` is
+    /// only knocked on.
+    pub fn new(
+        inbox: Arc<Inbox>,
+        token: Option<Zeroizing<String>>,
+        loopback: bool,
+    ) -> (Self, mpsc::Receiver<Question>) {
+        let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
+        (Self { questions, inbox, token: token.map(Arc::new), loopback }, asked)
+    }
+
+    /// Whether whoever sent these headers may ask.
+    pub(super) fn admits(&self, headers: &HeaderMap) -> Result<(), Denied> {
+        if headers.contains_key(header::ORIGIN) {
+            return Err(denied(
+                StatusCode::FORBIDDEN,
+                "not for browsers: a request with an Origin",
+            ));
+        }
+        let Some(token) = &self.token else {
+            let why =
+                "set admin.token, or listen on a loopback address: this one is open to others";
+            return if self.loopback { Ok(()) } else { Err(denied(StatusCode::FORBIDDEN, why)) };
+        };
+        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        let same: bool = given.as_bytes().ct_eq(token.as_bytes()).into();
+        let why = "expected the header Authorization: Bearer with the token of admin.token";
+        if same { Ok(()) } else { Err(denied(StatusCode::UNAUTHORIZED, why)) }
+    }
+
+    /// Asks and waits for the answer.
+    pub(super) async fn ask<T>(
+        &self,
+        question: impl FnOnce(oneshot::Sender<T>) -> Question,
+    ) -> Result<T, Denied> {
+        let (answer, answered) = oneshot::channel();
+        let busy = denied(StatusCode::SERVICE_UNAVAILABLE, "too many questions at once: ask again");
+        self.questions.try_send(question(answer)).map_err(|_| busy)?;
+        self.inbox.knock();
+        let ending = "the switch is ending; look at the desk after its restart";
+        let slow = "no answer in time; a decision may have been recorded: look at the desk";
+        match tokio::time::timeout(ANSWER_LIMIT, answered).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) => Err(denied(StatusCode::SERVICE_UNAVAILABLE, ending)),
+            Err(_) => Err(denied(StatusCode::GATEWAY_TIMEOUT, slow)),
+        }
+    }
+}

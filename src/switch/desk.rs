@@ -1,0 +1,500 @@
+//! The operator's desk: in-doubt money and late answers as lists, and what an operator may do.
+//!
+//! Contract: a list is bounded and asked for page by page, because a dead bank may owe a hundred
+//! thousand messages and the core has other things to do. A decision is checked first and
+//! recorded only when it makes sense; a refusal names the state and what would be allowed.
+//! Cards show masked. Deliberately absent: who may ask (`admin`).
+
+use super::Switch;
+use super::doubt::{DeadLetter, Doubt, LateNote};
+use super::ids::{BankId, Name, RecordNo, TxnNo};
+use super::input::{DeskAction, DeskVerb};
+use super::output::Event;
+use super::record::{BankKeys, Desk, Ending, Intent, Late, Leg, Owed, Queued, Record};
+use super::saf::Place;
+use super::state::Entry;
+use super::timers::Timer;
+use crate::meaning::Reason;
+use crate::money::Amount;
+use crate::text::Text;
+use crate::time::Wall;
+use std::fmt;
+use std::time::Duration;
+
+/// Items a page may hold at most: a thousand are looked up in well under a millisecond.
+pub const PAGE_MAX: usize = 1_000;
+
+/// Which items are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listing {
+    /// Only those after this one: the last of the page before.
+    pub after: RecordNo,
+    /// At most so many, and never more than [`PAGE_MAX`].
+    pub limit: usize,
+    /// Only what an operator is asked to look at.
+    pub attention: bool,
+    /// Only of this bank.
+    pub bank: Option<Name>,
+}
+
+impl Listing {
+    /// The first page of everything.
+    pub const fn all(limit: usize) -> Self {
+        Self { after: RecordNo(0), limit, attention: false, bank: None }
+    }
+}
+
+/// Where an item stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ItemState {
+    /// Owed; its original is still at the bank.
+    WaitsForOriginal,
+    /// Owed; another of the same card goes first.
+    WaitsForCard,
+    /// Owed; goes as soon as there is a session and room.
+    WaitsForTurn,
+    /// A try is about to leave.
+    Leaving,
+    /// A try is in the bank's hands.
+    AtBank,
+    /// A try failed; the next comes after a pause.
+    Pausing,
+    /// Given up until an operator decides.
+    DeadLetter,
+    /// A reversal that was never sent and never can be: only its platform knows the original.
+    NeverSent,
+    /// Approved; whether the platform has the approval is not known.
+    Undelivered,
+    /// Whether the bank did it is not known, and there is no reversal for it.
+    NoReversal,
+    /// Nothing is open under this number.
+    Nothing,
+}
+
+impl ItemState {
+    /// As programs spell it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::WaitsForOriginal => "waits_for_original",
+            Self::WaitsForCard => "waits_for_card",
+            Self::WaitsForTurn => "waits_for_turn",
+            Self::Leaving => "leaving",
+            Self::AtBank => "at_bank",
+            Self::Pausing => "pausing",
+            Self::DeadLetter => "dead_letter",
+            Self::NeverSent => "never_sent",
+            Self::Undelivered => "undelivered",
+            Self::NoReversal => "no_reversal",
+            Self::Nothing => "nothing_open",
+        }
+    }
+
+    /// What comes next, for people.
+    pub const fn next(self) -> &'static str {
+        match self {
+            Self::WaitsForOriginal => "goes when its original is answered or timed out",
+            Self::WaitsForCard => "goes after what is owed before it for the same card",
+            Self::WaitsForTurn => "goes when the bank has a session and room",
+            Self::Leaving => "is leaving now",
+            Self::AtBank => "waits for the bank's answer",
+            Self::Pausing => "is sent again after its pause, or at once by resend",
+            Self::DeadLetter => "is not sent any more: resend it, or give it up with a reason",
+            Self::NeverSent => "find the original at the bank by hand, then give it up",
+            Self::Undelivered => "the platform repeats or reverses it; else ask the platform",
+            Self::NoReversal => "ask the bank whether it did it, then give it up with a reason",
+            Self::Nothing => "was settled, or never was",
+        }
+    }
+
+    /// What an operator may do.
+    pub const fn allowed(self) -> Allowed {
+        match self {
+            Self::Pausing | Self::DeadLetter => Allowed { resend: true, give_up: true },
+            Self::WaitsForCard
+            | Self::WaitsForTurn
+            | Self::Leaving
+            | Self::AtBank
+            | Self::NeverSent
+            | Self::Undelivered
+            | Self::NoReversal => Allowed { resend: false, give_up: true },
+            Self::WaitsForOriginal | Self::Nothing => Allowed { resend: false, give_up: false },
+        }
+    }
+}
+
+/// What an operator may do about an item now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowed {
+    /// Have it sent again.
+    pub resend: bool,
+    /// Close it by hand.
+    pub give_up: bool,
+}
+
+impl Allowed {
+    /// The verbs, as operators spell them.
+    pub fn words(self) -> impl Iterator<Item = &'static str> {
+        let resend = self.resend.then_some("resend");
+        resend.into_iter().chain(self.give_up.then_some("give-up"))
+    }
+}
+
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.resend, self.give_up) {
+            (true, true) => f.write_str("resend, give-up"),
+            (true, false) => f.write_str("resend"),
+            (false, true) => f.write_str("give-up"),
+            (false, false) => f.write_str("nothing"),
+        }
+    }
+}
+
+/// Why an item stands where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// A message is owed, for this reason.
+    Owed(Owed, Reason),
+    /// It was given up like this, with the bank's code where it gave one.
+    Dead(Ending, Option<Text<4>>),
+    /// The answer to the platform may have been lost in a crash.
+    AnswerMayBeLost,
+    /// The bank's answer never came or could not be used, and nothing can be sent about it.
+    OutcomeUnknown,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Owed(Owed::OwnReversal, reason) => write!(f, "our reversal: {reason:?}"),
+            Self::Owed(Owed::PlatformReversal, reason) => {
+                write!(f, "the platform's reversal: {reason:?}")
+            }
+            Self::Owed(Owed::Repeat, _) => f.write_str("an advice of the platform"),
+            Self::Dead(ending, code) => {
+                f.write_str(match ending {
+                    Ending::Expired => "grew too old",
+                    Ending::TriedOut => "was tried as often as configured",
+                    Ending::Dead
+                    | Ending::Acknowledged
+                    | Ending::NoOriginal
+                    | Ending::Needless
+                    | Ending::GivenUp => match code {
+                        Some(_) => "the bank refused it",
+                        None => "its original is older than our memory",
+                    },
+                })?;
+                code.map_or(Ok(()), |code| write!(f, " with {code}"))
+            }
+            Self::AnswerMayBeLost => f.write_str("approved; the answer may have been lost"),
+            Self::OutcomeUnknown => f.write_str("the bank's answer never came"),
+        }
+    }
+}
+
+/// One line of the desk: in-doubt money and what is being done about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeskItem {
+    /// What an operator's decision names: a SAF entry, or a transaction.
+    pub item: RecordNo,
+    /// The transaction, where it is known.
+    pub txn: Option<TxnNo>,
+    /// The bank; empty where only the journal still knows it.
+    pub bank: Name,
+    /// How much.
+    pub amount: Option<Amount>,
+    /// Since when it is owed, or stands on the desk.
+    pub since: Wall,
+    /// How often it was sent.
+    pub tries: u32,
+    /// How long until it is sent again, or until silence counts as a try.
+    pub next_try: Option<Duration>,
+    /// Whether an operator is asked to look.
+    pub attention: bool,
+    /// Where it stands, and so what comes next and what is allowed.
+    pub state: ItemState,
+    /// Why.
+    pub why: Why,
+    /// `F11` at the bank: of the message owed, or of the request.
+    pub stan: Option<u32>,
+    /// `F11` of the original at the bank, where the message owed has another.
+    pub original_stan: Option<u32>,
+    /// `F37`.
+    pub rrn: Option<Text<12>>,
+    /// Who asked for the transaction.
+    pub platform: Option<Name>,
+    /// The card, masked.
+    pub card: Option<String>,
+}
+
+/// A command that makes no sense now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// What it was about.
+    pub item: RecordNo,
+    /// Where that stands.
+    pub state: ItemState,
+    /// What was asked for.
+    pub verb: DeskVerb,
+    /// What is wrong with it.
+    pub why: &'static str,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (state, allowed) = (self.state.word(), self.state.allowed());
+        write!(f, "{} (state: {state}; allowed: {allowed})", self.why)
+    }
+}
+
+/// What kind of unexpected answer it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LateKind {
+    /// Its request had been decided without it.
+    Late,
+    /// Its request had been answered before.
+    Duplicate,
+    /// It fits nothing we know.
+    Unmatched,
+}
+
+impl LateKind {
+    /// As programs spell it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Late => "late",
+            Self::Duplicate => "duplicate",
+            Self::Unmatched => "unmatched",
+        }
+    }
+}
+
+/// One line of the late-answer inbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LateItem {
+    /// Its record.
+    pub no: RecordNo,
+    /// What kind.
+    pub kind: LateKind,
+    /// What it said.
+    pub late: Late,
+    /// What became of it.
+    pub became: &'static str,
+}
+
+impl Switch {
+    /// What is in doubt or on the desk, by number.
+    pub fn desk(&self, listing: &Listing) -> Vec<DeskItem> {
+        let state = &self.state;
+        let after = (std::ops::Bound::Excluded(listing.after), std::ops::Bound::Unbounded);
+        let mut owed = state.saf.range(after).map(|(no, _)| *no).peekable();
+        let mut looked = state.desk.range(after).map(|(no, _)| *no).peekable();
+        let numbers = std::iter::from_fn(|| {
+            let next = match (owed.peek().filter(|_| !listing.attention), looked.peek()) {
+                (Some(a), Some(b)) => *a.min(b),
+                (Some(one), None) | (None, Some(one)) => *one,
+                (None, None) => return None,
+            };
+            owed.next_if_eq(&next);
+            looked.next_if_eq(&next);
+            Some(next)
+        });
+        let items = numbers.filter_map(|no| self.desk_item(no));
+        let wanted = items.filter(|item| listing.bank.is_none_or(|bank| item.bank == bank));
+        wanted.take(listing.limit.min(PAGE_MAX)).collect()
+    }
+
+    /// The newest late, second and unknown answers, newest first.
+    pub fn late(&self, limit: usize) -> Vec<LateItem> {
+        self.state.late.iter().rev().take(limit).map(|note| self.late_item(note)).collect()
+    }
+
+    fn desk_item(&self, no: RecordNo) -> Option<DeskItem> {
+        if let Some(entry) = self.state.saf.get(&no) {
+            return Some(self.owed_item(no, entry));
+        }
+        let doubt = self.state.desk.get(&no)?;
+        Some(match self.state.dead.get(&no) {
+            Some(letter) => self.dead_item(no, letter),
+            None => self.bare_item(no, doubt),
+        })
+    }
+
+    fn owed_item(&self, no: RecordNo, entry: &Entry) -> DeskItem {
+        let queued = &entry.queued;
+        DeskItem {
+            tries: entry.tries,
+            next_try: self.timers.at(Timer::Saf(no)).map(|at| at.since(self.now.mono)),
+            attention: self.state.desk.contains_key(&no),
+            state: self.owed_state(no, queued),
+            why: Why::Owed(queued.owed, queued.reason),
+            ..item_of(no, queued)
+        }
+    }
+
+    fn owed_state(&self, no: RecordNo, queued: &Queued) -> ItemState {
+        if queued.txn.is_some_and(|txn| self.state.open.contains(txn)) {
+            return ItemState::WaitsForOriginal;
+        }
+        match self.bank_id(&queued.bank).and_then(|bank| self.saf_place(bank, no)) {
+            Some(Place::Parked) => ItemState::WaitsForCard,
+            Some(Place::Ready) | None => ItemState::WaitsForTurn,
+            Some(Place::Held) => ItemState::Leaving,
+            Some(Place::AtBank) => ItemState::AtBank,
+            Some(Place::Pausing) => ItemState::Pausing,
+        }
+    }
+
+    fn dead_item(&self, no: RecordNo, letter: &DeadLetter) -> DeskItem {
+        DeskItem {
+            tries: letter.tries,
+            attention: true,
+            state: dead_state(letter),
+            why: Why::Dead(letter.ending, letter.bank_code),
+            ..item_of(no, &letter.queued)
+        }
+    }
+
+    fn bare_item(&self, no: RecordNo, doubt: &Doubt) -> DeskItem {
+        let intent = doubt.intent.as_deref();
+        let keys = |of: fn(&BankKeys) -> Option<Text<12>>| intent.and_then(|i| of(&i.keys));
+        DeskItem {
+            item: no,
+            txn: Some(no),
+            bank: doubt.bank,
+            amount: intent.and_then(|intent| intent.amount),
+            since: doubt.at,
+            tries: 0,
+            next_try: None,
+            attention: true,
+            state: bare_state(doubt),
+            why: if doubt.undelivered { Why::AnswerMayBeLost } else { Why::OutcomeUnknown },
+            stan: intent.map(|intent| intent.keys.stan),
+            original_stan: None,
+            rrn: keys(|keys| keys.rrn),
+            platform: intent.map(|intent: &Intent| intent.platform),
+            card: intent.and_then(|intent| intent.pan.as_ref()).map(|pan| pan.masked()),
+        }
+    }
+
+    fn late_item(&self, note: &LateNote) -> LateItem {
+        let kind = match note.late.txn {
+            None => LateKind::Unmatched,
+            Some(_) if note.first => LateKind::Late,
+            Some(_) => LateKind::Duplicate,
+        };
+        let desk = note.late.txn.is_some_and(|txn| self.state.desk.contains_key(&txn));
+        let became = match (kind, note.entry, note.ending) {
+            (_, Some(_), None) => "its reversal is owed to the bank",
+            (_, Some(_), Some(ending)) => ended(ending),
+            (LateKind::Unmatched, None, _) => "nothing is known of it: ask the bank",
+            (LateKind::Duplicate, None, _) if desk => "it stands on the desk",
+            (LateKind::Duplicate, None, _) => "the answer before it counted",
+            (LateKind::Late, None, _) if desk => "it stands on the desk",
+            (LateKind::Late, None, _) if note.late.leg == Leg::LateDeclined => {
+                "the bank did nothing: nothing to reverse"
+            }
+            (LateKind::Late, None, _) => "no money moved",
+        };
+        LateItem { no: note.no, kind, late: note.late.clone(), became }
+    }
+
+    /// An operator's decision: checked, recorded, carried out.
+    pub(super) fn desk_action(&mut self, action: &DeskAction) {
+        // An operator may name the transaction instead of its reversal.
+        let item = self.state.chains.get(&action.item).copied().unwrap_or(action.item);
+        let state = self.desk_item(item).map_or(ItemState::Nothing, |found| found.state);
+        if let Some(why) = objection(state, action.verb) {
+            return self.event(Event::DeskRefused(Refusal { item, state, verb: action.verb, why }));
+        }
+        let DeskAction { operator, verb, .. } = *action;
+        let (at, by, what) = (self.now.wall, Some(operator), Some(verb));
+        let dead = self.state.dead.contains_key(&item);
+        let no = self.record(Record::Desk(Desk { item, at, operator: by, verb: what }));
+        self.event(Event::DeskDecided { item, no, operator, verb });
+        match (verb, self.place_of(item)) {
+            (DeskVerb::Resend, _) if dead => self.revive(item),
+            (DeskVerb::Resend, Some(bank)) => self.saf_hurry(bank, item),
+            (DeskVerb::GiveUp(_), Some(_)) => self.close_entry(item, Ending::GivenUp),
+            (DeskVerb::Resend | DeskVerb::GiveUp(_), None) => {}
+        }
+    }
+
+    /// The bank an entry is owed to, while it is owed.
+    fn place_of(&self, entry: RecordNo) -> Option<BankId> {
+        self.bank_id(&self.state.saf.get(&entry)?.queued.bank)
+    }
+
+    /// A dead letter is owed again: behind what its card is owed meanwhile.
+    fn revive(&mut self, item: RecordNo) {
+        let Some(queued) = self.state.saf.get(&item).map(|entry| entry.queued.clone()) else {
+            return;
+        };
+        let now = self.now.mono;
+        self.saf_take(item, &queued, now);
+        if let Some(bank) = self.bank_id(&queued.bank) {
+            self.saf_pump(bank);
+        }
+    }
+}
+
+/// What stands in the way of a decision.
+fn objection(state: ItemState, verb: DeskVerb) -> Option<&'static str> {
+    let allowed = state.allowed();
+    match (state, verb) {
+        (ItemState::Nothing, _) => Some("nothing is open under this number"),
+        (_, DeskVerb::GiveUp(reason)) if reason.trimmed().is_empty() => {
+            Some("giving up needs a reason")
+        }
+        (ItemState::WaitsForOriginal, _) => Some("its original is still at the bank"),
+        (ItemState::Leaving | ItemState::AtBank, DeskVerb::Resend) => {
+            Some("it is being sent already")
+        }
+        (ItemState::WaitsForCard | ItemState::WaitsForTurn, DeskVerb::Resend) => {
+            Some("it goes by itself in its turn")
+        }
+        (_, DeskVerb::Resend) if !allowed.resend => Some("there is nothing that could be sent"),
+        (_, DeskVerb::GiveUp(_)) if !allowed.give_up => Some("it cannot be given up now"),
+        (_, DeskVerb::Resend | DeskVerb::GiveUp(_)) => None,
+    }
+}
+
+fn dead_state(letter: &DeadLetter) -> ItemState {
+    if letter.can_be_sent() { ItemState::DeadLetter } else { ItemState::NeverSent }
+}
+
+fn bare_state(doubt: &Doubt) -> ItemState {
+    if doubt.undelivered { ItemState::Undelivered } else { ItemState::NoReversal }
+}
+
+/// What an obligation says of itself; the rest is filled in by who knows more.
+fn item_of(no: RecordNo, queued: &Queued) -> DeskItem {
+    let original = queued.original.stan;
+    DeskItem {
+        item: no,
+        txn: queued.txn,
+        bank: queued.bank,
+        amount: queued.amount,
+        since: queued.at,
+        tries: 0,
+        next_try: None,
+        attention: false,
+        state: ItemState::WaitsForTurn,
+        why: Why::Owed(queued.owed, queued.reason),
+        stan: Some(queued.keys.stan),
+        original_stan: (original != 0 && original != queued.keys.stan).then_some(original),
+        rrn: queued.keys.rrn,
+        platform: queued.platform,
+        card: queued.pan.as_ref().map(|pan| pan.masked()),
+    }
+}
+
+fn ended(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Acknowledged => "reversed, and the bank acknowledged it",
+        Ending::NoOriginal => "the bank has no such original any more",
+        Ending::Needless => "its reversal was not needed",
+        Ending::GivenUp => "an operator gave its reversal up",
+        Ending::Dead | Ending::Expired | Ending::TriedOut => "its reversal is a dead letter",
+    }
+}

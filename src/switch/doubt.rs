@@ -1,0 +1,225 @@
+//! What an operator has to know of: items on the desk, dead letters and late answers, as the
+//! records leave them.
+//!
+//! Contract: a part of [`State`] and built like it, by `apply` alone. A dead letter keeps its
+//! STAN, so that it can be sent again under the same keys; one that was never sent and never can
+//! be keeps nothing. How many doubts a bank has is counted as they come and go, because a gauge
+//! asks twice a second and there may be a hundred thousand. Deliberately absent: what an
+//! operator may do about it ([`super::desk`]).
+
+use super::ids::{Name, RecordNo};
+use super::input::DeskVerb;
+use super::record::{Closed, Desk, Ending, Forgotten, Intent, Late, Leg, Owed, Queued, Record};
+use super::state::{Entry, State};
+use crate::text::Text;
+use crate::time::Wall;
+use std::sync::Arc;
+
+/// Late answers that are remembered; the journal has them all.
+const LATE_MAX: usize = 256;
+
+/// Something an operator is asked to look at.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Doubt {
+    /// The bank; empty where only the journal still knows it.
+    pub bank: Name,
+    /// Since when it stands here.
+    pub at: Wall,
+    /// The request, where it was still in memory.
+    pub intent: Option<Arc<Intent>>,
+    /// It was approved, and whether the platform has that is not known.
+    pub undelivered: bool,
+}
+
+/// A message that is owed and is not sent any more until an operator decides.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct DeadLetter {
+    /// What was owed.
+    pub queued: Arc<Queued>,
+    /// How often it was sent.
+    pub tries: u32,
+    /// Why it is dead.
+    pub ending: Ending,
+    /// The bank's code, where it refused it.
+    pub bank_code: Option<Text<4>>,
+    /// When it died.
+    pub at: Wall,
+}
+
+impl DeadLetter {
+    /// Whether it may be sent again. A reversal is dead only where we never sent its original:
+    /// its names mean nothing at the bank.
+    pub(super) fn can_be_sent(&self) -> bool {
+        self.queued.owed == Owed::Repeat
+    }
+
+    /// Whether the bank has said that it did nothing.
+    fn is_refused(&self) -> bool {
+        self.ending == Ending::Dead && self.tries > 0
+    }
+}
+
+/// An answer that came late, twice or from nowhere.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct LateNote {
+    /// Its record.
+    pub no: RecordNo,
+    /// What it said.
+    pub late: Late,
+    /// Whether its request was still without an answer.
+    pub first: bool,
+    /// The reversal it forced or met.
+    pub entry: Option<RecordNo>,
+    /// How that reversal ended.
+    pub ending: Option<Ending>,
+}
+
+impl State {
+    /// The bank in doubt because of this item, if any: its reversal is not acknowledged yet, or
+    /// an operator has to find out.
+    pub(super) fn in_doubt(&self, item: RecordNo) -> Option<Name> {
+        let chained = self.unanswered.get(&item).filter(|_| self.chains.contains_key(&item));
+        if let Some(intent) = chained {
+            return Some(intent.bank);
+        }
+        let doubt = self.desk.get(&item).filter(|_| !self.saf.contains_key(&item))?;
+        let refused = self.dead.get(&item).is_some_and(DeadLetter::is_refused);
+        (!refused && !doubt.bank.is_empty()).then_some(doubt.bank)
+    }
+
+    /// The items whose doubt a record may begin or end.
+    pub(super) fn concerned(&self, record: &Record) -> [Option<RecordNo>; 2] {
+        match record {
+            Record::Outcome(outcome) => [Some(outcome.txn), None],
+            Record::Queued(queued) => [queued.txn, None],
+            Record::Closed(closed) => {
+                let entry = self.saf.get(&closed.entry);
+                [Some(closed.entry), entry.and_then(|entry| entry.queued.txn)]
+            }
+            Record::Late(late) => [late.txn, None],
+            Record::Desk(desk) => [Some(desk.item), None],
+            Record::Answered(txn) | Record::Forgotten(Forgotten::Original(txn)) => {
+                [Some(*txn), None]
+            }
+            Record::Intent(_)
+            | Record::Refused(_)
+            | Record::Attempt(_)
+            | Record::Cutover(_)
+            | Record::Policy(_)
+            | Record::LineState(_)
+            | Record::Garbled(_)
+            | Record::Released(_)
+            | Record::Forgotten(Forgotten::Window(_)) => [None, None],
+        }
+    }
+
+    /// Counts what changed between two looks at the same items.
+    pub(super) fn count_doubts(&mut self, before: [Option<Name>; 2], after: [Option<Name>; 2]) {
+        for (before, after) in before.into_iter().zip(after).filter(|(b, a)| b != a) {
+            if let Some(bank) = before.and_then(|name| self.bank_mut(&name)) {
+                bank.doubts = bank.doubts.saturating_sub(1);
+            }
+            if let Some(bank) = after.and_then(|name| self.bank_mut(&name)) {
+                bank.doubts = bank.doubts.saturating_add(1);
+            }
+        }
+    }
+
+    /// An entry ended in a way that leaves it to an operator.
+    pub(super) fn dies(&mut self, closed: &Closed, entry: Entry) {
+        let Entry { queued, tries, .. } = entry;
+        if let Some(bank) = self.bank_mut(&queued.bank) {
+            bank.dead = bank.dead.saturating_add(1);
+        }
+        let doubt = Doubt { bank: queued.bank, at: closed.at, intent: None, undelivered: false };
+        self.desk.insert(closed.entry, doubt);
+        let (ending, bank_code, at) = (closed.ending, closed.bank_code, closed.at);
+        let letter = DeadLetter { queued, tries, ending, bank_code, at };
+        if !letter.can_be_sent() {
+            self.let_go(&letter.queued);
+        }
+        self.dead.insert(closed.entry, letter);
+    }
+
+    /// A dead letter is taken from the desk.
+    fn take_letter(&mut self, item: RecordNo) -> Option<DeadLetter> {
+        let letter = self.dead.remove(&item)?;
+        if let Some(bank) = self.bank_mut(&letter.queued.bank) {
+            bank.dead = bank.dead.saturating_sub(1);
+        }
+        Some(letter)
+    }
+
+    /// Something is put before an operator, or an operator decided.
+    pub(super) fn on_desk(&mut self, desk: &Desk) {
+        let item = desk.item;
+        match desk.verb {
+            None => {
+                let doubt = self.doubt_about(item, desk.at);
+                self.desk.entry(item).or_insert(doubt);
+            }
+            Some(DeskVerb::GiveUp(_)) => {
+                self.desk.remove(&item);
+                if let Some(letter) = self.take_letter(item)
+                    && letter.can_be_sent()
+                {
+                    self.let_go(&letter.queued);
+                }
+            }
+            Some(DeskVerb::Resend) => {
+                if let Some(letter) = self.take_letter(item) {
+                    self.desk.remove(&item);
+                    let DeadLetter { queued, tries, .. } = letter;
+                    self.saf.insert(item, Entry { queued, tries, again: false });
+                }
+            }
+        }
+        if desk.operator.is_none() {
+            self.undelivered.remove(item);
+        }
+    }
+
+    /// What is known of a transaction nobody knows the end of, or of a SAF entry.
+    fn doubt_about(&self, item: RecordNo, at: Wall) -> Doubt {
+        let undelivered = self.undelivered.get(item);
+        let open = || self.open.get(item).map(|open| &open.intent);
+        let intent = undelivered.or_else(open).or_else(|| self.unanswered.get(&item));
+        let owed = || self.saf.get(&item).map(|entry| entry.queued.bank);
+        let bank = intent.map(|intent| intent.bank).or_else(owed).unwrap_or_default();
+        Doubt { bank, at, intent: intent.cloned(), undelivered: undelivered.is_some() }
+    }
+
+    /// An answer came late, twice or from nowhere.
+    pub(super) fn late(&mut self, no: RecordNo, late: &Late) {
+        if self.late.len() >= LATE_MAX {
+            self.late.pop_front();
+        }
+        let entry = late.txn.and_then(|txn| self.chains.get(&txn).copied());
+        let first = late.txn.is_some_and(|txn| self.unanswered.contains_key(&txn));
+        self.late.push_back(LateNote { no, late: late.clone(), first, entry, ending: None });
+        let Some(txn) = late.txn else { return };
+        if late.leg == Leg::LateDeclined && first {
+            self.desk.remove(&txn);
+        }
+        let done = matches!(late.leg, Leg::LateApproved | Leg::InvalidAnswer);
+        if let Some(entry) = entry.filter(|_| done).and_then(|entry| self.saf.get_mut(&entry)) {
+            entry.again = entry.tries > 0;
+        }
+    }
+
+    /// A reversal ended: the late answers that met it know how.
+    pub(super) fn late_ended(&mut self, closed: &Closed) {
+        let met = self.late.iter_mut().filter(|note| note.entry == Some(closed.entry));
+        met.for_each(|note| note.ending = Some(closed.ending));
+    }
+
+    /// How many transactions of a bank nobody knows the end of.
+    pub(super) fn doubts(&self, bank: &Name) -> usize {
+        self.bank(bank).map_or(0, |bank| bank.doubts as usize)
+    }
+
+    /// How many dead letters a bank has.
+    pub(super) fn dead_letters(&self, bank: &Name) -> usize {
+        self.bank(bank).map_or(0, |bank| bank.dead as usize)
+    }
+}
