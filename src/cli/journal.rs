@@ -3,10 +3,11 @@
 //!
 //! Contract: `verify` names segment, offset and cause of everything that is not intact and exits
 //! 1 if anything durable is damaged; without a key it checks checksums and order, with the key
-//! the seals and the chain as well. `dump` prints one record per line, masked as `describe` masks
+//! the seals and the chain as well, and with `--money` the rules of money. `dump` prints one record per line, masked as `describe` masks
 //! it. `stat` reads headers only. Deliberately absent: repairing; the journal heals by a start of
 //! the switch, or by an operator's `--accept-loss`.
 
+use super::money::Money;
 use crate::journal::file::backend::{Backend, FileName, read_all};
 use crate::journal::file::checkpoint::inspect_checkpoints;
 use crate::journal::file::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
@@ -54,6 +55,9 @@ struct VerifyArgs {
     /// are not checked.
     #[arg(long, value_name = "file:PATH|env:NAME")]
     key: Option<String>,
+    /// Judge the records by the rules of money as well, and sum them up.
+    #[arg(long, requires = "key")]
+    money: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -148,7 +152,12 @@ fn verify(args: &VerifyArgs, resolve: Resolve, out: &mut impl Write) -> anyhow::
     let backend = open(&args.folder)?;
     let key = args.key.as_deref().map(|key| open_key(&backend, key, resolve));
     let key = key.transpose()?;
-    let found = walk_all(&backend, key.as_ref(), &mut |_, _, _| Ok(()))?;
+    let mut money = args.money.then(Money::default);
+    let found =
+        walk_all(&backend, key.as_ref(), &mut |_, _, replayed| match (&mut money, replayed) {
+            (Some(money), Replayed::Record { no, bytes }) => money.see(no, bytes),
+            _ => Ok(()),
+        })?;
     print_segments(&found, out)?;
     let mut findings = found.findings;
     for (upto, len, finding) in inspect_checkpoints(&backend, key.as_ref())? {
@@ -162,7 +171,8 @@ fn verify(args: &VerifyArgs, resolve: Resolve, out: &mut impl Write) -> anyhow::
     let extent = if key.is_some() { "chain and seals" } else { "checksums only, no key given" };
     let damage = findings.iter().filter(|finding| damaged(finding)).count();
     writeln!(out, "{} records, {damage} places damaged ({extent})", found.next.saturating_sub(1))?;
-    Ok(ExitCode::from(u8::from(damage > 0)))
+    let broken = money.map_or(Ok(0), |money| money.tell(out))?;
+    Ok(ExitCode::from(u8::from(damage > 0 || broken > 0)))
 }
 
 fn damaged(finding: &Finding) -> bool {
@@ -393,7 +403,8 @@ mod tests {
     }
 
     fn verified(folder: &Path, key: Option<&str>) -> anyhow::Result<(ExitCode, String)> {
-        let args = VerifyArgs { folder: folder.to_owned(), key: key.map(str::to_owned) };
+        let (folder, key) = (folder.to_owned(), key.map(str::to_owned));
+        let args = VerifyArgs { folder, key, money: false };
         let mut out = Vec::new();
         let code = verify(&args, wrap, &mut out)?;
         Ok((code, String::from_utf8(out)?))

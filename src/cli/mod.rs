@@ -15,6 +15,7 @@ pub mod guess;
 pub mod import;
 pub mod input;
 pub mod journal;
+mod money;
 pub mod serve;
 
 use crate::config::settings::SecretRef;

@@ -9,6 +9,7 @@
 //! Contract: it never waits for a session, a disk or a peer. Every `Unsent` of a session is fed
 //! before its `LineDown`. Deliberately absent: decisions about money; those are the core's.
 
+use super::audit_thread::AuditHandle;
 use super::checkpointer::Checkpointer;
 use super::clock::Clock;
 use super::gate::Gate;
@@ -56,6 +57,8 @@ pub struct Parts {
     pub switch: Switch,
     /// Ready to take the next record.
     pub journal: JournalHandle,
+    /// Looks at every record.
+    pub audit: AuditHandle,
     /// Writes checkpoints beside it.
     pub checkpoints: Checkpointer,
     /// Shared with every session.
@@ -115,7 +118,7 @@ impl Driver {
         loop {
             let now = self.parts.clock.now();
             self.take_in(now);
-            self.parts.journal.hand_over(&mut self.records);
+            self.hand_over();
             self.gate.flush();
             self.look_around(now.mono);
             if self.phase == Phase::Over {
@@ -249,6 +252,12 @@ impl Driver {
         self.drain(now);
     }
 
+    /// Step 3: the journal writes the records, the auditor keeps them.
+    fn hand_over(&mut self) {
+        self.parts.journal.hand_over(&self.records);
+        self.parts.audit.take_in(&mut self.records);
+    }
+
     fn drain(&mut self, now: Now) {
         while let Some(output) = self.parts.switch.poll() {
             match output {
@@ -257,7 +266,7 @@ impl Driver {
                 Output::Cancel { id } => self.gate.cancel(id),
                 Output::Recall { ticket, key } => {
                     // It may be a record of this very turn that is asked for.
-                    self.parts.journal.hand_over(&mut self.records);
+                    self.hand_over();
                     self.parts.journal.recall(ticket, key);
                 }
                 Output::Close { session, why } => self.gate.end(session, why),

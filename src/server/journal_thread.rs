@@ -126,13 +126,14 @@ impl JournalHandle {
         Ok(Self { shared, thread: Some(thread), next: RecordNo(next) })
     }
 
-    /// Takes the turn's records, in order and without gaps, and empties the list.
-    pub fn hand_over(&mut self, records: &mut Vec<(RecordNo, Box<Record>)>) {
+    /// Takes in the turn's records, in order and without gaps.
+    pub fn hand_over(&mut self, records: &[(RecordNo, Box<Record>)]) {
         if records.is_empty() {
             return;
         }
         let mut work = self.shared.work();
-        for (no, record) in records.drain(..) {
+        for (no, record) in records {
+            let no = *no;
             debug_assert_eq!(no, self.next, "records are numbered without gaps");
             self.next = RecordNo(no.0 + 1);
             if work.filling.sealed_len() >= self.shared.batch_bytes {

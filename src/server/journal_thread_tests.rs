@@ -79,7 +79,7 @@ impl Bench {
     fn record(&mut self, count: u64) {
         let numbers = self.next..self.next + count;
         let hint = |no| (RecordNo(no), Box::new(Record::Released(RecordNo(1_000 + no))));
-        self.journal.hand_over(&mut numbers.map(hint).collect());
+        self.journal.hand_over(&numbers.map(hint).collect::<Vec<_>>());
         self.next += count;
     }
 

@@ -2,10 +2,12 @@
 //! clock, and the wiring of it all. The only room that spawns.
 //!
 //! One current-thread runtime carries sessions, driver and gate; the journal writes on a thread
-//! of its own, old records are read on another, and checkpoints are taken on one more.
+//! of its own, old records are read on another, checkpoints are taken on one more, and the auditor
+//! looks at every record on its own.
 //! Invariant: the driver waits for nobody; what a record must precede leaves only once that
 //! record is durable. Deliberately absent: decisions about money (`switch`).
 
+pub mod audit_thread;
 pub mod checkpointer;
 #[cfg(test)]
 mod checkpointer_tests;

@@ -6,6 +6,7 @@
 //! start does not meet the damage again. Deliberately absent: checkpoints while it runs
 //! (`checkpointer`).
 
+use super::audit_thread::TRANSACTIONS_KEPT;
 use super::checkpointer::Holdings;
 use super::clock::Clock;
 use super::recall_thread::Library;
@@ -17,6 +18,7 @@ use crate::journal::{
     Retention, Writer, open_keys, os_entropy, recover, write_checkpoint,
 };
 use crate::switch::Switch;
+use crate::switch::audit::Auditor;
 use crate::switch::ids::{Name, RecordNo};
 use crate::switch::record::Record;
 use std::io::Write;
@@ -33,6 +35,8 @@ const DEMO_KEY_FILE: &str = "demo-key.hex";
 pub(super) struct Opened {
     /// Replayed and started; its first outputs wait.
     pub(super) switch: Switch,
+    /// Has seen what was replayed.
+    pub(super) auditor: Auditor,
     /// Ready for the switch's next record.
     pub(super) writer: Writer,
     /// Reads beside it.
@@ -70,7 +74,9 @@ pub(super) fn open(
     let options = options(journal, accept_loss);
     let seed = getrandom::u64().unwrap_or_default();
     let mut switch = Switch::new(Arc::clone(&settings.policy), seed);
-    let recovered = replay(&*backend, &key, &options, &mut switch, clock).map_err(|e| told(&e))?;
+    let mut auditor = Auditor::bounded(TRANSACTIONS_KEPT);
+    let into = (&mut switch, &mut auditor);
+    let recovered = replay(&*backend, &key, &options, into, clock).map_err(|e| told(&e))?;
     let missing = switch.owed_to_nobody();
     if !missing.is_empty() {
         return Err(missing.into_iter().map(|(bank, count)| nobody(bank, count)).collect());
@@ -93,7 +99,7 @@ pub(super) fn open(
     let holdings = Holdings { backend, key, map, shelf: writer.shelf(), retention };
     switch.start(clock.now());
     let batch_bytes_max = options.batch_bytes_max();
-    Ok(Opened { switch, writer, library, batch_bytes_max, digest_key, holdings, covered })
+    Ok(Opened { switch, auditor, writer, library, batch_bytes_max, digest_key, holdings, covered })
 }
 
 /// How long segments are kept, and the folder they go to then.
@@ -133,21 +139,24 @@ fn replay(
     backend: &dyn Backend,
     key: &DataKey,
     options: &Options,
-    switch: &mut Switch,
+    (switch, auditor): (&mut Switch, &mut Auditor),
     clock: Clock,
 ) -> Result<Recovered, crate::journal::RecoveryError> {
     let began = clock.mono();
     let recovered = recover(backend, key, options, &mut |replayed| match replayed {
         Replayed::Record { no, bytes } => {
             let record = Record::decode(bytes).map_err(|error| error.to_string())?;
+            auditor.see(RecordNo(no), &record);
             switch.replay(RecordNo(no), &record);
             Ok(())
         }
         Replayed::Checkpoint { state, .. } => {
+            *auditor = Auditor::bounded(TRANSACTIONS_KEPT);
             switch.restore(state).map_err(|error| error.to_string())
         }
         Replayed::Lost { from, upto } => {
             warn!(from, upto, "records are lost to damage, as an operator accepted");
+            *auditor = Auditor::bounded(TRANSACTIONS_KEPT);
             switch.lost(RecordNo(upto));
             Ok(())
         }

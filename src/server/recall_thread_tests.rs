@@ -133,7 +133,7 @@ impl Run {
         let numbers = (self.next..).map(RecordNo);
         let mut records: Vec<_> = numbers.zip(records.map(Box::new)).collect();
         self.next += N as u64;
-        self.journal.hand_over(&mut records);
+        self.journal.hand_over(&records);
     }
 
     async fn ask(&mut self, key: RecallKey) -> Option<(u64, Record)> {

@@ -4,6 +4,7 @@
 //! nothing was changed. Listeners are bound before the journal is replayed, so that peers who come
 //! back after a crash wait in the backlog instead of being refused.
 
+use super::audit_thread::AuditHandle;
 use super::checkpointer::{Cadence, Checkpointer};
 use super::clock::Clock;
 use super::doors::{Line, keep_calling, keep_listening};
@@ -383,6 +384,7 @@ impl<'s> Bench<'s> {
             Cadence { records: wanted.checkpoint_records, every: wanted.checkpoint_every };
         let checkpoints = Checkpointer::start(opened.holdings, cadence, opened.covered, self.clock)
             .map_err(told)?;
+        let audit = AuditHandle::start(opened.auditor).map_err(told)?;
         let meters = JournalMeters::default();
         let journal = JournalHandle::start(
             opened.writer,
@@ -398,6 +400,7 @@ impl<'s> Bench<'s> {
         Ok(Driver::new(Parts {
             switch: opened.switch,
             journal,
+            audit,
             checkpoints,
             inbox: Arc::clone(self.inbox),
             clock: self.clock,

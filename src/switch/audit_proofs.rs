@@ -2,6 +2,7 @@
 
 use super::audit::{Auditor, OpenWhat, Violation};
 use super::ids::RecordNo;
+use super::input::DeskVerb;
 use super::record::*;
 use crate::meaning::{Flow, Kind, Reason, TransactionType};
 use crate::money::{Amount, Currency};
@@ -79,10 +80,17 @@ fn reversal(txn: u64, stan: u32, owed: Owed) -> Record {
 }
 
 fn closed(entry: u64) -> Record {
-    let ending = Ending::Acknowledged;
+    closed_as(entry, Ending::Acknowledged)
+}
+
+fn closed_as(entry: u64, ending: Ending) -> Record {
     let entry = RecordNo(entry);
     let at = Wall::default();
     Record::Closed(Closed { entry, at, ending, bank_code: None, settlement_date: None })
+}
+
+fn attempt(entry: u64, count: u32) -> Record {
+    Record::Attempt(Attempt { entry: RecordNo(entry), at: Wall::default(), count })
 }
 
 /// 1–2 approved and told; 4–7 unknown, reversed; 8–11 approved, told and taken back.
@@ -125,7 +133,7 @@ fn an_honest_story_has_no_violation_and_its_sums_agree() {
 fn each_doctored_story_breaks_its_rule() {
     let (no, txn) = (RecordNo, RecordNo);
     type Doctor = fn(&mut Vec<Record>);
-    let cases: [(Doctor, Violation); 8] = [
+    let cases: [(Doctor, Violation); 12] = [
         (|s| s[1] = outcome(3, Leg::Approved), Violation::StrayOutcome { no: no(2), txn: txn(3) }),
         (
             |s| s[4] = Record::Released(RecordNo(4)),
@@ -149,6 +157,19 @@ fn each_doctored_story_breaks_its_rule() {
         ),
         (|s| s[7] = intent(2), Violation::StanShared { no: no(8), stan: 2, holder: txn(4) }),
         (|s| s[6] = closed(99), Violation::StrayEntry { no: no(7), entry: no(99) }),
+        (|s| s[7] = intent(2), Violation::SentTwice { no: no(8), txn: txn(4) }),
+        (
+            |s| drop(s.splice(6..6, [attempt(5, 1), attempt(5, 1)])),
+            Violation::TryCountedTwice { no: no(8), entry: no(5), count: 1, known: 1 },
+        ),
+        (
+            |s| s[11] = closed_as(11, Ending::Needless),
+            Violation::MoneyLeft { no: no(12), txn: txn(8) },
+        ),
+        (
+            |s| s.insert(7, reversal(4, 9, Owed::OwnReversal)),
+            Violation::SecondChain { no: no(8), txn: txn(4) },
+        ),
         (
             |s| s[6] = Record::Answered(RecordNo(4)),
             Violation::NotGranted { no: no(7), txn: txn(4) },
@@ -170,4 +191,66 @@ fn what_is_not_settled_is_open() {
     let report = judge(&[intent(1), intent(2), outcome(2, Leg::Approved)]);
     let open: Vec<_> = report.open.iter().map(|item| (item.item.0, item.what)).collect();
     assert_eq!(open, [(1, OpenWhat::AtBank), (2, OpenWhat::Undelivered)]);
+}
+
+/// An advice that is refused, sent again by an operator, and taken.
+fn letter() -> Vec<Record> {
+    let Record::Queued(queued) = reversal(4, 9, Owed::Repeat) else { return vec![] };
+    let (item, at) = (RecordNo(1), Wall::default());
+    let (operator, verb) = (Some("anna".parse().unwrap_or_default()), Some(DeskVerb::Resend));
+    let kind = Kind::Transaction(TransactionType::Purchase);
+    vec![
+        Record::Queued(Arc::new(Queued { txn: None, kind, ..Queued::clone(&queued) })),
+        attempt(1, 1),
+        closed_as(1, Ending::Dead),
+        Record::Desk(Desk { item, at, operator, verb }),
+        attempt(1, 2),
+        closed(1),
+    ]
+}
+
+#[test]
+fn a_dead_letter_is_sent_again_only_by_an_operator() {
+    let report = judge(&letter());
+    assert_eq!((report.violations, report.open), (vec![], vec![]));
+    assert_eq!(
+        report.totals.values().map(|t| (t.advices, t.advised)).collect::<Vec<_>>(),
+        [(1, 100)]
+    );
+    let mut alone = letter();
+    alone[3] = Record::Released(RecordNo(1));
+    let entry = RecordNo(1);
+    let stray = |no| Violation::StrayEntry { no: RecordNo(no), entry };
+    assert_eq!(judge(&alone).violations, [stray(5), stray(6)]);
+    alone.truncate(4);
+    assert_eq!(
+        judge(&alone).open.iter().map(|o| o.what).collect::<Vec<_>>(),
+        [OpenWhat::DeadLetter]
+    );
+}
+
+#[test]
+fn a_bounded_auditor_keeps_what_is_not_settled_and_little_else() {
+    let mut auditor = Auditor::bounded(10);
+    auditor.see(RecordNo(1), &intent(999_999));
+    for stan in 1..=1_000 {
+        let txn = u64::from(stan) * 3 - 1;
+        auditor.see(RecordNo(txn), &intent(stan));
+        auditor.see(RecordNo(txn + 1), &outcome(txn, Leg::Approved));
+        auditor.see(RecordNo(txn + 2), &Record::Answered(RecordNo(txn)));
+    }
+    assert!(auditor.transactions_kept() <= 12, "{}", auditor.transactions_kept());
+    assert_eq!(auditor.see(RecordNo(3_002), &outcome(1, Leg::Declined)), []);
+    let report = auditor.finish();
+    assert_eq!((report.violations, report.open, report.transactions), (vec![], vec![], 1_001));
+}
+
+#[test]
+fn what_came_before_the_first_record_is_not_judged() {
+    let mut auditor = Auditor::bounded(10);
+    assert_eq!(auditor.see(RecordNo(100), &outcome(90, Leg::Approved)), []);
+    assert_eq!(auditor.see(RecordNo(101), &closed(91)), []);
+    let entry = RecordNo(100);
+    let stray = Violation::StrayEntry { no: RecordNo(102), entry };
+    assert_eq!(auditor.see(RecordNo(102), &closed(100)), [stray]);
 }

@@ -24,6 +24,7 @@ pub mod record_json;
 pub mod txn;
 
 mod answer;
+mod audit_books;
 #[cfg(test)]
 mod audit_proofs;
 mod by_number;

@@ -301,5 +301,6 @@ fn bytes_on_disk_stay_what_they_are() {
     });
     let mut bytes = vec![];
     record.encode(&mut bytes);
-    assert_eq!(bytes, *b"\x01\x09\x05alfa\xD0\x0F\x051123");
+    assert_eq!(bytes, *b"\x02\x09\x05alfa\xD0\x0F\x051123");
+    assert_eq!(Record::decode(b"\x01\x09\x05alfa\xD0\x0F\x051123"), Ok(record));
 }

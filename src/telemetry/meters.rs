@@ -2,6 +2,7 @@
 //! registry.
 
 use super::names;
+use crate::switch::audit::Violation;
 use crate::switch::ids::Name;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use std::collections::BTreeMap;
@@ -125,6 +126,34 @@ impl CheckpointMeters {
     /// One could not be written.
     pub fn failed(&self) {
         self.failed.increment(1);
+    }
+}
+
+/// What the live audit finds.
+#[derive(Debug)]
+pub struct AuditMeters {
+    restarts: Counter,
+}
+
+impl Default for AuditMeters {
+    /// Every rule has its counter from the beginning, so that an alarm sees it move.
+    fn default() -> Self {
+        for rule in Violation::RULES {
+            counter!(names::AUDIT_VIOLATIONS, "rule" => rule).increment(0);
+        }
+        Self { restarts: counter!(names::AUDIT_RESTARTS) }
+    }
+}
+
+impl AuditMeters {
+    /// A rule is broken.
+    pub fn broken(&self, rule: &'static str) {
+        counter!(names::AUDIT_VIOLATIONS, "rule" => rule).increment(1);
+    }
+
+    /// It fell behind.
+    pub fn fell_behind(&self) {
+        self.restarts.increment(1);
     }
 }
 

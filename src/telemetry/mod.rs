@@ -13,6 +13,6 @@ mod redact;
 
 pub use events::Watch;
 pub use logging::{Format, start_logging};
-pub use meters::{CheckpointMeters, Gauges, JournalMeters, LineMeters};
+pub use meters::{AuditMeters, CheckpointMeters, Gauges, JournalMeters, LineMeters};
 pub use recorder::{Recorder, UPKEEP_EVERY};
 pub use redact::redact;

@@ -87,6 +87,10 @@ metrics_table! {
         "Requests declined because their PIN cannot be translated, by bank.";
     STANS_EXHAUSTED = "pointsman_stans_exhausted_total", Counter,
         "Requests declined because no STAN was free, by bank.";
+    AUDIT_VIOLATIONS = "pointsman_audit_violations_total", Counter,
+        "Rules of money that the live audit found broken, by rule. Must stay 0.";
+    AUDIT_RESTARTS = "pointsman_audit_restarts_total", Counter,
+        "Times the live audit fell behind and began anew.";
     IMPOSSIBLE = "pointsman_impossible_total", Counter,
         "Inputs that are impossible in their state: a bug. Must stay 0.";
 }

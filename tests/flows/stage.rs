@@ -408,7 +408,7 @@ impl Stage {
             let minor = item.amount.map_or(0, |a| a.minor);
             let look = if item.attention { " attention" } else { "" };
             let allowed = item.state.allowed();
-            let line = format!("desk {item_no}: {bank} {minor} {state}, tries {tries}, {why}");
+            let line = format!("item {item_no}: {bank} {minor} {state}, tries {tries}, {why}");
             self.say(&format!("{line}; allowed: {allowed}{look}"));
         }
     }

@@ -170,18 +170,23 @@ fn audited(world: &World<'_>, found: &mut Found) {
         auditor.see(RecordNo(*no), record);
     }
     for broken in auditor.finish().violations {
-        let (invariant, at) = match broken {
-            Broken::StrayOutcome { txn, .. } => (Invariant::I1, txn),
-            Broken::Gap { got, .. } => (Invariant::I1, got),
-            Broken::StrayEntry { entry, .. } => (Invariant::I1, entry),
-            Broken::NotGranted { txn, .. } => (Invariant::I2, txn),
-            Broken::DebtNotQueued { txn, .. } => (Invariant::I4, txn),
-            Broken::GrantReversed { txn, .. } | Broken::NotReversible { txn, .. } => {
-                (Invariant::I5, txn)
-            }
-            Broken::SecondChain { txn, .. } => (Invariant::I7, txn),
-            Broken::StanShared { no, .. } => (Invariant::I8, no),
-        };
+        let (invariant, at) = (invariant_of(&broken).1, broken.transaction());
         found.add(invariant, format!("transaction {at}"), broken.to_string());
+    }
+}
+
+/// The invariant that a rule of the auditor belongs to.
+pub(super) const fn invariant_of(broken: &Broken) -> (&'static str, Invariant) {
+    match broken {
+        Broken::StrayOutcome { .. } | Broken::Gap { .. } | Broken::StrayEntry { .. } => {
+            ("I1", Invariant::I1)
+        }
+        Broken::NotGranted { .. } => ("I2", Invariant::I2),
+        Broken::DebtNotQueued { .. } => ("I4", Invariant::I4),
+        Broken::GrantReversed { .. } | Broken::NotReversible { .. } => ("I5", Invariant::I5),
+        Broken::SentTwice { .. } | Broken::TryCountedTwice { .. } => ("I6", Invariant::I6),
+        Broken::SecondChain { .. } => ("I7", Invariant::I7),
+        Broken::StanShared { .. } => ("I8", Invariant::I8),
+        Broken::MoneyLeft { .. } => ("I9", Invariant::I9),
     }
 }

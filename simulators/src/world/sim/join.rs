@@ -6,7 +6,10 @@
 use super::platform::{Ask, Standing};
 use super::witness::Reference;
 use super::world::World;
+use crate::world::rules;
 use pointsman::canonical::{Flow, TransactionType};
+use pointsman::switch::audit::Auditor;
+use pointsman::switch::ids::RecordNo;
 use pointsman::switch::record::{Ending, Intent, Record};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +40,18 @@ impl World {
             }
         }
         self.join_outcomes();
+        self.audit();
+    }
+
+    /// The rules the journal alone can show, by the switch's own auditor.
+    fn audit(&mut self) {
+        let mut auditor = Auditor::new();
+        for (no, (record, _)) in (1..).zip(&self.witness.records) {
+            auditor.see(RecordNo(no), record);
+        }
+        for broken in auditor.finish().violations {
+            self.witness.blame(rules::invariant_of(&broken).0, broken.to_string());
+        }
     }
 
     fn at_banks(&self) -> BTreeMap<Reference, AtBanks> {
