@@ -41,10 +41,15 @@ impl Ledgers {
     }
 
     fn intent(&mut self, stan: u32) -> u64 {
+        self.intent_of(stan, stan)
+    }
+
+    /// An intent for what the platform calls `asked`, under our number `stan`.
+    fn intent_of(&mut self, asked: u32, stan: u32) -> u64 {
         let terminal = Some(text("TERM0001"));
         let transmission = Some(text(F7));
         let purchase = Kind::Transaction(TransactionType::Purchase);
-        let origin = Origin { stan, transmission, terminal, ..Origin::default() };
+        let origin = Origin { stan: asked, transmission, terminal, ..Origin::default() };
         self.record(Record::Intent(Arc::new(Intent {
             at: AT,
             platform: text("shop"),
@@ -362,16 +367,26 @@ fn i7_an_answer_went_astray() {
 fn i8_a_living_key_was_given_again() {
     let mut w = Ledgers::default();
     let first = w.intent(1);
-    let second = w.intent(1);
+    let second = w.intent_of(2, 1);
     w.outcome(first, Leg::Declined);
     w.outcome(second, Leg::Declined);
     assert_eq!(w.named(), [Invariant::I8]);
     let mut w = Ledgers::default();
-    for _ in 0..2 {
-        let txn = w.intent(1);
+    for asked in 1..3 {
+        let txn = w.intent_of(asked, 1);
         w.outcome(txn, Leg::Declined);
     }
     assert_eq!(w.named(), []);
+}
+
+#[test]
+fn i6_an_original_was_sent_under_two_numbers() {
+    let mut w = Ledgers::default();
+    for stan in 1..3 {
+        let txn = w.intent_of(1, stan);
+        w.outcome(txn, Leg::Declined);
+    }
+    assert_eq!(w.named(), [Invariant::I6]);
 }
 
 #[test]
