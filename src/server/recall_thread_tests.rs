@@ -131,7 +131,7 @@ impl Run {
 
     fn record<const N: usize>(&mut self, records: [Record; N]) {
         let numbers = (self.next..).map(RecordNo);
-        let mut records: Vec<_> = numbers.zip(records.map(Box::new)).collect();
+        let records: Vec<_> = numbers.zip(records.map(Box::new)).collect();
         self.next += N as u64;
         self.journal.hand_over(&records);
     }

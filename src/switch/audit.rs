@@ -2,7 +2,8 @@
 //!
 //! Contract: feed every record in order to [`Auditor::see`], then ask [`Auditor::finish`], or
 //! [`Auditor::broken_since`] as it goes. The live auditor, `journal verify --money` and the
-//! three-ledger joiner of the tests use this and nothing else. It shares no state with the switch, so that a bug there is not repeated here.
+//! three-ledger joiner of the tests use this and nothing else. It shares no state with the
+//! switch, so that a bug there is not repeated here.
 //! Deliberately absent: what only other ledgers know (did the platform see it, did the bank).
 
 use super::ids::{Name, RecordNo, TxnNo};

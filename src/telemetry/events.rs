@@ -69,7 +69,8 @@ impl Watch {
                     names::DESK_DECISIONS, "verb" => refusal.verb.word(), "result" => "refused"
                 )
                 .increment(1);
-                warn!(item = %refusal.item, state = refusal.state.word(), "desk: refused: {refusal}");
+                let (item, state) = (refusal.item, refusal.state.word());
+                warn!(%item, state, "desk: refused: {refusal}");
             }
             Event::TimedOut { .. }
             | Event::ReversalQueued { .. }
