@@ -4,8 +4,9 @@
 //! Contract: `verify` names segment, offset and cause of everything that is not intact and exits
 //! 1 if anything durable is damaged; without a key it checks checksums and order, with the key
 //! the seals and the chain as well, and with `--money` the rules of money. `dump` prints one
-//! record per line, masked as `describe` masks it. `stat` reads headers only. Deliberately absent: repairing; the journal heals by a start of
-//! the switch, or by an operator's `--accept-loss`.
+//! record per line, masked as `describe` masks it. `stat` reads headers only. Deliberately
+//! absent: repairing; the journal heals by a start of the switch, or by an operator's
+//! `--accept-loss`.
 
 use super::money::Money;
 use crate::journal::file::backend::{Backend, FileName, read_all};
