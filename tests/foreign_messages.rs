@@ -23,7 +23,7 @@ fn spelled(dialect: &Dialect, msg: &Message, de: u8) -> String {
 fn foreign_messages_decode_as_meant_and_encode_to_the_same_bytes() {
     let mut dialects = BTreeMap::new();
     let lines = include_str!("../specs/vectors/messages.jsonl");
-    let (mut count, mut msg) = (0, Message::new());
+    let (mut count, mut msg, mut headers) = (0, Message::new(), BTreeMap::new());
     for line in lines.lines() {
         let vector: Value = serde_json::from_str(line).unwrap();
         let name = vector["dialect"].as_str().unwrap();
@@ -34,6 +34,9 @@ fn foreign_messages_decode_as_meant_and_encode_to_the_same_bytes() {
         let done = unpack(dialect, &frame, &mut msg);
         assert_eq!(done.map_err(|e| e.to_string()), Ok(()), "{line}");
         assert_eq!(msg.mti().as_str(), vector["mti"].as_str().unwrap());
+        let header = vector["header"].as_str().map(|hex| parse_hex(hex).unwrap());
+        assert_eq!(msg.header(), header.as_deref(), "{line}");
+        *headers.entry(name.to_owned()).or_insert(0) += usize::from(header.is_some());
         let expected = vector["fields"].as_object().unwrap();
         let there: BTreeSet<u8> = msg.fields().collect();
         assert_eq!(there, expected.keys().map(|k| k.parse().unwrap()).collect(), "{line}");
@@ -48,6 +51,9 @@ fn foreign_messages_decode_as_meant_and_encode_to_the_same_bytes() {
             assert_eq!(out, frame, "{line}");
         }
         count += 1;
+    }
+    for name in ["iso8583-1987-base1", "unionpay-interbank"] {
+        assert!(headers.get(name).is_some_and(|seen| *seen >= 20), "{name}: {headers:?}");
     }
     assert!(count >= 200 && dialects.len() >= 4, "{count} messages, {} dialects", dialects.len());
 }

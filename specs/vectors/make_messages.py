@@ -92,6 +92,45 @@ pos = DIALECTS["unionpay-pos"][1]
 DIALECTS["unionpay-pos"] = ("0", pos, spec_of(pos, "ascii", "bcd", "bcd", pad_variable="right_pad"))
 
 
+# Behind a BASE I style header: packed digits, EBCDIC text, one binary byte for every length.
+BASE_ONE = {n: BASE[n] for n in [2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 18, 19, 20, 22, 23, 24, 25, 26, 32, 33,
+                                 35, 37, 38, 39, 41, 42, 43, 49, 50, 51, 52, 53, 66, 70, 73, 91, 99, 100, 101, 102,
+                                 103]} | {
+    44: ("t", (2, 25)), 45: ("t", (2, 76)), 48: ("t", (2, 255)), 54: ("t", (2, 120)), 59: ("t", (2, 14)),
+    60: ("n", (2, 12)), 61: ("n", (2, 36)), 62: ("b", (2, 255)), 63: ("b", (2, 255)), 68: ("n", 3), 90: ("n", 42),
+    92: ("t", 2), 95: ("t", 42), 115: ("t", (2, 255)), 121: ("t", (2, 11)), 126: ("b", (2, 255)),
+}
+INTERBANK = {n: one for n, one in BASE.items() if n not in (64, 120, 127)} | {
+    48: ("t", (3, 512)), 61: ("t", (3, 200)), 63: ("t", (3, 512)), 90: ("n", 42),
+}
+
+
+def base_one_header(dice, body):
+    """22 bytes; in the reject form 26, with a bitmap and a code."""
+    reject = dice.random() < 0.25
+    size = 26 if reject else 22
+    stations = "%06d%06d" % (dice.randrange(10**6), dice.randrange(10**6))
+    head = bytes([size, 0x81 if reject else 0x01, 2]) + (size + body).to_bytes(2, "big")
+    head += bytes.fromhex(stations) + dice.randbytes(1 + 2 + 3 + 1 + 3 + 1)
+    return head + (dice.randbytes(2) + bytes.fromhex("%04d" % dice.randrange(10**4)) if reject else b"")
+
+
+def interbank_header(dice, body):
+    """46 bytes: length, version, total length as digits, two institutions, what happened on the way."""
+    ids = "".join("%-11d" % dice.randrange(10**8, 10**11) for _ in range(2))
+    head = bytes([0x2E, 0x82]) + b"%04d" % (46 + body) + ids.encode() + bytes(3) + dice.randbytes(1)
+    return head + b"%08d" % dice.randrange(10**8) + dice.randbytes(1) + b"%05d" % dice.randrange(10**5)
+
+
+spec = spec_of(BASE_ONE, "cp037", "bcd", "b")
+for number, (kind, size) in BASE_ONE.items():
+    if isinstance(size, tuple):
+        spec[str(number)]["len_type"] = 1
+DIALECTS["iso8583-1987-base1"] = ("0", BASE_ONE, spec)
+DIALECTS["unionpay-interbank"] = ("0", INTERBANK, spec_of(INTERBANK, "ascii", "ascii", "ascii"))
+HEADERS = {"iso8583-1987-base1": base_one_header, "unionpay-interbank": interbank_header}
+
+
 def looks_like_a_card(digits):
     """13 to 19 digits with a valid check digit: nothing here may be mistaken for a card."""
     if not 13 <= len(digits) <= 19:
@@ -110,6 +149,9 @@ def value(dice, number, kind, size, packed):
     if kind == "n":
         digits = "".join(dice.choice("0123456789") for _ in range(length))
         return value(dice, number, kind, size, packed) if looks_like_a_card(digits) else digits
+    if number == 95:
+        fees = [dice.choice("CD") + "%08d" % dice.randrange(10**8) for _ in range(2)]
+        return "%012d%012d" % (dice.randrange(10**9), dice.randrange(10**9)) + "".join(fees)
     if kind == "z":
         return dice.choice(PANS) + ("D" if packed else "=") + "3012" + dice.choice(["201", "2010000000", "20112345678"])
     if kind == "b":
@@ -133,9 +175,20 @@ def main():
                 for number in chosen:
                     kind, size = fields[number]
                     decoded[str(number)] = value(dice, number, kind, size, packed)
+                if name == "unionpay-interbank" and chosen[-1] <= 64:
+                    # Both bitmaps are always there; the foreign side writes the second for a field only.
+                    decoded["100"] = value(dice, 100, *fields[100], packed)
+                header = b""
+                if name in HEADERS:
+                    spec["h"]["max_len"] = 0
+                    header = HEADERS[name](dice, len(iso8583.encode(dict(decoded), spec)[0]))
+                    spec["h"]["max_len"] = len(header)
+                    decoded["h"] = header.hex().upper()
                 raw, _ = iso8583.encode(dict(decoded), spec)
-                values = {n: v for n, v in decoded.items() if n != "t"}
+                values = {n: v for n, v in decoded.items() if n not in "th"}
                 line = {"dialect": name, "hex": bytes(raw).hex().upper(), "mti": decoded["t"], "fields": values}
+                if header:
+                    line["header"] = decoded["h"]
                 lines.write(json.dumps(line, separators=(",", ":")) + "\n")
 
 

@@ -85,7 +85,9 @@ fn read(name: &str, sources: &Sources, errors: &RefCell<Vec<DialectError>>) -> D
         let reading = Reading { encodings: &encodings, own, only: only.as_deref() };
         reading.fields(table, errors, &mut fields);
     }
-    reveal(&keys, &mut fields, &show.unwrap_or_default());
+    let own = sources.own.contains_key("show");
+    reveal(&keys, &mut fields, &show.unwrap_or_default(), own);
+    check_currencies(&fields, errors);
     keys.finish();
     let Encodings { mti, bitmap, .. } = encodings;
     let plans = fields.plans();
@@ -152,6 +154,10 @@ fn header(keys: &mut Keys<'_>, defaults: &Defaults) -> Option<Header> {
     let varies = field.plan.prefix.coding == LengthCoding::Rest;
     if varies != length_at.is_some() {
         keys.refuse("header.format", "a header of varying length is `b*` with `length_at`");
+    }
+    let size = field.max_len();
+    if length_at.is_some_and(|at| at >= size || size > 255) {
+        keys.refuse("header.length_at", format!("one byte within a header of up to {size} bytes"));
     }
     if !varies && field.plan.room(field.max_len()) > header::ROOM {
         keys.refuse("header.format", format!("longer than {}", header::ROOM / 2));
@@ -236,13 +242,29 @@ impl Reading<'_> {
 }
 
 /// `show = [3, 4, …]`: the data elements that are no secret.
-fn reveal(keys: &Keys<'_>, fields: &mut FieldTable, show: &[u8]) {
+fn reveal(keys: &Keys<'_>, fields: &mut FieldTable, show: &[u8], own: bool) {
     for de in show {
-        let Some(field) = fields.get_mut(*de) else { continue };
+        let Some(field) = fields.get_mut(*de) else {
+            // A parent may show what its child took away.
+            if own {
+                keys.refuse("show", format!("no field {de}"));
+            }
+            continue;
+        };
         match field.secret {
             Secret::Unstated => field.secret = Secret::None,
             Secret::None => {}
             _ => keys.refuse("show", format!("{de} is stated to be secret")),
+        }
+    }
+}
+
+/// An amount's currency stands in a field of the dialect.
+fn check_currencies(fields: &FieldTable, errors: &RefCell<Vec<DialectError>>) {
+    for (de, field) in fields.iter() {
+        if let Some(currency) = field.currency().filter(|c| fields.get(*c).is_none()) {
+            let key = format!("fields.{de}.currency");
+            errors.borrow_mut().push(DialectError::new(key, format!("no field {currency}")));
         }
     }
 }

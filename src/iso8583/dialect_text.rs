@@ -46,7 +46,7 @@ impl Sources {
         let own = tables.first().cloned().unwrap_or_default();
         let mut merged = Table::new();
         for table in tables.into_iter().rev() {
-            merge(&mut merged, table);
+            merge(&mut merged, table, Place::Top);
         }
         Ok(Self { files, merged, own })
     }
@@ -108,26 +108,52 @@ fn line_of(text: &str, key: &str) -> Option<usize> {
     None
 }
 
+/// Where in a file tables are merged: only definitions of fields have a short form.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Top,
+    /// A section without definitions.
+    Elsewhere,
+    /// A table of definitions: `[fields]`, `tags`, `parts`.
+    Definitions,
+    /// Within one definition.
+    Definition,
+}
+
+impl Place {
+    fn under(self, key: &str) -> Self {
+        match (self, key) {
+            (Self::Top, "fields") | (Self::Definition, "tags" | "parts") => Self::Definitions,
+            (Self::Top, "header") | (Self::Definitions | Self::Definition, _) => Self::Definition,
+            (Self::Top | Self::Elsewhere, _) => Self::Elsewhere,
+        }
+    }
+}
+
 /// Puts `over` on top of `under`: tables key by key, everything else replaced. A table that says
 /// `replace = true` takes the place of its parent's whole.
-fn merge(under: &mut Table, mut over: Table) {
+fn merge(under: &mut Table, mut over: Table, place: Place) {
     if over.get("replace").and_then(Value::as_bool) == Some(true) {
         over.remove("replace");
         under.clear();
     }
     for (key, value) in over {
         match (under.get_mut(&key), value) {
-            (Some(Value::Table(below)), Value::Table(above)) => merge(below, above),
-            (Some(below @ Value::String(_)), Value::Table(above)) => {
+            (Some(Value::Table(below)), Value::Table(above)) => {
+                merge(below, above, place.under(&key));
+            }
+            (Some(below @ Value::String(_)), Value::Table(above))
+                if place == Place::Definitions =>
+            {
                 // `4 = "n12"` is short for `4 = { format = "n12" }`.
                 let mut table = Table::new();
                 table.insert("format".to_owned(), below.clone());
-                merge(&mut table, above);
+                merge(&mut table, above, Place::Definition);
                 *below = Value::Table(table);
             }
             (_, Value::Table(above)) => {
                 let mut fresh = Table::new();
-                merge(&mut fresh, above);
+                merge(&mut fresh, above, place.under(&key));
                 under.insert(key, Value::Table(fresh));
             }
             (_, value) => drop(under.insert(key, value)),

@@ -66,7 +66,10 @@ pub(crate) fn inside(
         tags: TagIndex::default(),
     };
     match kind {
-        KindName::Positional => positional(keys, &mut inside, &defaults, depth),
+        KindName::Positional => {
+            positional(keys, &mut inside, &defaults, depth);
+            check_cover(keys, &inside, outer);
+        }
         _ => keyed(keys, kind, &mut inside, &defaults, depth),
     }
     inside.tags = TagIndex::of(&inside.parts);
@@ -169,6 +172,46 @@ fn check_positional(keys: &Keys<'_>, key: &str, inside: &Inside, part: &Part) {
     }
 }
 
+/// Positional parts take up their field from its first character to its last: a gap behind them
+/// could never be read, and what reaches beyond it never be written.
+fn check_cover(keys: &Keys<'_>, inside: &Inside, outer: &Plan) {
+    let (mut least, mut most) = (0, 0);
+    for part in &inside.parts {
+        let plan = &part.field.plan;
+        if plan.prefix.coding == LengthCoding::Rest {
+            most = usize::from(outer.max).max(most);
+            continue;
+        }
+        let prefix = usize::from(plan.prefix.bytes);
+        most += prefix + plan.wire_bytes(usize::from(plan.max));
+        if !part.optional {
+            least += prefix + plan.wire_bytes(usize::from(plan.min));
+        }
+    }
+    let has = usize::from(outer.max);
+    if least > has {
+        keys.refuse(
+            "parts",
+            format!("they overlap the end: {least} at least, the field has {has}"),
+        );
+    } else if most < has {
+        keys.refuse("parts", format!("they leave a gap: {most} at most, the field has {has}"));
+    }
+}
+
+/// What a TLV's length can say.
+fn check_length(inside: &Inside, plan: &Plan) -> Result<(), String> {
+    let Shape::Tlv { length, includes_itself, .. } = inside.shape else { return Ok(()) };
+    if plan.prefix.coding == LengthCoding::Rest {
+        return Ok(());
+    }
+    let own = if includes_itself { usize::from(length.bytes) } else { 0 };
+    let (needed, most) =
+        (plan.wire_bytes(usize::from(plan.max)) + own, dialect_fields::most(length));
+    let why = || format!("the length of a tag says at most {most}, needed is {needed}");
+    if needed > most { Err(why()) } else { Ok(()) }
+}
+
 fn keyed(
     keys: &mut Keys<'_>,
     kind: KindName,
@@ -201,6 +244,9 @@ fn keyed(
 fn place(inside: &Inside, kind: KindName, name: &str, part: &mut Part) -> Result<(), String> {
     if let (KindName::Bitmapped, Shape::Bitmapped { bits, .. }) = (kind, &inside.shape) {
         part.bit = name.parse().unwrap_or(0);
+        if inside.parts.iter().any(|p| p.bit == part.bit) {
+            return Err(format!("bit {} is defined twice", part.bit));
+        }
         let good = (1..=*bits).contains(&part.bit);
         return if good { Ok(()) } else { Err(format!("expected a bit of 1 to {bits}")) };
     }
@@ -209,6 +255,7 @@ fn place(inside: &Inside, kind: KindName, name: &str, part: &mut Part) -> Result
         part.key = hex_text(&parse_hex(name).unwrap_or_default());
         debug_assert!(tlv::tag_length(&part.tag).is_some());
     }
+    check_length(inside, &part.field.plan)?;
     part.field.plan = tagged_plan(part.field.plan);
     let twice = inside.parts.iter().any(|p| p.tag == part.tag);
     if twice { Err(format!("tag {name} is defined twice")) } else { Ok(()) }

@@ -1,12 +1,17 @@
 //! A dialect as a page of Markdown, generated from what was compiled.
 //!
 //! Contract: everything the codec does with a field is in its row, so the page and the behaviour
-//! cannot differ. Deliberately absent: what messages mean (the rules of the dialect).
+//! cannot differ; then which messages there are, what response codes mean and what carries a MAC.
+//! Deliberately absent: presence and the mapping to typed fields, which the dialect file says best.
 
 use super::dialect::Dialect;
 use super::field::{Field, SECRETS};
+use super::header::Tpdu;
 use super::inside::{Inside, Shape};
 use super::plan::{LengthCoding, Side, Unit};
+use super::rules::{Literal, Rules};
+use crate::meaning::ResponseClass;
+use crate::text::Text;
 use std::fmt::Write;
 
 /// The page of a dialect.
@@ -18,7 +23,13 @@ pub fn page(dialect: &Dialect) -> String {
         writeln!(out, "MTI in {mti}; {coding} bitmaps, data elements up to {}.", bitmap.most * 64);
     if let Some(header) = dialect.header() {
         let optional = if header.optional { "An optional" } else { "A" };
-        let _ = writeln!(out, "\n## Header\n\n{optional} header before the MTI.\n");
+        let tpdu = match header.tpdu {
+            Tpdu::Never => "",
+            Tpdu::Optional => ", perhaps behind a TPDU",
+            Tpdu::Required => ", behind a TPDU",
+        };
+        let lri = if header.lri { " and line information (`LRI`)" } else { "" };
+        let _ = writeln!(out, "\n## Header\n\n{optional} header before the MTI{tpdu}{lri}.\n");
         heads(&mut out, "");
         row(&mut out, "header", &header.field);
         parts(&mut out, "", header.field.inside());
@@ -29,7 +40,44 @@ pub fn page(dialect: &Dialect) -> String {
         row(&mut out, &de.to_string(), field);
         parts(&mut out, &format!("{de}."), field.inside());
     }
+    if dialect.rules().translates() {
+        meaning(&mut out, dialect.rules());
+    }
     out
+}
+
+fn meaning(out: &mut String, rules: &Rules) {
+    out.push_str("\n## Messages\n\n| message | MTI | answer | with |\n|---|---|---|---|\n");
+    for entry in rules.messages().entries() {
+        let with: Vec<String> = entry.literals().map(|one| literal(rules, one)).collect();
+        let answer = match entry.flow.answer() {
+            Some(_) => entry.mti.response().to_string(),
+            None => String::new(),
+        };
+        let (name, mti, with) = (&entry.name, entry.mti, with.join(", "));
+        let _ = writeln!(out, "| {name} | {mti} | {answer} | {with} |");
+    }
+    out.push_str("\n## Response codes\n\n| class | codes |\n|---|---|\n");
+    for class in ResponseClass::ALL {
+        let of_class = |(code, of): (Text<4>, ResponseClass)| (of == class).then_some(code);
+        let codes: Vec<String> =
+            rules.responses().iter().filter_map(of_class).map(|code| code.to_string()).collect();
+        if !codes.is_empty() {
+            let _ = writeln!(out, "| {} | {} |", class.word(), codes.join(" "));
+        }
+    }
+    if let Some(mac) = rules.mac() {
+        let (name, de) = (mac.statement.algorithm().name(), mac.field);
+        let bytes = mac.statement.length();
+        let _ = writeln!(out, "\n## MAC\n\n{name}, {bytes} bytes, in data element {de}.");
+    }
+}
+
+/// A value that tells a message from others, or is set in it: `3 = 00xxxx`, `60.type = 22`.
+fn literal(rules: &Rules, one: &Literal) -> String {
+    let part = one.part.and_then(|at| rules.fields().link(one.de)?.parts.get(usize::from(at)));
+    let part = part.map_or_else(String::new, |part| format!(".{}", part.name));
+    format!("{}{part} = `{}`", one.de, String::from_utf8_lossy(&one.mask))
 }
 
 fn heads(out: &mut String, first: &str) {

@@ -129,6 +129,11 @@ impl ReasonCodes {
                 None => faults.add(&key, "missing: how is this said?"),
             }
             let said = table.answers[reason as usize].map(|c| responses.class_of(c.as_bytes()));
+            if let (Some(code), Some(ResponseClass::Unknown)) =
+                (table.answers[reason as usize], said)
+            {
+                faults.add(&key, &format!("code {code} has no class in [responses]"));
+            }
             let approves = said == Some(ResponseClass::Approved);
             if said.is_some() && approves != (reason == Reason::Accepted) {
                 faults.add(&key, "only `accepted` is spelled as an approval, and it must be");
@@ -138,7 +143,19 @@ impl ReasonCodes {
                 faults.add(&key, "expected { answer = .., reversal = .. }");
             }
         }
+        table.check_accepting(responses, faults);
         table
+    }
+
+    /// Reversals and network management may be accepted by codes of their own: approvals, too.
+    fn check_accepting(&self, responses: &ResponseCodes, faults: &mut Faults) {
+        let reversals = self.reversals[Reason::Accepted as usize];
+        for code in [self.network, reversals].into_iter().flatten() {
+            if !responses.class_of(code.as_bytes()).is_approval() {
+                let why = format!("code {code} accepts, but [responses] does not approve it");
+                faults.add("reasons.accepted", &why);
+            }
+        }
     }
 
     fn take(&mut self, key: &str, reason: Reason, value: &Value, faults: &mut Faults) {

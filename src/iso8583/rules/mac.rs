@@ -5,7 +5,7 @@
 //! or header; or the values of some fields with a separator between them. A field behind the MAC
 //! makes it wrong. Deliberately absent: arithmetic ([`crate::crypto`]), where keys come from.
 
-use super::{Faults, FieldSet, Shape};
+use super::{Faults, FieldSet, Messages, Shape};
 use crate::crypto::{MacKey, MacStatement};
 use crate::iso8583::{Dialect, Message, Mti, PackError, Packed, pack_field};
 use crate::meaning::MacCheck;
@@ -52,6 +52,7 @@ struct MacText {
 impl MacRule {
     pub(super) fn compile(
         section: &Table,
+        messages: &Messages,
         shape: &impl Fn(u8) -> Option<Shape>,
         faults: &mut Faults,
     ) -> Option<Self> {
@@ -69,6 +70,9 @@ impl MacRule {
         }
         let scope = text.fields.map_or(MacScope::Message, |des| {
             let set = faults.known_set("mac.fields", &des, shape);
+            if set.contains(text.field) {
+                faults.add("mac.fields", "the MAC cannot cover itself");
+            }
             MacScope::Fields(set, text.separator.as_bytes().into())
         });
         Some(Self {
@@ -76,8 +80,8 @@ impl MacRule {
             field: text.field,
             width,
             scope,
-            required: masks("mac.messages", &text.messages, faults),
-            optional: masks("mac.optional", &text.optional, faults),
+            required: masks("mac.messages", &text.messages, messages, faults),
+            optional: masks("mac.optional", &text.optional, messages, faults),
         })
     }
 
@@ -96,11 +100,22 @@ fn fits(mask: &[u8; 4], mti: Mti) -> bool {
     mask.iter().zip(mti.as_bytes()).all(|(m, c)| *m == b'x' || m == c)
 }
 
-fn masks(key: &str, words: &[String], faults: &mut Faults) -> Vec<[u8; 4]> {
+fn masks(key: &str, words: &[String], messages: &Messages, faults: &mut Faults) -> Vec<[u8; 4]> {
     let mut masks = Vec::new();
+    let reached = |mask: &[u8; 4]| {
+        messages.entries().iter().any(|entry| {
+            let legs = [entry.mti, entry.mti.response()];
+            legs.into_iter().any(|mti| fits(mask, mti) || fits(mask, mti.as_repeat()))
+        })
+    };
     for word in words {
         match <[u8; 4]>::try_from(word.as_bytes()) {
-            Ok(mask) if mask.iter().all(|c| matches!(c, b'0'..=b'9' | b'x')) => masks.push(mask),
+            Ok(mask) if mask.iter().all(|c| matches!(c, b'0'..=b'9' | b'x')) => {
+                if !reached(&mask) {
+                    faults.add(key, &format!("{word:?} is the MTI of no entry of [messages]"));
+                }
+                masks.push(mask);
+            }
             _ => faults.add(key, &format!("{word:?} is no MTI, x for any digit")),
         }
     }

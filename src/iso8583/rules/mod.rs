@@ -126,15 +126,19 @@ impl Rules {
         let rules = Self {
             reasons: ReasonCodes::compile(&reasons, reason_field, &codes, &mut faults),
             responses: codes,
-            mac: MacRule::compile(&mac, &shape, &mut faults),
+            mac: MacRule::compile(&mac, &messages, &shape, &mut faults),
             keys: KeyRule::compile(&keys, &shape, &mut faults),
-            matching: MatchRule::compile(&matching, &mut faults),
+            matching: MatchRule::compile(&matching, &fields, &mut faults),
             network: NetworkRule::compile(&network, &messages, &mut faults),
             presence: Presence::compile(&presence, &messages, &shape, &mut faults),
             messages,
             fields,
             reversal,
         };
+        if rules.messages.entries().is_empty() {
+            let why = "missing: without it nothing reaches the other sections on meaning";
+            faults.add("messages", why);
+        }
         rules.lint(&mut faults);
         if faults.found.is_empty() { Ok(rules) } else { Err(faults.found) }
     }

@@ -39,6 +39,19 @@ impl MatchField {
         (42, Self::Merchant),
     ];
 
+    /// The typed field that it compares.
+    const fn atom(self) -> Atom {
+        match self {
+            Self::Amount => Atom::Amount,
+            Self::Transmission => Atom::Transmission,
+            Self::Stan => Atom::Stan,
+            Self::Acquirer => Atom::Acquirer,
+            Self::Rrn => Atom::Rrn,
+            Self::Terminal => Atom::Terminal,
+            Self::Merchant => Atom::Merchant,
+        }
+    }
+
     /// The data element in the 1987 numbering, as dialect files name it.
     pub fn number(self) -> u8 {
         Self::NUMBERS.iter().find(|(_, f)| *f == self).map_or(0, |(de, _)| *de)
@@ -90,16 +103,16 @@ struct MatchText {
 }
 
 impl MatchRule {
-    pub(super) fn compile(section: &Table, faults: &mut Faults) -> Self {
+    pub(super) fn compile(section: &Table, fields: &FieldMap, faults: &mut Faults) -> Self {
         let mut rule = Self::default();
         let text: Option<MatchText> = faults.typed("match", Value::Table(section.clone()));
         let Some(text) = text else { return rule };
         rule.scope = text.scope;
         if let Some(des) = text.key {
-            rule.key = match_fields("match.key", &des, faults);
+            rule.key = match_fields("match.key", &des, fields, faults);
         }
         if let Some(des) = text.must_equal {
-            rule.must_equal = match_fields("match.must_equal", &des, faults);
+            rule.must_equal = match_fields("match.must_equal", &des, fields, faults);
         }
         if !rule.key.contains(&MatchField::Stan) {
             faults.add("match.key", "F11 must be part of the match key");
@@ -108,11 +121,18 @@ impl MatchRule {
     }
 }
 
-fn match_fields(key: &str, des: &[u8], faults: &mut Faults) -> Vec<MatchField> {
+fn match_fields(key: &str, des: &[u8], map: &FieldMap, faults: &mut Faults) -> Vec<MatchField> {
     let mut fields = Vec::new();
     for de in des {
         match MatchField::NUMBERS.iter().find(|(n, _)| n == de) {
-            Some((_, field)) => fields.push(*field),
+            // Where its own definition is at fault, that is told already.
+            Some((_, field)) if map.has(field.atom()) || faults.unread.contains(*de) => {
+                fields.push(*field);
+            }
+            Some((_, field)) => {
+                let word = field.atom().word();
+                faults.add(key, &format!("F{de} ({word}) stands in no field of this dialect"));
+            }
             None => faults.add(key, &format!("F{de} cannot be compared: 4, 7, 11, 32, 37, 41, 42")),
         }
     }
