@@ -63,7 +63,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     (
         "a gap behind the parts",
-        "[fields]\n48 = { format = 'n..9', inside = { kind = 'positional', parts = [{ name = 'a', \
+        "[fields]\n48 = { format = 'n9', inside = { kind = 'positional', parts = [{ name = 'a', \
          format = 'n2' }, { name = 'b', format = 'n3' }] } }\n",
         "bad.toml:3: fields.48.inside.parts: they leave a gap: 5 at most, the field has 9",
     ),

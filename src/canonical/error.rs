@@ -127,11 +127,11 @@ pub enum WriteError {
         only: Option<Currency>,
     },
     /// The dialect has no code for this.
-    #[error("F{de} ({name}): [responses] and [reasons] have no code for this")]
+    #[error("F{de} ({name}): there is no code for this here: see [responses], [reasons], ISO 4217")]
     NoCode {
         /// The data element.
         de: u8,
-        /// `answer` or `reason`.
+        /// `answer`, `reason` or `currency`.
         name: &'static str,
     },
     /// The reversal keeps the STAN of its original, but has another.

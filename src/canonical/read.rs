@@ -59,11 +59,19 @@ pub(super) fn read(
     settle_card(into);
     into.accepts_partial |= fields.accepts_partial() && !into.flow.is_answer();
     for de in present.and(fields.carry(into.flow.is_answer())).iter() {
-        if let Some(value) = message.get(de) {
-            into.carried.push(de, value);
+        let Some(value) = message.get(de) else { continue };
+        let lettered = if is_currency(de) { Currency::from_letters(value) } else { None };
+        match lettered {
+            Some(currency) => into.carried.push(de, &currency.digits()),
+            None => into.carried.push(de, value),
         }
     }
     Ok(())
+}
+
+/// The currencies that are carried untyped: of settlement and of billing.
+pub(super) const fn is_currency(de: u8) -> bool {
+    matches!(de, 50 | 51)
 }
 
 /// What can still be said of a message that could not be unpacked or read: enough to answer that
@@ -256,6 +264,8 @@ fn right_justified<const N: usize>(value: &[u8]) -> Result<Option<Text<N>>, Unfi
 /// A number 1–999999; 0 is absent.
 fn counted(value: &[u8]) -> Result<Option<u32>, Unfit> {
     let number = number(value).and_then(|n| u32::try_from(n).ok());
+    // Fields of twelve digits (2003) have room for more; a STAN beyond this is the peer's error,
+    // for no other dialect could say it and nobody may cut it.
     let number = number.filter(|n| *n <= STAN_MAX).ok_or("a number up to 999999")?;
     Ok((number > 0).then_some(number))
 }
@@ -310,7 +320,9 @@ fn take_pending(atom: Atom, value: &[u8], pending: &mut Pending) -> Result<(), U
         }
         Atom::Currency => {
             let code = number(value).and_then(|n| u16::try_from(n).ok()).and_then(Currency::new);
-            pending.currency = Some(code.ok_or("a numeric currency code")?);
+            // Some hosts spell it in letters; the meaning is the number.
+            let code = code.or_else(|| Currency::from_letters(value));
+            pending.currency = Some(code.ok_or("a currency code of ISO 4217")?);
         }
         Atom::Exponent => {
             let exponent = number(value).and_then(|n| u32::try_from(n).ok());

@@ -7,7 +7,7 @@
 //! Deliberately absent: MAC arithmetic – a place for the MAC is left, [`crate::iso8583::mac`]
 //! fills it – and the header of a request, which is the line's.
 
-use super::read::name_of;
+use super::read::{is_currency, name_of};
 use super::render::{
     Room, Value, ZEROS, check_carried, push_part, put_number, put_text, put_value, set,
 };
@@ -15,7 +15,8 @@ use super::{Canonical, Flow, Kind, OriginalData, WriteError};
 use crate::iso8583::rules::{
     Atom, Breach, Entry, FieldSet, Link, Need, Part, Rules, StanRule, What,
 };
-use crate::iso8583::{Message, Mti};
+use crate::iso8583::{Class, Message, Mti};
+use crate::money::Currency;
 use crate::sensitive::{Pan, PinBlock, Track};
 use crate::text::Text;
 
@@ -114,6 +115,9 @@ impl<'a> Writer<'a> {
         if let Some(text) = self.characters(atom) {
             return put_text(link.de, atom.word(), link.shape, text, message);
         }
+        if atom == Atom::Currency && link.shape.class == Class::A {
+            return self.put_letters(link, message);
+        }
         if let Some(number) = self.number(atom) {
             return put_number(link.de, atom.word(), link.shape, number, message);
         }
@@ -123,6 +127,16 @@ impl<'a> Writer<'a> {
         }
         let Some(value) = self.value(atom, link.de)? else { return Ok(()) };
         put_value(link.de, atom.word(), link.shape, &value, message)
+    }
+
+    /// The currency where the dialect spells it in letters.
+    fn put_letters(&self, link: &Link, message: &mut Message) -> Result<(), WriteError> {
+        let Some(code) = self.number(Atom::Currency) else { return Ok(()) };
+        let name = Atom::Currency.word();
+        let currency = u16::try_from(code).ok().and_then(Currency::new);
+        let letters = currency.and_then(Currency::letters);
+        let letters = letters.ok_or(WriteError::NoCode { de: link.de, name })?;
+        put_text(link.de, name, link.shape, letters.as_bytes(), message)
     }
 
     /// A composite is there when one of its typed fields, or what tells the message, is.
@@ -357,7 +371,13 @@ impl<'a> Writer<'a> {
             if !allowed.contains(de) || !self.may_write(de) {
                 continue;
             }
-            let fits = check_carried(de, value, fields.carried_shape(de));
+            let shape = fields.carried_shape(de);
+            let letters = shape.filter(|s| is_currency(de) && s.class == Class::A).and_then(|_| {
+                let code = std::str::from_utf8(value).ok()?.parse().ok();
+                code.and_then(Currency::new).and_then(Currency::letters)
+            });
+            let value = letters.map_or(value, str::as_bytes);
+            let fits = check_carried(de, value, shape);
             match fits.and_then(|()| set(message, de, value)) {
                 Ok(()) => {}
                 Err(unfit) => self.forgive(de, unfit)?,

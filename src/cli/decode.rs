@@ -4,7 +4,8 @@
 //! message per line of hex, or frame by frame with `--framing` or `--framed`; prints one table or
 //! one JSON object each; secrets are masked unless `--reveal`. Exit code 1 when a message cannot
 //! be decoded or bytes are no frame, with everything decoded before the fault on standard output
-//! and one sentence each on standard error. Deliberately absent: guessing the dialect
+//! (in JSON with one more key, `error`, which `encode` refuses) and one sentence each on standard
+//! error. Deliberately absent: guessing the dialect
 //! (`dialect guess`).
 
 use super::guess::{guess, summary};
@@ -13,6 +14,7 @@ use super::{WRONG_INPUT, dialect};
 use crate::capture::Endpoint;
 use crate::framing::{Framing, candidates};
 use crate::iso8583::{self, Dialect, Message};
+use serde_json::{Value, json};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -182,12 +184,26 @@ fn show(dialect: &Dialect, frame: &[u8], args: &Args) -> (String, Option<iso8583
             (format!("{}\n", iso8583::to_json(dialect, &msg, args.reveal)), None)
         }
         Ok(()) => (iso8583::describe(dialect, &msg, args.reveal), None),
-        Err(error) if args.json => (String::new(), Some(error)),
+        Err(error) if args.json => {
+            let mut json = iso8583::to_json(dialect, &msg, args.reveal);
+            if let Some(object) = json.as_object_mut() {
+                object.insert("error".to_owned(), error_json(&error));
+            }
+            (format!("{json}\n"), Some(error))
+        }
         Err(error) => {
             let text = iso8583::describe_error(dialect, &msg, frame, &error, args.reveal);
             (text, Some(error))
         }
     }
+}
+
+/// What stopped a message, for programs.
+fn error_json(error: &iso8583::UnpackError) -> Value {
+    let iso8583::UnpackError { path, name, offset, expected, got, cause } = error;
+    json!({
+        "path": path, "name": name, "at": offset, "expected": expected, "got": got, "cause": cause,
+    })
 }
 
 /// The first framing under which the whole is frames, and all their messages decode.
@@ -213,6 +229,40 @@ pub(super) fn unframed(dialect: &Dialect, stretch: &Stretch<'_>) -> Result<Cut, 
 mod tests {
     use super::*;
     use crate::iso8583::parse_hex;
+
+    #[test]
+    fn what_was_decoded_before_a_fault_is_shown_with_it() {
+        let Ok(dialect) = dialect::load("unionpay-pos") else { return };
+        // F3 and F4 are there, F11 is cut.
+        let frame = parse_hex("0200302000000000000000000000000000100000").unwrap_or_default();
+        for (json, there) in [(false, "amount, transaction"), (true, r#""4":"000000001000""#)] {
+            let args = Args {
+                dialect: String::new(),
+                framed: false,
+                framing: None,
+                port: None,
+                json,
+                reveal: false,
+                input: None,
+            };
+            let (text, error) = show(&dialect, &frame, &args);
+            assert!(text.contains(there), "{text}");
+            let wanted: &[&str] = if json {
+                &[r#""error":{"path":"11""#, r#""at":19"#, r#""expected":"3 bytes""#]
+            } else {
+                &["^ DE 11", "expected  3 bytes", "got       1, then the end"]
+            };
+            assert!(wanted.iter().all(|one| text.contains(one)), "{text}");
+            assert!(error.is_some_and(|error| error.path == "11"));
+        }
+        // Not even an MTI: none is made up.
+        let mut msg = Message::new();
+        let error = iso8583::unpack(&dialect, &[2], &mut msg)
+            .map_err(|error| iso8583::describe_error(&dialect, &msg, &[2], &error, false));
+        assert!(
+            error.is_err_and(|text| !text.contains("0000") && text.contains("^ MTI at byte 0"))
+        );
+    }
 
     #[test]
     fn a_length_header_is_found_by_trying() {

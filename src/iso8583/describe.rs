@@ -13,6 +13,7 @@ use super::inside::{DEPTH_MAX, Inside};
 use super::json::plain;
 use super::mask;
 use super::message::Message;
+use super::mti::Mti;
 use std::fmt::Write;
 
 /// Raw bytes shown per line before `…`.
@@ -35,7 +36,9 @@ pub fn describe(dialect: &Dialect, msg: &Message, reveal: bool) -> String {
         }
     }
     let at = msg.header().map_or(0, <[u8]>::len);
-    row(&mut out, &at.to_string(), "", "MTI", mti_words(msg), &msg.mti().to_string());
+    if msg.mti() != Mti::NONE {
+        row(&mut out, &at.to_string(), "", "MTI", mti_words(msg), &msg.mti().to_string());
+    }
     for de in msg.fields() {
         field_rows(&mut out, dialect, msg, de, reveal);
     }

@@ -172,8 +172,8 @@ fn check_positional(keys: &Keys<'_>, key: &str, inside: &Inside, part: &Part) {
     }
 }
 
-/// Positional parts take up their field from its first character to its last: a gap behind them
-/// could never be read, and what reaches beyond it never be written.
+/// Positional parts take up a fixed field from its first character to its last: a gap behind them
+/// could never be read. In no field can they reach beyond its end.
 fn check_cover(keys: &Keys<'_>, inside: &Inside, outer: &Plan) {
     let (mut least, mut most) = (0, 0);
     for part in &inside.parts {
@@ -194,7 +194,7 @@ fn check_cover(keys: &Keys<'_>, inside: &Inside, outer: &Plan) {
             "parts",
             format!("they overlap the end: {least} at least, the field has {has}"),
         );
-    } else if most < has {
+    } else if most < has && outer.is_fixed() {
         keys.refuse("parts", format!("they leave a gap: {most} at most, the field has {has}"));
     }
 }

@@ -134,3 +134,44 @@ fn defects_of_the_sections_are_all_named() {
         assert!(errors.iter().any(|e| e.contains(expected)), "{text}\n{expected}\n{errors:#?}");
     }
 }
+
+/// A dialect that spells currencies in letters, and carries those of settlement and billing.
+const LETTERS: &str = "[fields]\n49 = 'a3'\n50 = 'a3'\n51 = 'a3'\n[canonical]\n\
+    carry = [50, 51]\n";
+const NUMBERS: &str = "[canonical]\ncarry = [50, 51]\n";
+
+#[test]
+fn currencies_in_letters_mean_their_numbers() {
+    let letters = dialect_text(LETTERS, "iso8583-1987-ascii").unwrap();
+    let numbers = dialect_text(NUMBERS, "iso8583-1987-ascii").unwrap();
+    let mut purchase = transaction(TransactionType::Purchase, Flow::Request);
+    purchase.carried.push(50, b"978");
+    purchase.carried.push(51, b"392");
+    let sent = write_ok(&letters, &purchase);
+    assert_eq!([49, 50, 51].map(|de| shown(&sent, de)), ["CNY", "EUR", "JPY"]);
+    let meant = read_ok(&letters, &over_the_wire(&letters, &sent));
+    assert_eq!(meant.amount, purchase.amount);
+    let on = write_ok(&numbers, &meant);
+    assert_eq!([49, 50, 51].map(|de| shown(&on, de)), ["156", "978", "392"]);
+    // A number without letters cannot be said; letters without a number mean nothing.
+    purchase.amount = crate::money::Currency::new(999).map(|c| Amount::new(1, c));
+    let refused = write(&letters, &purchase, &mut Message::new()).map_err(|e| e.to_string());
+    assert!(refused.is_err_and(|e| e.starts_with("F49 (currency): there is no code")));
+    let mut sent = sent;
+    sent.set(49, b"QQQ").unwrap();
+    let refused = read(&letters, &sent, &mut empty()).map_err(|e| e.to_string());
+    assert!(refused.is_err_and(|e| e.starts_with("F49 (currency): expected a currency code")));
+}
+
+#[test]
+fn a_stan_beyond_six_digits_is_refused_by_field_and_reason() {
+    let newer = dialect("iso8583-2003-binary");
+    let mut msg = write_ok(&newer, &transaction(TransactionType::Purchase, Flow::Request));
+    assert_eq!(shown(&msg, 11), "000000000042");
+    msg.set(11, b"000001000000").unwrap();
+    let refused = read(&newer, &msg, &mut empty()).map_err(|e| e.to_string());
+    let said = "F11 (stan): expected a number up to 999999, got 12 characters that are not";
+    assert_eq!(refused, Err(said.to_owned()));
+    msg.set(11, b"000000999999").unwrap();
+    assert_eq!(read_ok(&newer, &msg).stan, Some(999_999));
+}
