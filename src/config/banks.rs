@@ -6,11 +6,11 @@ use super::settings::{Endpoint, LineMac, LineSettings, MasterKeySettings, Secret
 use super::top::{Builder, secret};
 use crate::hex;
 use crate::iso8583::Dialect;
-use crate::iso8583::rules::{SignOnScope, StanRule};
-use crate::meaning::Flow;
+use crate::iso8583::rules::{Atom, Part, SignOnScope, StanRule, What};
+use crate::meaning::{Flow, Kind, TransactionType};
 use crate::switch::ids::{BankId, LineId, Name};
 use crate::switch::policy::{
-    Bank, Identities, Identity, Line, MatchScope, Network, Owner, Reversal, Saf, SignOn,
+    Bank, Identities, Identity, JUDGED, Line, MatchScope, Network, Owner, Reversal, Saf, SignOn,
 };
 use crate::text::Text;
 use std::sync::Arc;
@@ -46,6 +46,7 @@ fn bank(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
         response_timeout: section.millis("response_timeout_ms", 20_000, 50..=600_000),
         window,
         match_scope: section.word("match_scope", &match_scope).unwrap_or(MatchScope::Bank),
+        must_echo: dialect.as_deref().map_or_else(Vec::new, must_echo),
         reversal: dialect.as_deref().map_or_else(no_reversal, reversal),
         original_lifetime: section.millis("original_lifetime_ms", 120_000, 0..=86_400_000),
         saf,
@@ -60,6 +61,22 @@ fn bank(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
 
 /// Room in the outbound queue for sign-on, echo and their answers.
 const NETWORK_SLOTS: usize = 16;
+
+/// Of what the dialect lists as `echo` in answers to transactions, or as `must_equal`, what the
+/// core can compare.
+fn must_echo(dialect: &Dialect) -> Vec<Atom> {
+    let rules = dialect.rules();
+    let transaction = Kind::Transaction(TransactionType::Unstated);
+    let listed = rules.presence().of_kind(transaction, true).echo;
+    let holds = |atom: &Atom| {
+        let stands = |part: &Part| part.what == What::Atom(*atom);
+        let links = rules.fields().links().iter();
+        links.filter(|link| listed.contains(link.de)).any(|link| link.parts.iter().any(stands))
+    };
+    let equal = &rules.matching().must_equal;
+    let said = |atom: &Atom| holds(atom) || equal.iter().any(|field| field.atom() == *atom);
+    JUDGED.into_iter().filter(said).collect()
+}
 
 /// What the dialect says about reversals, as the core needs it; a dialect without the section
 /// reverses nothing, and what stays unknown goes to the desk.

@@ -35,6 +35,11 @@ fn the_example_loads_and_means_what_it_says() -> Result<(), Vec<String>> {
     assert_eq!(policy.banks[usize::from(policy.routes[0].bank.0)].name.as_str(), "mountain");
     assert!(matches!(&policy.banks[1].network.sign_on, SignOn::Terminals(t) if t.len() == 2));
     assert!(policy.banks[1].reversal.same_stan && !policy.banks[0].reversal.same_stan);
+    // What their dialects list as `echo`, and the core knows as it was sent.
+    use crate::iso8583::rules::Atom::{Acquirer, Batch, LocalDate, LocalTime, Rrn, Transmission};
+    let river = [Transmission, LocalTime, LocalDate, Acquirer, Rrn];
+    assert_eq!(policy.banks[0].must_echo, river);
+    assert_eq!(policy.banks[1].must_echo, [Batch]);
     assert_eq!(settings.lines[2].tpdu, Some([0x60, 0, 3, 0, 4]));
     Ok(())
 }

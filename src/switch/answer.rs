@@ -1,8 +1,8 @@
 //! What banks send: answers find the one who waits, or are journaled as late or unmatched.
 //!
 //! Contract: an answer is looked up by {bank, MTI family, STAN} and must agree with its request
-//! in `F4`, `F41` and `F42`, each where it states them; what does not agree is never trusted
-//! and never handed to anybody else.
+//! in `F4`, `F41`, `F42` and what the bank must echo, each where it states them; what does not
+//! agree is never trusted and never handed to anybody else.
 
 use super::Switch;
 use super::ids::{BankId, LineId, SessionId, TxnNo};
@@ -15,6 +15,7 @@ use super::record::{BankKeys, Ending, Intent, Late, Leg, Record};
 use super::reply;
 use super::txn::{Happening, Verdict};
 use crate::canonical::{Answer, Canonical, MacCheck, Reason, ResponseClass};
+use crate::iso8583::rules::Atom;
 use crate::money::Amount;
 use crate::text::Text;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ impl Switch {
         let key = match_key(bank, msg.kind.family(), msg.stan.unwrap_or_default());
         match self.air.matches.get(key) {
             Some(Target::Flight(slot)) if self.is_awaited(slot, bank, line) => {
-                self.answer_in_flight(slot, msg);
+                self.answer_in_flight(slot, bank, msg);
             }
             Some(Target::Decided(txn)) => self.answer_too_late(txn, bank, &msg),
             Some(Target::Saf(entry)) if self.saf_expects(entry, &msg) => {
@@ -54,9 +55,14 @@ impl Switch {
         })
     }
 
-    fn answer_in_flight(&mut self, slot: usize, msg: Box<Canonical>) {
+    /// What answers of a bank must repeat.
+    fn must_echo(&self, bank: BankId) -> &[Atom] {
+        self.policy.banks.get(usize::from(bank.0)).map_or(&[], |bank| &bank.must_echo)
+    }
+
+    fn answer_in_flight(&mut self, slot: usize, bank: BankId, msg: Box<Canonical>) {
         let Some(flight) = self.air.flights.get(slot) else { return };
-        let (mut verdict, fault) = judge(&flight.intent, &msg);
+        let (mut verdict, fault) = judge(&flight.intent, &msg, self.must_echo(bank));
         if self.planted.has(Plant::WrongAmountAccepted) && msg.amount != flight.intent.amount {
             verdict = Verdict::Approved;
         }
@@ -68,7 +74,7 @@ impl Switch {
         let Some(intent) = self.state.unanswered.get(&txn).map(Arc::clone) else {
             return self.unmatched(bank, None, msg);
         };
-        let (verdict, _) = judge(&intent, msg);
+        let (verdict, _) = judge(&intent, msg, self.must_echo(bank));
         #[cfg(feature = "faults")]
         if self.planted.has(Plant::LateAnswerForwarded) {
             self.forward_late(&intent, msg);
@@ -135,13 +141,13 @@ fn approves(msg: &Canonical) -> bool {
 }
 
 /// What an answer amounts to, and what is wrong with it.
-fn judge(intent: &Intent, msg: &Canonical) -> (Verdict, Option<Reason>) {
+fn judge(intent: &Intent, msg: &Canonical, must_echo: &[Atom]) -> (Verdict, Option<Reason>) {
     if matches!(msg.mac, MacCheck::Bad | MacCheck::Missing) {
         return (Verdict::Invalid, Some(Reason::MacFailed));
     }
     let invalid = (Verdict::Invalid, Some(Reason::InvalidAnswer));
     let Some(Answer::Given { class, .. }) = msg.answer else { return invalid };
-    if !names_agree(msg, &intent.keys) {
+    if !names_agree(msg, &intent.keys) || !echoes(msg, &intent.keys, must_echo) {
         return invalid;
     }
     match class {
@@ -159,6 +165,21 @@ fn judge(intent: &Intent, msg: &Canonical) -> (Verdict, Option<Reason>) {
 pub(super) fn names_agree(msg: &Canonical, keys: &BankKeys) -> bool {
     agrees(msg.terminal.as_ref(), keys.terminal.as_ref())
         && agrees(msg.merchant.as_ref(), keys.merchant.as_ref())
+}
+
+/// Whether an answer repeats what it must of what was sent, as far as it states that.
+fn echoes(msg: &Canonical, keys: &BankKeys, must_echo: &[Atom]) -> bool {
+    must_echo.iter().all(|atom| match atom {
+        Atom::Transmission => agrees(msg.transmission.as_ref(), keys.transmission.as_ref()),
+        Atom::LocalTime => agrees(msg.local_time.as_ref(), keys.local_time.as_ref()),
+        Atom::LocalDate => agrees(msg.local_date.as_ref(), keys.local_date.as_ref()),
+        Atom::Acquirer => agrees(msg.acquirer.as_ref(), keys.acquirer.as_ref()),
+        Atom::Forwarder => agrees(msg.forwarder.as_ref(), keys.forwarder.as_ref()),
+        Atom::Rrn => agrees(msg.rrn.as_ref(), keys.rrn.as_ref()),
+        Atom::Batch => msg.batch.is_none() || keys.batch.is_none() || msg.batch == keys.batch,
+        // Nothing else is known as it was sent: see `policy::JUDGED`.
+        _ => true,
+    })
 }
 
 /// Stated by the bank and different from what was sent is wrong; hosts pad as they like.

@@ -5,8 +5,21 @@
 
 use super::ids::{BankId, LineId, Name, PlatformId};
 use crate::canonical::{Flow, TransactionType};
+use crate::iso8583::rules::Atom;
 use crate::text::Text;
 use std::time::Duration;
+
+/// What is known as it was sent to a bank, and so can be compared with what its answer repeats.
+/// Amount, terminal and merchant are always compared.
+pub const JUDGED: [Atom; 7] = [
+    Atom::Transmission,
+    Atom::LocalTime,
+    Atom::LocalDate,
+    Atom::Acquirer,
+    Atom::Forwarder,
+    Atom::Rrn,
+    Atom::Batch,
+];
 
 /// All of it.
 #[derive(Debug, Clone)]
@@ -53,6 +66,9 @@ pub struct Bank {
     pub window: usize,
     /// Whether an answer may come back on another line than its request's.
     pub match_scope: MatchScope,
+    /// What its answers must repeat besides amount, terminal and merchant, as far as they state
+    /// it: of [`JUDGED`], what the dialect lists as `echo`.
+    pub must_echo: Vec<Atom>,
     /// How reversals are written and when they are finished, from the dialect.
     pub reversal: Reversal,
     /// How long an original may still reach the bank after its release: until then "original

@@ -17,8 +17,8 @@ use pointsman::switch::ids::{BankId, LineId, PlatformId, RecordNo, SessionId, Ti
 use pointsman::switch::input::{Command, DeskAction, DeskVerb, Input, Unsent};
 use pointsman::switch::output::{Event, Output, RecallKey, Send};
 use pointsman::switch::policy::{
-    Bank, DuplicateWindow, Echo, Identities, Identity, Line, MatchScope, Network, Owner, Platform,
-    Policy, Reversal, Route, Saf, SignOn,
+    Bank, DuplicateWindow, Echo, Identities, Identity, JUDGED, Line, MatchScope, Network, Owner,
+    Platform, Policy, Reversal, Route, Saf, SignOn,
 };
 use pointsman::switch::recall;
 use pointsman::switch::record::Record;
@@ -74,6 +74,7 @@ fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union
             same_stan: union,
             original_batch: union,
         },
+        must_echo: if options.has("must_echo") { JUDGED.to_vec() } else { Vec::new() },
         original_lifetime: Duration::from_secs(60),
         saf: Saf {
             slots: options.number("slots=", 4) as usize,

@@ -188,10 +188,13 @@ fn the_published_vectors_pass_through_statements() {
             K,
             "ACBE074AB086D5C9E16F3F6807F50331",
         ),
-        // The folds give eight characters: "F5BE6DD0" and "1E7AAB78".
-        ("algorithm = 'ecb-fold'", K, "4635424536444430"),
-        ("algorithm = 'ecb-fold'", &K[..16], "3145374141423738"),
     ];
+    // The folds give eight characters.
+    let fold = under_a_statement("algorithm = 'ecb-fold'");
+    for (with, expected) in [(K, b"F5BE6DD0"), (&K[..16], b"1E7AAB78")] {
+        let mac = sealed_over(&fold, with, b"Now is the time for all ");
+        assert_eq!(mac, [expected.as_slice(), &[0; 8]].concat());
+    }
     for (statement, with, expected) in cases {
         let dialect = under_a_statement(statement);
         let mac = sealed_over(&dialect, with, b"Now is the time for all ");

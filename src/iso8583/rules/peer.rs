@@ -40,7 +40,7 @@ impl MatchField {
     ];
 
     /// The typed field that it compares.
-    const fn atom(self) -> Atom {
+    pub const fn atom(self) -> Atom {
         match self {
             Self::Amount => Atom::Amount,
             Self::Transmission => Atom::Transmission,

@@ -136,6 +136,7 @@ fn bank() -> Bank {
             original_batch: false,
         },
         original_lifetime: LIFETIME,
+        must_echo: Vec::new(),
         saf: Saf {
             slots: 3,
             response_timeout: 8 * SECOND,
