@@ -168,10 +168,10 @@ fn sealed_over(dialect: &Dialect, with: &str, data: &[u8]) -> Vec<u8> {
     let packed = pack(dialect, &sealed, &mut frame).unwrap();
     mac::seal(dialect, &key, &mut sealed, &packed, &mut frame).unwrap();
     let read = unpacked(dialect, &frame);
-    assert_eq!(mac::check(dialect, &key, &read), MacCheck::Good, "{statement:?}");
+    assert_eq!(mac::check(dialect, [&key], &read), MacCheck::Good, "{statement:?}");
     let mut changed = read.clone();
     changed.set(48, &[data, b"!"].concat()).unwrap();
-    assert_eq!(mac::check(dialect, &key, &changed), MacCheck::Bad, "{statement:?}");
+    assert_eq!(mac::check(dialect, [&key], &changed), MacCheck::Bad, "{statement:?}");
     read.get(128).unwrap().to_vec()
 }
 
