@@ -6,6 +6,8 @@
 //! traffic down. Deliberately absent: the console (later).
 
 mod desk;
+#[cfg(test)]
+mod desk_tests;
 mod latches;
 mod operators;
 

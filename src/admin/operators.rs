@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use std::sync::Arc;
 use std::time::Duration;
 use subtle::ConstantTimeEq;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
 
@@ -125,10 +126,13 @@ impl OperatorDoor {
         question: impl FnOnce(oneshot::Sender<T>) -> Question,
     ) -> Result<T, Denied> {
         let (answer, answered) = oneshot::channel();
-        let busy = denied(StatusCode::SERVICE_UNAVAILABLE, "too many questions at once: ask again");
-        self.questions.try_send(question(answer)).map_err(|_| busy)?;
-        self.inbox.knock();
+        let busy = "too many questions at once: ask again";
         let ending = "the switch is ending; look at the desk after its restart";
+        self.questions.try_send(question(answer)).map_err(|error| match error {
+            TrySendError::Full(_) => denied(StatusCode::SERVICE_UNAVAILABLE, busy),
+            TrySendError::Closed(_) => denied(StatusCode::SERVICE_UNAVAILABLE, ending),
+        })?;
+        self.inbox.knock();
         let slow = "no answer in time; a decision may have been recorded: look at the desk";
         match tokio::time::timeout(ANSWER_LIMIT, answered).await {
             Ok(Ok(answer)) => Ok(answer),

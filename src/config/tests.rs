@@ -45,6 +45,30 @@ fn the_example_loads_and_means_what_it_says() -> Result<(), Vec<String>> {
 }
 
 #[test]
+fn advices_may_expire_and_operators_may_need_a_token() -> Result<(), Vec<String>> {
+    let plain = load_demo(|text| text)?;
+    let saf = &plain.policy.banks[0].saf;
+    assert_eq!((saf.live_rate_per_s, saf.advice_lifetime, saf.advice_tries), (200, None, None));
+    assert_eq!(plain.admin.map(|admin| admin.token), Some(None));
+    let settings = load_demo(|text| {
+        text.replace("# advice_lifetime_s", "advice_lifetime_s")
+            .replace("# advice_tries", "advice_tries")
+            .replace("# dead_codes", "dead_codes")
+            .replace("# token", "token")
+    })?;
+    let saf = &settings.policy.banks[0].saf;
+    assert_eq!(saf.advice_lifetime, Some(std::time::Duration::from_secs(86_400)));
+    assert_eq!((saf.advice_tries, saf.dead_codes.len()), (Some(100), 1));
+    assert!(settings.admin.is_some_and(|admin| admin.token.is_some()));
+    let errors =
+        refusals(|text| text.replace("# token = \"file:operators.token\"", "token = \"hunter2\""));
+    let expected = "admin.token: expected file:PATH or env:NAME; secrets never stand here";
+    assert!(errors.iter().any(|error| error.contains(expected)), "{errors:?}");
+    assert!(errors.iter().all(|error| !error.contains("hunter2")), "{errors:?}");
+    Ok(())
+}
+
+#[test]
 fn another_text_is_another_policy() -> Result<(), Vec<String>> {
     let hash = |text: String| load_demo(|_| text).map(|s| s.policy.hash);
     let changed = DEMO.replace("budget_ms = 4_000", "budget_ms = 5_000");

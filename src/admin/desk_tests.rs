@@ -1,0 +1,217 @@
+//! The desk's pages with a driver of paper: who is let in, what is asked, how answers look.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::operators::{BankSum, Decided, DeskPage, OperatorDoor, Question};
+use crate::link::Inbox;
+use crate::meaning::Reason;
+use crate::money::{Amount, Currency};
+use crate::switch::desk::{DeskItem, ItemState, LateItem, LateKind, Refusal, Why};
+use crate::switch::ids::RecordNo;
+use crate::switch::input::DeskVerb;
+use crate::switch::record::{Late, Leg, Owed};
+use crate::time::{Instant, Now, Wall};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
+
+const TOKEN: &str = "correct-horse-battery";
+
+fn now() -> Now {
+    Now { mono: Instant::from_nanos(0), wall: Wall::from_millis(60_000) }
+}
+
+/// Serves the pages; who answers is left to the test.
+async fn pages(token: bool, loopback: bool) -> (SocketAddr, mpsc::Receiver<Question>) {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let token = token.then(|| Zeroizing::new(TOKEN.to_owned()));
+    let (door, asked) = OperatorDoor::new(Inbox::new(1), token, loopback);
+    tokio::task::spawn(async move { axum::serve(socket, super::desk::routes(door)).await });
+    (address, asked)
+}
+
+/// Status and body of one request.
+async fn ask(to: SocketAddr, line: &str, headers: &str, body: &str) -> (u16, Value) {
+    let mut stream = TcpStream::connect(to).await.unwrap();
+    let len = body.len();
+    let request = format!(
+        "{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len}\r\n\
+         {headers}\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+fn item() -> DeskItem {
+    DeskItem {
+        item: RecordNo(3),
+        txn: Some(RecordNo(2)),
+        bank: "river".parse().unwrap(),
+        amount: Currency::new(978).map(|currency| Amount::new(1_250, currency)),
+        since: Wall::from_millis(0),
+        tries: 2,
+        next_try: None,
+        attention: true,
+        state: ItemState::Pausing,
+        why: Why::Owed(Owed::OwnReversal, Reason::Timeout),
+        stan: Some(17),
+        original_stan: Some(16),
+        rrn: "000000000001".parse().ok(),
+        platform: None,
+        card: Some("411111******1111".to_owned()),
+    }
+}
+
+fn late() -> LateItem {
+    let late = Late {
+        txn: Some(RecordNo(2)),
+        at: Wall::from_millis(0),
+        bank: "river".parse().unwrap(),
+        stan: 16,
+        leg: Leg::LateApproved,
+        bank_code: "00".parse().ok(),
+        auth_id: None,
+        amount: None,
+    };
+    LateItem { no: RecordNo(9), kind: LateKind::Late, late, became: "its reversal is owed" }
+}
+
+/// A driver that knows item 3 and refuses everything about any other.
+async fn drive(mut asked: mpsc::Receiver<Question>) {
+    while let Some(question) = asked.recv().await {
+        match question {
+            Question::Desk(listing, answer) => {
+                let items = vec![item(); listing.limit.min(1)];
+                let bank = "river".parse().unwrap();
+                let banks = vec![BankSum { bank, owed: 1, unknown: 1, dead_letters: 0 }];
+                answer.send(DeskPage { now: now(), items, banks }).unwrap();
+            }
+            Question::Late(_, answer) => answer.send(vec![late()]).unwrap(),
+            Question::Decide(action, answer) => {
+                let (item, verb) = (action.item, action.verb);
+                let refused = |state, why| Err(Refusal { item, state, verb, why });
+                let said = match (item.0, verb) {
+                    (3, DeskVerb::Resend) => refused(ItemState::AtBank, "it is being sent already"),
+                    (3, DeskVerb::GiveUp(_)) => Ok(Decided { item, no: RecordNo(40) }),
+                    _ => refused(ItemState::Nothing, "nothing is open under this number"),
+                };
+                answer.send(said).unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_operators_are_let_in() {
+    let bearer = format!("Authorization: Bearer {TOKEN}\r\n");
+    let wrong = "Authorization: Bearer correct-horse-batterz\r\n";
+    let cases: [(bool, bool, &str, u16); 8] = [
+        (false, true, "", 200),
+        (false, true, "Origin: http://localhost\r\n", 403),
+        (false, false, "", 403),
+        (true, true, "", 401),
+        (true, true, wrong, 401),
+        (true, true, &bearer, 200),
+        (true, false, &bearer, 200),
+        (true, false, "", 401),
+    ];
+    for (token, loopback, headers, expected) in cases {
+        let (to, asked) = pages(token, loopback).await;
+        tokio::task::spawn(drive(asked));
+        for line in ["GET /desk", "GET /late"] {
+            let (status, body) = ask(to, line, headers, "").await;
+            assert_eq!(status, expected, "{line} {token} {loopback} {headers}");
+            assert_eq!(body["error"].is_string(), expected != 200, "{body}");
+        }
+        let decision = r#"{"operator":"anna","reason":"booked"}"#;
+        let (status, _) = ask(to, "POST /desk/3/give-up", headers, decision).await;
+        assert_eq!(status, expected, "{token} {loopback} {headers}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_named_and_asks_nobody() {
+    let (to, mut asked) = pages(false, true).await;
+    let cases = [
+        ("GET /desk?colour=red", "", "known here: after, limit, attention, bank"),
+        ("GET /desk?limit=many", "", "limit: expected a number, got \"many\""),
+        ("POST /desk/x/resend", r#"{"operator":"anna"}"#, "item: expected a number"),
+        ("POST /desk/3/resend", "", "body: expected"),
+        ("POST /desk/3/resend", r#"{"operator":"anna","force":true}"#, "unknown field `force`"),
+        ("POST /desk/3/resend", r#"{"operator":" "}"#, "operator: is empty"),
+        ("POST /desk/3/resend", r#"{"operator":"anna","reason":"why"}"#, "takes no reason"),
+        (
+            "POST /desk/3/give-up",
+            r#"{"operator":"anna","reason":"4111 1111 1111 1111"}"#,
+            "looks like a card number",
+        ),
+        (
+            "POST /desk/3/give-up",
+            r#"{"operator":"anna","reason":"caf\u00e9"}"#,
+            "reason: character 3 is not printable ASCII",
+        ),
+    ];
+    for (line, body, expected) in cases {
+        let (status, said) = ask(to, line, "", body).await;
+        let error = said["error"].as_str().unwrap_or_default();
+        assert!(status == 400 && error.contains(expected), "{line} {body}: {status} {said}");
+    }
+    assert!(asked.try_recv().is_err(), "somebody was asked");
+}
+
+#[tokio::test]
+async fn a_refused_decision_says_where_things_stand() {
+    let (to, asked) = pages(false, true).await;
+    tokio::task::spawn(drive(asked));
+    let (status, said) = ask(to, "POST /desk/3/resend", "", r#"{"operator":"anna"}"#).await;
+    assert_eq!(
+        (status, &said["state"], &said["allowed"]),
+        (409, &json!("at_bank"), &json!(["give-up"]))
+    );
+    let (status, said) = ask(to, "POST /desk/8/resend", "", r#"{"operator":"anna"}"#).await;
+    assert_eq!(
+        (status, &said["state"], &said["allowed"]),
+        (404, &json!("nothing_open"), &json!([]))
+    );
+    let decision = r#"{"operator":"anna","reason":"booked"}"#;
+    let (status, said) = ask(to, "POST /desk/3/give-up", "", decision).await;
+    assert_eq!((status, said), (200, json!({ "item": 3, "decided": "give-up", "record": 40 })));
+}
+
+#[tokio::test]
+async fn pages_are_complete_and_masked() {
+    let (to, asked) = pages(false, true).await;
+    tokio::task::spawn(drive(asked));
+    let (_, said) = ask(to, "GET /desk?limit=1&attention=true", "", "").await;
+    assert_eq!(said["next_after"], json!(3));
+    assert_eq!(said["banks"][0]["unknown"], json!(1));
+    let item = &said["items"][0];
+    assert_eq!(item["amount"], json!({ "minor": 1250, "currency": "978", "decimal": "12.50" }));
+    assert_eq!((&item["age_s"], &item["stan"]), (&json!(60), &json!("000017")));
+    assert_eq!((&item["card"], &item["txn"]), (&json!("411111******1111"), &json!(2)));
+    assert_eq!(
+        (&item["why"], &item["allowed"]),
+        (&json!("our reversal: Timeout"), &json!(["resend", "give-up"]))
+    );
+    let (_, said) = ask(to, "GET /late", "", "").await;
+    let note = &said["late"][0];
+    assert_eq!(
+        (&note["kind"], &note["meaning"], &note["code"]),
+        (&json!("late"), &json!("approved"), &json!("00"))
+    );
+}
+
+#[tokio::test]
+async fn a_switch_that_is_ending_says_so() {
+    let (to, asked) = pages(false, true).await;
+    drop(asked);
+    assert_eq!(ask(to, "GET /desk", "", "").await.0, 503);
+}
