@@ -124,6 +124,12 @@ fn reload(remote: &Remote, running: &Settings, config: &Path) {
         tracing::warn!("reload rejected: lines or journal changed, which needs a restart");
         return;
     }
-    tracing::info!("configuration read again");
+    if let Err(errors) = remote.renew_certificates(check::folder_of(config)) {
+        for error in errors {
+            tracing::warn!(%error, "reload rejected");
+        }
+        return;
+    }
+    tracing::info!("configuration and certificates read again");
     remote.reload(fresh.policy);
 }

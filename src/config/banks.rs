@@ -112,6 +112,10 @@ fn lines(
 ) -> Vec<LineId> {
     let framing = framing(section);
     let (mac, tpdu, header) = (mac(section), tpdu(section), bytes(section, "header"));
+    let tls = super::peers::tls(section);
+    if tls.as_ref().is_some_and(|tls| tls.peers.len() > 1) {
+        section.wrong("tls.peers", "expected exactly one name: that of the bank's host");
+    }
     let mut ids = Vec::new();
     let listed = section.tables("line");
     if listed.is_empty() {
@@ -132,6 +136,7 @@ fn lines(
             header: header.clone(),
             mac: mac.clone(),
             master: master.clone(),
+            tls: tls.clone(),
             outbound_queue,
         };
         ids.push(LineId(builder.lines.len() as u16));

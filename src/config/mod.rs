@@ -6,6 +6,7 @@
 
 mod banks;
 mod error;
+mod peers;
 mod platforms;
 mod routes;
 mod section;

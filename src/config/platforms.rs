@@ -33,6 +33,7 @@ fn platform(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
     let endpoint = Endpoint::Listen {
         address: address(section, "listen"),
         max_sessions: section.count("max_sessions", 64, 1..=4_096),
+        allow: super::peers::allow(section),
     };
     let id = PlatformId(builder.policy.platforms.len() as u16);
     builder.policy.platforms.push(platform);
@@ -46,6 +47,7 @@ fn platform(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
         header: None,
         mac: super::banks::mac(section),
         master: None,
+        tls: super::peers::tls(section),
         outbound_queue: max_in_flight + 64,
     };
     builder.add_line(line, wire, section);

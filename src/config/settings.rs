@@ -8,6 +8,7 @@ use crate::framing::Framing;
 use crate::iso8583::Dialect;
 use crate::switch::policy::Policy;
 use crate::text::Text;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ pub struct LineSettings {
     pub mac: Option<LineMac>,
     /// Master keys, where sign-ons bring the MAC keys; the same for all lines of a bank.
     pub master: Option<Arc<MasterKeySettings>>,
+    /// TLS of the line; unset: plain TCP.
+    pub tls: Option<TlsSettings>,
     /// Frames the outbound queue holds: in-flight window + SAF slots + network management.
     pub outbound_queue: usize,
 }
@@ -85,6 +88,8 @@ pub enum Endpoint {
         address: String,
         /// Sessions at once; one more is closed at once.
         max_sessions: usize,
+        /// From where; empty: from anywhere.
+        allow: Vec<Allow>,
     },
     /// We call.
     Connect {
@@ -97,6 +102,40 @@ pub enum Endpoint {
         /// Cap of the pause.
         max_retry: Duration,
     },
+}
+
+/// Addresses that may connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allow {
+    /// An address of the network.
+    pub address: IpAddr,
+    /// How many leading bits count.
+    pub bits: u8,
+}
+
+impl Allow {
+    /// Whether this peer is one of them. IPv4 addresses in IPv6 form count as what they are.
+    pub fn lets_in(&self, peer: IpAddr) -> bool {
+        let differing = match (self.address, peer.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(peer)) => u128::from(own.to_bits() ^ peer.to_bits()) << 96,
+            (IpAddr::V6(own), IpAddr::V6(peer)) => own.to_bits() ^ peer.to_bits(),
+            _ => return false,
+        };
+        differing.leading_zeros() >= u32::from(self.bits)
+    }
+}
+
+/// TLS of a line, by reference; paths are relative to the configuration's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// Our certificate and the chain above it, PEM.
+    pub certificate: String,
+    /// Its private key, PEM.
+    pub key: SecretRef,
+    /// The authorities whose certificates peers must show, PEM.
+    pub authorities: String,
+    /// Names of which the peer's certificate must carry one.
+    pub peers: Vec<String>,
 }
 
 /// Where a secret is, never the secret.

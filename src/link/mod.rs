@@ -22,6 +22,7 @@ pub mod tcp;
 #[cfg(test)]
 mod tests;
 mod throttle;
+pub mod tls;
 pub mod translation;
 mod writing;
 

@@ -15,7 +15,7 @@ use crate::switch::output::Send;
 use crate::time::Instant;
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::AsyncWrite;
 
@@ -91,7 +91,10 @@ impl Writing {
                 Poll::Pending => return self.poll_stall(cx, clock),
             }
         }
-        ready!(Pin::new(stream).poll_flush(cx))?;
+        match Pin::new(stream).poll_flush(cx)? {
+            Poll::Ready(()) => self.stall.stop(),
+            Poll::Pending => return self.poll_stall(cx, clock),
+        }
         self.out.clear();
         self.written = 0;
         Poll::Ready(Ok(()))

@@ -4,6 +4,7 @@
 //! panic in one does not touch the others.
 
 use crate::link::connector::{Backoff, Connector, GOOD_SESSION};
+use crate::link::tls::LineTls;
 use crate::link::translation::{Translation, Wire};
 use crate::link::{Accepted, Door, Listener, Session, Stream};
 use crate::switch::ids::{Name, SessionId};
@@ -26,6 +27,8 @@ pub(super) struct Line {
     pub(super) door: Door,
     /// Its dialect and keys.
     pub(super) wire: Wire,
+    /// Its TLS, where it has one.
+    pub(super) tls: Option<Arc<LineTls>>,
     /// Its metrics.
     pub(super) meters: LineMeters,
     /// Numbers sessions over all lines.
@@ -44,9 +47,18 @@ impl Line {
         let session = SessionId(self.sessions.fetch_add(1, Ordering::Relaxed) + 1);
         let line = self.name;
         info!(%line, %session, peer, "connected");
+        let stream = match &self.tls {
+            None => Stream::Tcp(stream),
+            Some(tls) => match tls.handshake(stream).await {
+                Ok(stream) => stream,
+                Err(error) => {
+                    self.meters.refused("tls");
+                    return warn!(%line, %session, peer, %error, "a peer was turned away");
+                }
+            },
+        };
         let interpreter = Translation::new(self.wire.clone());
-        let session_task =
-            Session::new(session, self.door.clone(), Stream::Tcp(stream), interpreter);
+        let session_task = Session::new(session, self.door.clone(), stream, interpreter);
         let ended = session_task.run().await;
         self.meters.ended(ended.word());
         info!(%line, %session, peer, reason = ended.word(), "disconnected: {ended}");

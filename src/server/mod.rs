@@ -20,6 +20,7 @@ pub mod journal_thread;
 mod journal_thread_tests;
 mod opening;
 pub mod operators;
+mod papers;
 pub mod recall_thread;
 #[cfg(test)]
 mod recall_thread_tests;

@@ -36,7 +36,20 @@ pub fn reference(secret: &SecretRef) -> String {
 /// # Errors
 /// A file that cannot be read or is empty, a variable that is not set.
 pub fn resolve(secret: &SecretRef, folder: &Path) -> Result<Zeroizing<String>, SecretError> {
-    let reference = reference(secret);
+    let text = resolve_whole(secret, folder)?;
+    let line = text.lines().next().unwrap_or_default().trim().to_owned();
+    if line.is_empty() {
+        let why = "is empty".to_owned();
+        return Err(SecretError { reference: reference(secret), why });
+    }
+    Ok(Zeroizing::new(line))
+}
+
+/// The whole text a reference stands for, such as a private key in PEM.
+///
+/// # Errors
+/// A file that cannot be read, a variable that is not set.
+pub fn resolve_whole(secret: &SecretRef, folder: &Path) -> Result<Zeroizing<String>, SecretError> {
     let found = match secret {
         SecretRef::File(path) => {
             let text = std::fs::read_to_string(folder.join(path)).map(Zeroizing::new);
@@ -44,14 +57,7 @@ pub fn resolve(secret: &SecretRef, folder: &Path) -> Result<Zeroizing<String>, S
         }
         SecretRef::Env(name) => variable(name),
     };
-    let first_line = |text: Zeroizing<String>| {
-        Zeroizing::new(text.lines().next().unwrap_or_default().trim().to_owned())
-    };
-    match found.map(first_line) {
-        Ok(line) if line.is_empty() => Err(SecretError { reference, why: "is empty".to_owned() }),
-        Ok(line) => Ok(line),
-        Err(why) => Err(SecretError { reference, why }),
-    }
+    found.map_err(|why| SecretError { reference: reference(secret), why })
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place where `env:` is resolved")]

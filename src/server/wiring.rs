@@ -12,17 +12,19 @@ use super::driver::{Cap, Driver, Parts};
 use super::journal_thread::{Health, JournalHandle};
 use super::opening::{self, Opened};
 use super::operators::Operators;
+use super::papers::{self, LinePapers};
 use super::secrets;
 use crate::admin::{self, Latch, Latches, OperatorDoor, Question};
 use crate::config::settings::{
-    AdminSettings, Endpoint, LineSettings, MasterKeySettings, SecretRef, Settings,
+    AdminSettings, Allow, Endpoint, LineSettings, MasterKeySettings, SecretRef, Settings,
 };
 use crate::crypto::{MacKey, MacStatement, SecretKey};
 use crate::limits::TURN_INPUTS;
 use crate::link::connector::{Backoff, Connector};
 use crate::link::keys::{LineKeys, MasterKeys, SignedInKeys};
+use crate::link::tls::LineTls;
 use crate::link::translation::Wire;
-use crate::link::{Arrival, Door, Inbox, Listener, Throttle};
+use crate::link::{self, Arrival, Door, Inbox, Listener, Throttle};
 use crate::switch::ids::{LineId, Name};
 use crate::switch::input::{Command, Input};
 use crate::switch::policy::{Owner, Policy};
@@ -72,9 +74,19 @@ pub struct Ready {
 #[derive(Debug, Clone)]
 pub struct Remote {
     inbox: Arc<Inbox>,
+    papers: Vec<LinePapers>,
 }
 
 impl Remote {
+    /// Reads every certificate and key again and uses them from the next handshake on: all of
+    /// them, or none where one is wrong.
+    ///
+    /// # Errors
+    /// Every paper that is wrong.
+    pub fn renew_certificates(&self, folder: &Path) -> Result<(), Vec<StartError>> {
+        papers::renew(&self.papers, folder)
+    }
+
     /// Finish what is in flight, then end. A second time: end now.
     pub fn drain(&self) {
         self.inbox.put(Arrival::Input(Input::Command(Command::Drain)));
@@ -105,8 +117,8 @@ pub async fn prepare(
     for (at, wire) in settings.lines.iter().enumerate() {
         let line = bench.line(at, wire).map_err(|error| errors.push(error)).ok();
         match &wire.endpoint {
-            Endpoint::Listen { address, max_sessions } => {
-                let bound = Listener::bind(address, *max_sessions, Arc::new(|_| true)).await;
+            Endpoint::Listen { address, max_sessions, allow } => {
+                let bound = Listener::bind(address, *max_sessions, allowed(allow)).await;
                 let bound = bound.map_err(|error| {
                     errors.push(cannot_listen(key_of(settings, at, "listen"), address, &error))
                 });
@@ -139,7 +151,8 @@ pub async fn prepare(
         .collect();
     latches.set(Latch::Dialects, true);
     latches.set(Latch::Listeners, true);
-    let remote = Remote { inbox };
+    let papers = std::mem::take(&mut bench.papers);
+    let remote = Remote { inbox, papers };
     Ok(Ready {
         listening,
         admin,
@@ -182,7 +195,10 @@ pub fn check_keys(settings: &Settings, folder: &Path) -> Vec<StartError> {
     let inbox = Inbox::new(0);
     let mut bench = Bench::new(settings, folder, Clock::start(), &inbox);
     let lines = settings.lines.iter().enumerate();
-    let mut errors: Vec<_> = lines.filter_map(|(at, wire)| bench.keys(at, wire).err()).collect();
+    let mut errors: Vec<_> = lines
+        .flat_map(|(at, wire)| [bench.keys(at, wire).err(), bench.tls(at, wire).err()])
+        .flatten()
+        .collect();
     errors.extend(opening::check_key(&settings.journal, folder).err());
     errors.extend(token(settings.admin.as_ref(), folder).err());
     errors
@@ -249,6 +265,8 @@ struct Bench<'s> {
     closing: Arc<AtomicBool>,
     /// What sign-ins bring, by bank: all its lines share it.
     signed_in: Vec<(Owner, Arc<SignedInKeys>)>,
+    /// TLS of lines, to be renewed.
+    papers: Vec<LinePapers>,
 }
 
 impl<'s> Bench<'s> {
@@ -263,11 +281,13 @@ impl<'s> Bench<'s> {
             sessions: Arc::default(),
             closing: Arc::default(),
             signed_in: Vec::new(),
+            papers: Vec::new(),
         }
     }
 
     fn line(&mut self, at: usize, settings: &LineSettings) -> Result<Line, StartError> {
         let keys = self.keys(at, settings)?;
+        let tls = self.tls(at, settings)?;
         let policy = &self.settings.policy;
         let (name, owner) = policy
             .lines
@@ -297,6 +317,7 @@ impl<'s> Bench<'s> {
                 // The journal's: see `prepare`.
                 digest_key: Arc::default(),
             },
+            tls,
             meters: LineMeters::new(name),
             sessions: Arc::clone(&self.sessions),
             closing: Arc::clone(&self.closing),
@@ -307,6 +328,21 @@ impl<'s> Bench<'s> {
     fn owner(&self, line: &Line) -> Name {
         let owner = owner_of(self.settings, usize::from(line.door.line.0));
         owner.map_or(line.name, |(_, name)| name)
+    }
+
+    /// TLS of a line, where it is configured.
+    fn tls(
+        &mut self,
+        line: usize,
+        settings: &LineSettings,
+    ) -> Result<Option<Arc<LineTls>>, StartError> {
+        let Some(tls) = &settings.tls else { return Ok(None) };
+        let calls = matches!(settings.endpoint, Endpoint::Connect { .. });
+        let key = key_of(self.settings, line, "tls");
+        let papers = LinePapers::open(key, tls.clone(), calls, self.folder)?;
+        let line = papers.line();
+        self.papers.push(papers);
+        Ok(Some(line))
     }
 
     /// Where a line's MAC keys come from.
@@ -429,4 +465,10 @@ fn statement(
     let stated = own.or_else(|| settings.dialect.rules().mac().map(|rule| rule.statement));
     let why = "the dialect has no MAC";
     stated.ok_or_else(|| StartError { key: key.to_owned(), why: why.to_owned() })
+}
+
+/// Who may connect to a door.
+fn allowed(allow: &[Allow]) -> link::Allow {
+    let allow = allow.to_vec();
+    Arc::new(move |peer| allow.is_empty() || allow.iter().any(|net| net.lets_in(peer)))
 }

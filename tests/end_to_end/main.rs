@@ -13,6 +13,7 @@
 mod binary;
 mod books;
 mod canaries;
+mod certificates;
 mod desk;
 mod frames;
 mod good_days;
