@@ -97,9 +97,30 @@ pub(super) fn open(
         covered = upto;
     }
     let holdings = Holdings { backend, key, map, shelf: writer.shelf(), retention };
+    #[cfg(feature = "faults")]
+    plant(&mut switch).map_err(|error| vec![error])?;
     switch.start(clock.now());
     let batch_bytes_max = options.batch_bytes_max();
     Ok(Opened { switch, auditor, writer, library, batch_bytes_max, digest_key, holdings, covered })
+}
+
+/// The planted bug that the environment names, so that what watches the whole process can be
+/// proved to find it; never in a release.
+#[cfg(feature = "faults")]
+fn plant(switch: &mut Switch) -> Result<(), StartError> {
+    use crate::switch::plants::Plant;
+    const NAME: &str = "POINTSMAN_PLANT";
+    match std::env::var(NAME).as_deref() {
+        Err(_) => Ok(()),
+        Ok("reply-before-fsync") => {
+            switch.plant(Plant::ReplyBeforeFsync);
+            Ok(())
+        }
+        Ok(other) => {
+            let why = format!("{other}: no such bug here; known: reply-before-fsync");
+            Err(StartError { key: NAME.to_owned(), why })
+        }
+    }
 }
 
 /// How long segments are kept, and the folder they go to then.

@@ -32,9 +32,19 @@ impl Switch {
 
     /// The same with any options.
     pub(crate) fn start_with(config: &Path, name: &str, options: &[&str]) -> Tested<Self> {
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_pointsman")), config, name, options)
+    }
+
+    /// Starts it by way of another program, which must become it.
+    pub(crate) fn start_under(mut other: Command, config: &Path, name: &str) -> Tested<Self> {
+        other.arg(env!("CARGO_BIN_EXE_pointsman"));
+        Self::spawn(other, config, name, &[])
+    }
+
+    fn spawn(mut command: Command, config: &Path, name: &str, options: &[&str]) -> Tested<Self> {
         let folder = config.parent().ok_or("no folder")?;
         let (out, err) = (folder.join(format!("{name}.out")), folder.join(format!("{name}.err")));
-        let child = Command::new(env!("CARGO_BIN_EXE_pointsman"))
+        let child = command
             .arg("serve")
             .arg(config)
             .args(options)

@@ -25,6 +25,7 @@ mod restarts;
 mod shop;
 mod signals;
 mod stage;
+mod syscall_order;
 mod trouble;
 mod walk;
 mod watching;
