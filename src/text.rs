@@ -42,8 +42,23 @@ impl<const N: usize> Text<N> {
     /// [`TextError`] when it is longer, or holds anything that is not printable ASCII.
     pub fn new(value: &[u8]) -> Result<Self, TextError> {
         let mut text = Self::EMPTY;
-        text.len = fill(&mut text.bytes, value)?;
+        text.set(value)?;
         Ok(text)
+    }
+
+    /// Replaces the value where it is: a text is not moved just after it was written.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; the text is then empty.
+    #[inline]
+    pub fn set(&mut self, value: &[u8]) -> Result<(), TextError> {
+        *self = Self::EMPTY;
+        if fill(&mut self.bytes, value) {
+            self.len = value.len() as u8;
+            return Ok(());
+        }
+        *self = Self::EMPTY;
+        Err(refused(value, N))
     }
 
     /// The value, without padding.
@@ -73,16 +88,14 @@ impl<const N: usize> Text<N> {
     }
 }
 
-/// Puts a value into a text's bytes: its length. One function for all sizes, because many sizes
-/// are read in a row and the instruction cache is small.
+/// Puts a value into a text's bytes, if it fits and is printable. One function for all sizes,
+/// because many sizes are read in a row and the instruction cache is small.
 #[inline(never)]
-fn fill(room: &mut [u8], value: &[u8]) -> Result<u8, TextError> {
-    let (got, most) = (value.len(), room.len());
-    let Some(place) = room.get_mut(..got) else { return Err(TextError::TooLong { got, most }) };
+fn fill(room: &mut [u8], value: &[u8]) -> bool {
+    let Some(place) = room.get_mut(..value.len()) else { return false };
     // Two halves that overlap take fewer steps than a loop.
-    let halves = (value.first_chunk(), value.last_chunk());
-    let printable = match (halves, place.first_chunk_mut::<8>()) {
-        ((Some(first), Some(last)), Some(front)) if got <= 16 => {
+    match (value.first_chunk(), value.last_chunk(), place.first_chunk_mut::<8>()) {
+        (Some(first), Some(last), Some(front)) if value.len() <= 16 => {
             *front = *first;
             if let Some(back) = place.last_chunk_mut() {
                 *back = *last;
@@ -93,12 +106,15 @@ fn fill(room: &mut [u8], value: &[u8]) -> Result<u8, TextError> {
             place.copy_from_slice(value);
             value.iter().fold(true, |good, byte| good & is_printable(*byte))
         }
-    };
-    if !printable {
-        let at = value.iter().position(|b| !is_printable(*b)).unwrap_or_default();
-        return Err(TextError::NotPrintable { at });
     }
-    Ok(got as u8)
+}
+
+#[cold]
+fn refused(value: &[u8], most: usize) -> TextError {
+    match value.iter().position(|byte| !is_printable(*byte)) {
+        Some(at) if value.len() <= most => TextError::NotPrintable { at },
+        _ => TextError::TooLong { got: value.len(), most },
+    }
 }
 
 const fn is_printable(byte: u8) -> bool {

@@ -137,7 +137,7 @@ fn reset(into: &mut Canonical, message: &Message) {
     carried.clear();
     let unknown = Kind::Transaction(TransactionType::Unstated);
     *into = Canonical { carried, ..Canonical::new(unknown, Flow::Request) };
-    into.mti = Text::new(message.mti().as_bytes()).ok();
+    let _ = text(&mut into.mti, message.mti().as_bytes());
     into.repeat = message.mti().is_repeat();
     into.header = message.header().and_then(Header::new).unwrap_or(Header::EMPTY);
 }
@@ -246,19 +246,24 @@ fn number(digits: &[u8]) -> Option<u64> {
     good.then_some(number)
 }
 
-fn text<const N: usize>(value: &[u8]) -> Result<Option<Text<N>>, Unfit> {
-    Text::new(value).map(Some).map_err(|_| "fewer, printable characters")
+fn text<const N: usize>(place: &mut Option<Text<N>>, value: &[u8]) -> Result<(), Unfit> {
+    if place.insert(Text::EMPTY).set(value).is_err() {
+        *place = None;
+        return Err("fewer, printable characters");
+    }
+    Ok(())
 }
 
 /// A text that is absent when it is nothing but zeros (parts of `F90`).
-fn filled<const N: usize>(value: &[u8]) -> Result<Option<Text<N>>, Unfit> {
-    if value.iter().all(|c| *c == b'0') { Ok(None) } else { text(value) }
+fn filled<const N: usize>(place: &mut Option<Text<N>>, value: &[u8]) -> Result<(), Unfit> {
+    *place = None;
+    if value.iter().all(|c| *c == b'0') { Ok(()) } else { text(place, value) }
 }
 
 /// The same, without the zeros it is filled up with in front.
-fn right_justified<const N: usize>(value: &[u8]) -> Result<Option<Text<N>>, Unfit> {
+fn right_justified<const N: usize>(place: &mut Option<Text<N>>, value: &[u8]) -> Result<(), Unfit> {
     let zeros = value.iter().take_while(|c| **c == b'0').count();
-    filled(value.get(zeros..).unwrap_or_default())
+    filled(place, value.get(zeros..).unwrap_or_default())
 }
 
 /// A number 1–999999; 0 is absent.
@@ -270,9 +275,10 @@ fn counted(value: &[u8]) -> Result<Option<u32>, Unfit> {
     Ok((number > 0).then_some(number))
 }
 
-fn trimmed<const N: usize>(value: &[u8]) -> Result<Option<Text<N>>, Unfit> {
-    let text = Text::new(value.trim_ascii_end()).map_err(|_| "fewer, printable characters")?;
-    Ok((!text.is_empty()).then_some(text))
+fn trimmed<const N: usize>(place: &mut Option<Text<N>>, value: &[u8]) -> Result<(), Unfit> {
+    *place = None;
+    let value = value.trim_ascii_end();
+    if value.is_empty() { Ok(()) } else { text(place, value) }
 }
 
 fn take(
@@ -283,27 +289,27 @@ fn take(
 ) -> Result<(), Unfit> {
     match atom {
         Atom::Pan => into.pan = Some(Pan::new(value).map_err(|e| e.why)?),
-        Atom::ProcessingCode => into.processing_code = text(value)?,
-        Atom::Transmission => into.transmission = text(value)?,
+        Atom::ProcessingCode => text(&mut into.processing_code, value)?,
+        Atom::Transmission => text(&mut into.transmission, value)?,
         Atom::Stan => into.stan = Some(counted(value)?.ok_or("a number from 1")?),
-        Atom::LocalTime => into.local_time = text(value)?,
-        Atom::LocalDate => into.local_date = text(value)?,
+        Atom::LocalTime => text(&mut into.local_time, value)?,
+        Atom::LocalDate => text(&mut into.local_date, value)?,
         Atom::LocalYear => into.local_year = Some(year(value)?),
-        Atom::Expiry => into.expiry = text(value)?,
-        Atom::SettlementDate => into.settlement_date = text(value)?,
-        Atom::MerchantType => into.merchant_type = text(value)?,
-        Atom::PosEntryMode => into.pos_entry_mode = text(value)?,
-        Atom::CardSequence => into.card_sequence = text(value)?,
-        Atom::NetworkId => into.network_id = text(value)?,
-        Atom::PosCondition => into.pos_condition = text(value)?,
-        Atom::PinCapture => into.pin_capture = text(value)?,
-        Atom::Acquirer => into.acquirer = text(value)?,
-        Atom::Forwarder => into.forwarder = text(value)?,
+        Atom::Expiry => text(&mut into.expiry, value)?,
+        Atom::SettlementDate => text(&mut into.settlement_date, value)?,
+        Atom::MerchantType => text(&mut into.merchant_type, value)?,
+        Atom::PosEntryMode => text(&mut into.pos_entry_mode, value)?,
+        Atom::CardSequence => text(&mut into.card_sequence, value)?,
+        Atom::NetworkId => text(&mut into.network_id, value)?,
+        Atom::PosCondition => text(&mut into.pos_condition, value)?,
+        Atom::PinCapture => text(&mut into.pin_capture, value)?,
+        Atom::Acquirer => text(&mut into.acquirer, value)?,
+        Atom::Forwarder => text(&mut into.forwarder, value)?,
         Atom::Track2 => into.track2 = Some(Track::new(value).map_err(|e| e.why)?),
-        Atom::Rrn => into.rrn = text(value)?,
-        Atom::AuthId => into.auth_id = text(value)?,
-        Atom::Terminal => into.terminal = trimmed(value)?,
-        Atom::Merchant => into.merchant = trimmed(value)?,
+        Atom::Rrn => text(&mut into.rrn, value)?,
+        Atom::AuthId => text(&mut into.auth_id, value)?,
+        Atom::Terminal => trimmed(&mut into.terminal, value)?,
+        Atom::Merchant => trimmed(&mut into.merchant, value)?,
         Atom::PinBlock => into.pin_block = Some(PinBlock::new(value).map_err(|e| e.why)?),
         Atom::Batch => into.batch = counted(value)?,
         Atom::AcceptsPartial => into.accepts_partial = value == b"1",
@@ -328,8 +334,8 @@ fn take_pending(atom: Atom, value: &[u8], pending: &mut Pending) -> Result<(), U
             let exponent = number(value).and_then(|n| u32::try_from(n).ok());
             pending.exponent = Some(exponent.ok_or("one digit")?);
         }
-        Atom::Answer => pending.code = text(value)?,
-        Atom::Reason => pending.reason = text(value)?,
+        Atom::Answer => text(&mut pending.code, value)?,
+        Atom::Reason => text(&mut pending.reason, value)?,
         _ => return take_original(atom, value, &mut pending.original),
     }
     Ok(())
@@ -337,14 +343,14 @@ fn take_pending(atom: Atom, value: &[u8], pending: &mut Pending) -> Result<(), U
 
 fn take_original(atom: Atom, value: &[u8], original: &mut OriginalData) -> Result<(), Unfit> {
     match atom {
-        Atom::OriginalMti => original.mti = filled(value)?,
+        Atom::OriginalMti => filled(&mut original.mti, value)?,
         Atom::OriginalStan => original.stan = counted(value)?,
-        Atom::OriginalTransmission => original.transmission = filled(value)?,
-        Atom::OriginalAcquirer => original.acquirer = right_justified(value)?,
-        Atom::OriginalForwarder => original.forwarder = right_justified(value)?,
+        Atom::OriginalTransmission => filled(&mut original.transmission, value)?,
+        Atom::OriginalAcquirer => right_justified(&mut original.acquirer, value)?,
+        Atom::OriginalForwarder => right_justified(&mut original.forwarder, value)?,
         Atom::OriginalBatch => original.batch = counted(value)?,
-        Atom::OriginalDate => original.date = filled(value)?,
-        Atom::OriginalTime => original.time = text(value)?,
+        Atom::OriginalDate => filled(&mut original.date, value)?,
+        Atom::OriginalTime => text(&mut original.time, value)?,
         // Every other word is matched by the callers.
         _ => {}
     }

@@ -25,7 +25,7 @@ pub(super) enum Value<'a> {
 
 impl Value<'_> {
     /// As characters; a number gets exactly `width` digits, `None` where it has more.
-    fn characters<'s>(&'s self, width: usize, scratch: &'s mut [u8; 20]) -> Option<&'s [u8]> {
+    fn characters<'s>(&'s self, width: usize, scratch: &'s mut Scratch) -> Option<&'s [u8]> {
         match self {
             Self::Text(text) => Some(text),
             Self::Code(code) => Some(code.as_bytes()),
@@ -60,16 +60,36 @@ pub(super) fn set(message: &mut Message, de: u8, value: &[u8]) -> Result<(), Wri
     message.set(de, value).map_err(|_| WriteError::Full { de })
 }
 
+/// Room for a number's digits: three groups of eight.
+type Scratch = [u8; 24];
+const SCRATCH: Scratch = [b'0'; 24];
+
 /// A number as digits, right-justified; `None` where it has more than `width`.
-fn digits(mut number: u64, width: usize, into: &mut [u8; 20]) -> Option<&[u8]> {
-    let mut at = into.len();
+fn digits(number: u64, width: usize, into: &mut Scratch) -> Option<&[u8]> {
+    const GROUP: u64 = 100_000_000;
     let first = into.len().checked_sub(width)?;
-    while at > first {
-        at -= 1;
-        into[at] = b'0' + (number % 10) as u8;
-        number /= 10;
+    let mut left = number;
+    for group in into.as_chunks_mut::<8>().0.iter_mut().rev() {
+        *group = eight_digits(left % GROUP);
+        left /= GROUP;
+        if left == 0 {
+            break;
+        }
     }
-    (number == 0).then(|| &into[first..])
+    let most = u32::try_from(width).ok().and_then(|width| 10_u64.checked_pow(width));
+    most.is_none_or(|most| number < most).then(|| &into[first..])
+}
+
+/// A number below 100,000,000 as eight digits, made side by side: two fours, four twos, eight.
+#[inline]
+fn eight_digits(number: u64) -> [u8; 8] {
+    let fours = number / 10_000 | number % 10_000 << 32;
+    // A multiplication and a shift instead of the division by 100, then by 10.
+    let hundreds = (fours.wrapping_mul(10_486) >> 20) & 0x0000_007F_0000_007F;
+    let twos = hundreds | fours.wrapping_sub(hundreds.wrapping_mul(100)) << 16;
+    let tens = (twos.wrapping_mul(103) >> 10) & 0x000F_000F_000F_000F;
+    let ones = tens | twos.wrapping_sub(tens.wrapping_mul(10)) << 8;
+    (ones | 0x3030_3030_3030_3030).to_le_bytes()
 }
 
 pub(super) fn put_value(
@@ -79,7 +99,7 @@ pub(super) fn put_value(
     value: &Value<'_>,
     message: &mut Message,
 ) -> Result<(), WriteError> {
-    let (most, mut scratch) = (shape.max, [0; 20]);
+    let (most, mut scratch) = (shape.max, SCRATCH);
     let too_long = WriteError::TooLong { de, name, most, got: most + 1 };
     let text = value.characters(most, &mut scratch).ok_or(too_long)?;
     put_text(de, name, shape, text, message)
@@ -93,7 +113,7 @@ pub(super) fn put_number(
     number: u64,
     message: &mut Message,
 ) -> Result<(), WriteError> {
-    let (most, mut scratch) = (shape.max, [0; 20]);
+    let (most, mut scratch) = (shape.max, SCRATCH);
     match digits(number, most.min(20), &mut scratch) {
         Some(text) => set(message, de, text),
         None => Err(WriteError::TooLong { de, name, most, got: most + 1 }),
@@ -160,7 +180,7 @@ pub(super) fn push_part(
     let (Width::Fixed(most) | Width::Rest(most) | Width::Counted(_, most)) = part.width else {
         return Ok(());
     };
-    let mut scratch = [0; 20];
+    let mut scratch = SCRATCH;
     let too_long = |got| WriteError::TooLong { de, name, most, got };
     let text = value.characters(most, &mut scratch).ok_or(too_long(most + 1))?;
     if text.len() > most {
@@ -168,7 +188,7 @@ pub(super) fn push_part(
     }
     match part.width {
         Width::Counted(size, _) => {
-            let mut scratch = [0; 20];
+            let mut scratch = SCRATCH;
             let count =
                 digits(text.len() as u64, size, &mut scratch).ok_or(too_long(text.len()))?;
             room.push(count).ok_or(too_long(text.len()))?;
@@ -208,4 +228,22 @@ pub(super) fn check_carried(de: u8, value: &[u8], shape: Option<Shape>) -> Resul
         return Err(WriteError::Length { de, name, want: shape.max, got: value.len() });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_those_of_the_number_or_none() {
+        let numbers = (0..19_u32).flat_map(|n| [10_u64.pow(n) - 1, 10_u64.pow(n)]);
+        for number in numbers.chain(0..10_000).chain([u64::MAX]) {
+            for width in [1, 2, 3, 6, 8, 9, 12, 16, 17, 20] {
+                let said = format!("{number:0width$}");
+                let mut scratch = SCRATCH;
+                let made = digits(number, width, &mut scratch);
+                assert_eq!(made, (said.len() == width).then_some(said.as_bytes()));
+            }
+        }
+    }
 }
