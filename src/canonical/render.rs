@@ -83,7 +83,7 @@ fn digits(number: u64, width: usize, into: &mut Scratch) -> Option<&[u8]> {
 /// A number below 100,000,000 as eight digits, made side by side: two fours, four twos, eight.
 #[inline]
 fn eight_digits(number: u64) -> [u8; 8] {
-    let fours = number / 10_000 | number % 10_000 << 32;
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
     // A multiplication and a shift instead of the division by 100, then by 10.
     let hundreds = (fours.wrapping_mul(10_486) >> 20) & 0x0000_007F_0000_007F;
     let twos = hundreds | fours.wrapping_sub(hundreds.wrapping_mul(100)) << 16;
