@@ -53,6 +53,11 @@ impl DeadLetter {
         self.queued.owed == Owed::Repeat
     }
 
+    /// Whether the bank may have it all the same.
+    pub(super) fn may_be_at_bank(&self) -> bool {
+        self.tries > 0 && !self.is_refused()
+    }
+
     /// Whether the bank has said that it did nothing.
     fn is_refused(&self) -> bool {
         self.ending == Ending::Dead && self.tries > 0
@@ -150,6 +155,15 @@ impl State {
         Some(letter)
     }
 
+    /// A dead letter, if it is one, is nobody's concern any more.
+    pub(super) fn taken_back(&mut self, item: RecordNo) {
+        if let Some(letter) = self.take_letter(item)
+            && letter.can_be_sent()
+        {
+            self.let_go(&letter.queued);
+        }
+    }
+
     /// Something is put before an operator, or an operator decided.
     pub(super) fn on_desk(&mut self, desk: &Desk) {
         let item = desk.item;
@@ -160,11 +174,7 @@ impl State {
             }
             Some(DeskVerb::GiveUp(_)) => {
                 self.desk.remove(&item);
-                if let Some(letter) = self.take_letter(item)
-                    && letter.can_be_sent()
-                {
-                    self.let_go(&letter.queued);
-                }
+                self.taken_back(item);
             }
             Some(DeskVerb::Resend) => {
                 if let Some(letter) = self.take_letter(item) {

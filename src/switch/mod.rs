@@ -23,6 +23,7 @@ pub mod record_bytes;
 pub mod record_json;
 pub mod txn;
 
+mod advice_reversal;
 mod answer;
 mod audit_books;
 #[cfg(test)]

@@ -24,9 +24,9 @@ use std::time::Duration;
 /// A platform's reversal whose original is looked up in the journal.
 #[derive(Debug)]
 pub(super) struct Reversing {
-    from: Requester,
-    msg: Box<Canonical>,
-    txn: Option<TxnNo>,
+    pub(super) from: Requester,
+    pub(super) msg: Box<Canonical>,
+    pub(super) txn: Option<TxnNo>,
 }
 
 impl Reversing {
@@ -108,7 +108,7 @@ impl Switch {
         Some((queued, final_after))
     }
 
-    fn wall_of(&self, at: Instant) -> Wall {
+    pub(super) fn wall_of(&self, at: Instant) -> Wall {
         let ahead = i64::try_from(at.since(self.now.mono).as_millis()).unwrap_or(i64::MAX);
         Wall::from_millis(self.steady_wall().millis().saturating_add(ahead))
     }
@@ -175,8 +175,7 @@ impl Switch {
         }
         match past.past() {
             Past::Open | Past::Granted => self.reverse_standing(from, msg, txn),
-            // An advice is reversed behind itself: the order of its card is kept.
-            Past::Acknowledged => self.reverse_unknown(&from, msg),
+            Past::Acknowledged => self.take_back_advice(from, msg, txn),
             // Nothing stands at the bank, or an operator has it.
             Past::Denied | Past::Reversed | Past::Refused | Past::Tombstone => {
                 self.refuse(&from, msg, Reason::Accepted, Some(txn), None);
@@ -210,6 +209,9 @@ impl Switch {
     ) {
         let Reversing { from, msg, txn } = reversing;
         let found = match record.map(|(no, record)| (no, *record)) {
+            Some((no, Record::Queued(queued))) if txn == Some(no) && !self.is_reversed(no) => {
+                return self.reverse_queued(&from, msg, no, &queued);
+            }
             Some((no, Record::Intent(intent))) if txn.is_none_or(|txn| txn == no) => {
                 Some((no, intent))
             }
@@ -268,7 +270,7 @@ impl Switch {
         self.acknowledge_queued(from, msg, queued, not_found_final);
     }
 
-    fn acknowledge_queued(
+    pub(super) fn acknowledge_queued(
         &mut self,
         from: &Requester,
         msg: Box<Canonical>,
@@ -319,7 +321,7 @@ impl Switch {
     }
 
     /// Journals what is not sent, as finished, and acknowledges it.
-    fn acknowledge_unsent(
+    pub(super) fn acknowledge_unsent(
         &mut self,
         from: &Requester,
         msg: Box<Canonical>,
@@ -351,7 +353,9 @@ impl Switch {
             let code = msg.processing_code.as_ref();
             let content = duplicates::content(msg.pan.as_ref(), code, msg.amount);
             self.repeat_event(&from, past.no());
-            if past.past() == Past::Acknowledged && past.same_content(content) {
+            // Also where its platform took it back meanwhile: an advice is never declined.
+            let told = matches!(past.past(), Past::Acknowledged | Past::Reversed);
+            if told && past.same_content(content) {
                 return self.answer_own(&from, msg, Reason::Accepted, Some(past.no()));
             }
             return self.refuse(&from, msg, Reason::Duplicate, Some(past.no()), None);

@@ -247,6 +247,7 @@ impl State {
         }
         if let (Some(txn), true) = (queued.txn, queued.owed != Owed::Repeat) {
             self.chains.insert(txn, no);
+            self.taken_back(txn);
             self.undelivered.remove(txn);
             self.desk.remove(&txn);
             if let Some(position) = self.memory.position_of(txn) {

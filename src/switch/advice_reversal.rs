@@ -1,0 +1,116 @@
+//! A platform takes back an advice that it was told is done.
+//!
+//! Contract: the bank must not keep what its platform has reversed. What never left is not sent
+//! any more; what may have left is reversed behind itself, in the order of its card; a dead
+//! letter is given up, because its platform decided about it. Deliberately absent: reversals of
+//! requests ([`super::reversal`]).
+
+use super::Switch;
+use super::ids::RecordNo;
+use super::inflight::Requester;
+use super::input::DeskVerb;
+use super::output::RecallKey;
+use super::record::{Desk, Ending, Owed, Queued, Record};
+use super::reply;
+use super::request::Recalling;
+use super::reversal::Reversing;
+use crate::canonical::{Canonical, Kind, Reason, TransactionType};
+use crate::text::Text;
+use std::sync::Arc;
+
+impl Switch {
+    /// Reverses what was acknowledged: an advice that is owed, dead, or was taken by its bank.
+    pub(super) fn take_back_advice(
+        &mut self,
+        from: Requester,
+        msg: Box<Canonical>,
+        advice: RecordNo,
+    ) {
+        let owed = self.state.saf.get(&advice).map(|entry| &entry.queued);
+        let dead = || self.state.dead.get(&advice).map(|letter| &letter.queued);
+        match owed.or_else(dead).map(Arc::clone) {
+            Some(queued) => self.reverse_queued(&from, msg, advice, &queued),
+            None => self.ask_for_advice(from, msg, advice),
+        }
+    }
+
+    fn ask_for_advice(&mut self, from: Requester, msg: Box<Canonical>, advice: RecordNo) {
+        let reversing = Reversing { from, msg, txn: Some(advice) };
+        self.recall(RecallKey::Record(advice), Recalling::Reversed(Box::new(reversing)));
+    }
+
+    /// Reverses an advice as its record tells it, and acknowledges that.
+    pub(super) fn reverse_queued(
+        &mut self,
+        from: &Requester,
+        msg: Box<Canonical>,
+        advice: RecordNo,
+        queued: &Queued,
+    ) {
+        if queued.owed != Owed::Repeat {
+            // A reversal is not reversed; what it took back stays taken back.
+            return self.refuse(from, msg, Reason::Accepted, Some(advice), None);
+        }
+        let Some((reversal, not_found_final)) = self.reversal_of_advice(from, &msg, advice, queued)
+        else {
+            return self.refuse(from, msg, Reason::SystemError, Some(advice), None);
+        };
+        let waits = self.state.saf.get(&advice).is_some_and(|entry| entry.tries == 0);
+        let dead = self.state.dead.get(&advice).map(|letter| letter.may_be_at_bank());
+        if waits || dead == Some(false) {
+            self.acknowledge_unsent(from, msg, reversal, Ending::Needless);
+        } else {
+            self.acknowledge_queued(from, msg, reversal, not_found_final);
+        }
+        if waits {
+            self.close_entry(advice, Ending::Needless);
+        }
+        if dead.is_some() {
+            self.give_up_letter(advice, queued);
+        }
+    }
+
+    /// Nobody may send it again.
+    fn give_up_letter(&mut self, advice: RecordNo, queued: &Queued) {
+        let reason = Text::new(b"reversed by its platform").unwrap_or_default();
+        let (at, verb) = (self.now.wall, Some(DeskVerb::GiveUp(reason)));
+        let operator = Some(queued.platform.unwrap_or_default());
+        self.record(Record::Desk(Desk { item: advice, at, operator, verb }));
+    }
+
+    fn reversal_of_advice(
+        &mut self,
+        from: &Requester,
+        msg: &Canonical,
+        advice: RecordNo,
+        queued: &Queued,
+    ) -> Option<(Queued, crate::time::Instant)> {
+        let policy = Arc::clone(&self.policy);
+        let bank = policy.banks.iter().find(|bank| bank.name == queued.bank)?;
+        let mut keys = queued.keys.clone();
+        keys.transmission = Some(self.stamp.at(self.now.wall));
+        if !bank.reversal.same_stan {
+            keys.stan = self.free_stan(&bank.name)?;
+        }
+        let not_found_final = self.now.mono.after(bank.original_lifetime);
+        let kind = queued.kind.transaction().unwrap_or(TransactionType::Unstated);
+        let reversal = Queued {
+            at: self.now.wall,
+            txn: Some(advice),
+            line: None,
+            owed: Owed::PlatformReversal,
+            kind: Kind::Reversal(kind),
+            flow: bank.reversal.flow,
+            reason: msg.reason.unwrap_or(Reason::CustomerCancel),
+            origin: Some(reply::origin_of(msg)),
+            platform: self.platform_name(from),
+            keys,
+            original: queued.keys.clone(),
+            original_mti: queued.origin.as_ref().map(|origin| origin.mti),
+            replacement: msg.replacement_amount,
+            not_found_final_after: self.wall_of(not_found_final),
+            ..queued.clone()
+        };
+        Some((reversal, not_found_final))
+    }
+}
