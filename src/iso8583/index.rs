@@ -1,7 +1,7 @@
 //! Where the data elements of a frame lie, without their values: for who wants one or two of them.
 //!
 //! Contract: [`index`] checks header, MTI, bitmaps, length prefixes and that nothing is left over;
-//! what it refuses [`unpack`](super::unpack) refuses with the same error, but not the other way
+//! what it refuses [`unpack`](fn@super::unpack) refuses with the same error, but not the other way
 //! round, because characters, padding and inner structure are looked at only when a value is asked
 //! for ([`Index::value`]). Allocates nothing once it has seen a few frames. Deliberately absent:
 //! packing what was not checked.
@@ -20,7 +20,7 @@ pub struct Index(Message);
 /// Finds out where the data elements of a frame lie. Everything `into` knew is forgotten.
 ///
 /// # Errors
-/// [`UnpackError`], as from [`unpack`](super::unpack).
+/// [`UnpackError`], as from [`unpack`](fn@super::unpack).
 pub fn index(dialect: &Dialect, frame: &[u8], into: &mut Index) -> Result<(), UnpackError> {
     unpack::pass::<false>(dialect, frame, &mut into.0)
 }
