@@ -16,6 +16,7 @@ use crate::journal::file::verdicts::Verdict;
 use crate::journal::{
     DataKey, DiskBackend, Finding, KeyEncryptionKey, Recovered, Replayed, read_keys, walk_all,
 };
+use crate::server::inspection::Accepted;
 use crate::time::Wall;
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -164,6 +165,12 @@ fn verify(args: &VerifyArgs, resolve: Resolve, out: &mut impl Write) -> anyhow::
     for (upto, len, finding) in inspect_checkpoints(&backend, key.as_ref())? {
         writeln!(out, "{}  covers records to {upto}  {len} bytes", FileName::Checkpoint(upto))?;
         findings.extend(finding);
+    }
+    let accepted = Accepted::of(&args.folder);
+    let (old, findings): (Vec<_>, Vec<_>) =
+        findings.into_iter().partition(|finding| damaged(finding) && accepted.holds(finding));
+    for finding in &old {
+        writeln!(out, "accepted by an operator: {finding}")?;
     }
     for finding in &findings {
         let what = if damaged(finding) { "DAMAGED" } else { "torn tail" };

@@ -15,6 +15,7 @@ pub mod clock;
 mod doors;
 pub mod driver;
 pub mod gate;
+pub(crate) mod inspection;
 pub mod journal_thread;
 #[cfg(test)]
 mod journal_thread_tests;

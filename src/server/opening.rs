@@ -9,6 +9,7 @@
 use super::audit_thread::TRANSACTIONS_KEPT;
 use super::checkpointer::Holdings;
 use super::clock::Clock;
+use super::inspection::inspect;
 use super::recall_thread::Library;
 use super::secrets;
 use super::wiring::StartError;
@@ -77,6 +78,7 @@ pub(super) fn open(
     let mut auditor = Auditor::bounded(TRANSACTIONS_KEPT);
     let into = (&mut switch, &mut auditor);
     let recovered = replay(&*backend, &key, &options, into, clock).map_err(|e| told(&e))?;
+    inspect(&backend, &home, &recovered.findings, accept_loss).map_err(|error| told(&error))?;
     let missing = switch.owed_to_nobody();
     if !missing.is_empty() {
         return Err(missing.into_iter().map(|(bank, count)| nobody(bank, count)).collect());

@@ -127,5 +127,9 @@ fn a_damaged_journal_is_refused_and_not_touched() -> Tested {
         assert_eq!(told.code(), "00", "{}", switch.logged());
         assert_eq!(switch.stop()?, Some(0));
     }
+    let output = binary::run(&["journal", "verify", folder])?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("accepted by an operator: ") && said.contains(" 0 places damaged"));
+    assert_eq!(output.status.code(), Some(0), "{said}");
     Ok(())
 }
