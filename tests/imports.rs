@@ -40,7 +40,8 @@ fn spelled(binary: bool, value: &[u8]) -> String {
 fn part(dialect: &Dialect, msg: &Message, path: &str, like: &str) -> String {
     let (de, inner) = path.split_once('.').unwrap();
     let value = dialect.subfield(msg, de.parse().unwrap(), inner);
-    let value = value.unwrap_or_else(|| panic!("{path} is not there"));
+    assert!(value.is_some(), "{path} is not there");
+    let value = value.unwrap();
     let as_text = spelled(std::str::from_utf8(&value).is_err(), &value);
     if as_text == like { as_text } else { spelled(true, &value) }
 }
@@ -98,11 +99,7 @@ fn what_cannot_be_expressed_is_said_with_its_place() {
     let host = said("host.json");
     has(&host, "host.json: field 63: ", "Klingon");
     let mainframe = said("mainframe.xml");
-    has(
-        &mainframe,
-        "mainframe.xml: has not the fields that [messages] needs",
-        "no line can use it",
-    );
+    has(&mainframe, "mainframe.xml: has not the fields that [messages] and", "no line can use it");
     // What is said is also a comment in the text, above the line it is about.
     let text = import("acquirer.xml").text;
     let lines: Vec<&str> = text.lines().collect();
@@ -118,6 +115,8 @@ fn imported_dialects_carry_payments_where_their_fields_allow() {
         ("acquirer.json", true),
         ("host.json", true),
         ("mainframe.xml", false),
+        // It has no original data: a reversal would not say what it reverses.
+        ("mainframe.json", false),
     ] {
         let dialect = compiled(name);
         assert_eq!(dialect.rules().translates(), usable, "{name}");

@@ -140,6 +140,13 @@ mod tests {
         assert_eq!(code_of("pointsman frobnicate"), code(USAGE));
         assert_eq!(code_of("pointsman --version"), code(0));
         assert_eq!(code_of("pointsman decode --dialect no-such-dialect 00"), code(WRONG_INPUT));
+        let foreign = concat!(env!("CARGO_MANIFEST_DIR"), "/specs/vectors/imports/host");
+        assert_eq!(code_of(&format!("pointsman dialect import jpos {foreign}.xml")), code(0));
+        assert_eq!(code_of(&format!("pointsman dialect import moov {foreign}.json")), code(0));
+        let mixed_up = format!("pointsman dialect import moov {foreign}.xml");
+        assert_eq!(code_of(&mixed_up), code(WRONG_INPUT));
+        assert_eq!(code_of("pointsman dialect import jpos no-such-file"), code(WRONG_INPUT));
+        assert_eq!(code_of("pointsman dialect import j8583 no-such-file"), code(USAGE));
     }
 
     #[test]

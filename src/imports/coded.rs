@@ -51,8 +51,9 @@ pub(super) fn piece(content: &Content, length: usize) -> Result<Noted, String> {
             let fits = (0..=max.min(FRAME_MAX)).rev().find(|n| piece.count(*n) <= most);
             let fits = fits.filter(|n| *n > 0).ok_or("has a length that says nothing")?;
             if fits < max {
+                let why = if fits == FRAME_MAX { "a frame here ends" } else { "its length ends" };
                 notes.push(format!(
-                    "says it holds {max}, but its length can only say {fits}; read as up to {fits}"
+                    "says it holds {max}, but {why} at {fits}: read as up to {fits}"
                 ));
                 piece.max = fits;
             }

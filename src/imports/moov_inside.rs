@@ -128,7 +128,7 @@ impl<'a> Tag<'a> {
             "ASCII" | "Binary" => Some(each(None)),
             "EBCDIC" | "EBCDIC1047" if digits => Some(each(Some(0xF0))),
             "ASCIIToHex" | "ASCIIHexToBytes" => Some(tag.to_ascii_uppercase()),
-            "BCD" if digits && tag.len() % 2 == 0 => Some(tag),
+            "BCD" if digits && tag.len().is_multiple_of(2) => Some(tag),
             "BCD" if digits => Some(format!("0{tag}")),
             _ => None,
         };

@@ -20,6 +20,10 @@ type Sections = BTreeMap<String, BTreeMap<String, String>>;
 /// The text with the sections, and what was changed in them.
 pub(super) fn fit(draft: &Draft, base: &Dialect) -> Result<(String, Vec<String>), String> {
     let has: FieldSet = draft.fields.iter().filter(|e| e.what.is_ok()).map(|e| e.number).collect();
+    let lacking = needed(base).into_iter().find(|de| !has.contains(*de));
+    if let Some(de) = lacking {
+        return Err(format!("no F{de}"));
+    }
     let mut sections = Sections::new();
     let mut changes = Vec::new();
     for _ in 0..ROUNDS {
@@ -29,7 +33,13 @@ pub(super) fn fit(draft: &Draft, base: &Dialect) -> Result<(String, Vec<String>)
             Err(errors) => errors,
         };
         let before = changes.len();
-        for error in &errors {
+        // What only overlaps with something that goes away anyhow may stay.
+        let (overlaps, plain): (Vec<_>, Vec<_>) = errors.iter().partition(|e| is_overlap(e));
+        for error in plain {
+            changes.extend(change(error, base, has, &mut sections));
+        }
+        let only_overlaps = changes.len() == before;
+        for error in overlaps.into_iter().filter(|_| only_overlaps) {
             changes.extend(change(error, base, has, &mut sections));
         }
         if changes.len() == before {
@@ -37,6 +47,18 @@ pub(super) fn fit(draft: &Draft, base: &Dialect) -> Result<(String, Vec<String>)
         }
     }
     Err("too much of it is missing".to_owned())
+}
+
+/// Without these no payment could be told from another, or reversed so that the bank knows which.
+fn needed(base: &Dialect) -> Vec<u8> {
+    let links = base.rules().fields().links();
+    let original = links.iter().find(|l| l.parts.iter().any(|p| *p.name == *"original-stan"));
+    [3, 4, 11, 39].into_iter().chain(original.map(|link| link.de)).collect()
+}
+
+/// Two messages that nothing tells apart.
+fn is_overlap(error: &DialectError) -> bool {
+    error.key.starts_with("messages.") && error.reason.starts_with("a message could be")
 }
 
 fn first(errors: &[DialectError]) -> String {
@@ -91,7 +113,13 @@ fn change(
     if keys.get(&key) == Some(&value) {
         return None;
     }
-    let said = format!("[{section}] {key} is not the standard's, but {value}: {}", error.reason);
+    let said = match (section.as_str(), value.as_str()) {
+        ("messages", _) => {
+            format!("[messages] {key} is taken away: what tells it from others is missing")
+        }
+        (_, "false") => format!("[{section}] {key} is taken away: {}", error.reason),
+        _ => format!("[{section}] {key} is only {value} here: {}", error.reason),
+    };
     keys.insert(key, value);
     Some(said)
 }

@@ -123,8 +123,8 @@ fn with_rules(draft: &Draft, base: &Dialect, structure: String) -> Imported {
         }
         Err(reason) => {
             more(format!(
-                "has not the fields that [messages] needs ({reason}): the dialect decodes and \
-                 encodes, but no line can use it until somebody writes those sections"
+                "has not the fields that [messages] and the sections below it need ({reason}): the \
+                 dialect decodes and encodes, but no line can use it until somebody writes them"
             ));
             Imported { text: structure, remarks }
         }

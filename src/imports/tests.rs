@@ -125,6 +125,19 @@ fn a_data_element_that_cannot_be_expressed_is_a_comment_and_a_remark() {
 }
 
 #[test]
+fn lengths_beyond_the_prefix_or_the_frame_are_cut_to_what_can_be() {
+    let fields = "<isofield id='62' length='150' name='a' class='IFA_LLCHAR'/>\n\
+                  <isofield id='127' length='999999' name='b' class='IFA_LLLLLLBINARY'/>";
+    let text = told_text(packager(fields));
+    assert!(
+        text.contains("holds 150, but its length ends at 99: read as up to 99\n62 = "),
+        "{text}"
+    );
+    assert!(text.contains("holds 999999, but a frame here ends at 9999"), "{text}");
+    assert!(text.contains("127 = { name = \"b\", format = \"b......9999\" }"), "{text}");
+}
+
+#[test]
 fn composites_that_cannot_be_expressed_stay_whole() {
     let field = |outer: &str, packager: &str, inner: &str| {
         let text = format!(
@@ -201,4 +214,25 @@ fn words_of_specifications_mean_what_they_put_on_the_wire() {
     for (enc, prefix) in [("ASCII", "Odd.LL"), ("ASCII", "ASCII"), ("BerTLVTag", "ASCII.LL")] {
         assert_eq!(one("String", 5, enc, prefix), "no such line");
     }
+}
+
+#[test]
+fn what_the_messages_mean_is_fitted_to_the_fields_and_never_without_original_data() {
+    let numbers = [(2, 19), (3, 6), (4, 12), (7, 10), (11, 6), (12, 6), (13, 4), (39, 2), (49, 3)];
+    let field = |(id, length): (u8, u8)| {
+        let class = if id == 2 { "IFA_LLNUM" } else { "IFA_NUMERIC" };
+        format!("<isofield id='{id}' length='{length}' name='n' class='{class}'/>\n")
+    };
+    let few: String = numbers.into_iter().map(field).collect();
+    assert!(!told_text(packager(&few)).contains("extends"));
+    let done = packager(&(few + &field((90, 42))));
+    let remarks: Vec<String> =
+        done.iter().flat_map(|i| &i.remarks).map(|r| r.reason.clone()).collect();
+    let text = told_text(done);
+    assert!(text.contains("extends = \"iso8583-1987-ascii\""), "{text}");
+    // Nothing tells a completion without F25; a void is still told by F3.
+    assert!(text.contains("\ncompletion-void = false\n"), "{text}");
+    assert!(!text.contains("\nvoid = false\n"), "{text}");
+    let said = "[messages] completion is taken away: what tells it from others is missing";
+    assert!(remarks.iter().any(|r| r == said), "{remarks:#?}");
 }

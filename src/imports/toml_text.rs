@@ -163,7 +163,7 @@ fn data_element(out: &mut String, draft: &Draft, entry: &Entry, base: &Dialect, 
         Ok(piece) => {
             let standard = base.field(number);
             let mut keys = Keys::of(&name, piece, usual);
-            keys.also(standard.and_then(|f| secret(f)).map(|s| format!("secret = \"{s}\"")));
+            keys.also(standard.and_then(secret).map(|s| format!("secret = \"{s}\"")));
             let currency = standard.and_then(Field::currency);
             let currency = currency.filter(|de| draft.piece(*de).is_some());
             let amount = matches!(piece.class, Class::N | Class::Xn);
@@ -403,13 +403,13 @@ impl Usual {
                 .unwrap_or(otherwise)
         };
         let numeric = coding(|c| matches!(c, Class::N | Class::Xn), Encoding::Ascii);
-        let text = coding(|c| text_class(c), Encoding::Ascii);
+        let text = coding(text_class, Encoding::Ascii);
         let packed = |p: &&Piece| p.encoding == Encoding::Bcd && p.class != Class::Xn;
         let side = |fixed: bool| {
             let one = pieces().filter(packed).filter(move |p| {
                 (p.length == Length::Fixed) == fixed && (!fixed || p.max % 2 == 1)
             });
-            most(one.map(|p| p.side), |side| word(side)).unwrap_or(Side::Left)
+            most(one.map(|p| p.side), word).unwrap_or(Side::Left)
         };
         let lengths = pieces().filter_map(|p| match p.length {
             Length::Prefixed(prefix) => Some(prefix.coding),

@@ -148,6 +148,7 @@ const PROSE: &[Proof] = &[
     ),
     ("lock", &[("Cargo.lock", "\nsource = \"git+x\"")], &["Cargo.lock:2"]),
     ("lock", &[("Cargo.lock", "name = \"aws-lc-rs\"")], &["Cargo.lock:1"]),
+    ("lock", &[("fuzz/Cargo.lock", "name = \"aws-lc-rs\"")], &["fuzz/Cargo.lock:1"]),
     ("lock", &[("Cargo.lock", "name = \"a\"\nversion = \"1\"")], &[]),
 ];
 

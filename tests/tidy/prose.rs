@@ -7,7 +7,7 @@ use crate::tables::{ADDRESSES, BANNED_CRATES, MACHINE_FOLDERS, REGISTRY, TEST_CA
 /// All text but the rules' own samples and the lock file, with line numbers.
 fn lines(tree: &Tree) -> impl Iterator<Item = (&Source, usize, &str)> {
     let sources = tree.sources.iter();
-    let judged = sources.filter(|s| !s.path.starts_with("tests/tidy/") && s.path != "Cargo.lock");
+    let judged = sources.filter(|s| !s.path.starts_with("tests/tidy/") && !is_lock(s));
     judged.flat_map(|s| s.text.lines().enumerate().map(move |(at, line)| (s, at + 1, line)))
 }
 
@@ -133,9 +133,14 @@ fn luhn(digits: &str) -> bool {
     digits.bytes().rev().enumerate().map(value).sum::<u32>() % 10 == 0
 }
 
+/// The lock files: the workspace's, and that of the fuzz targets, which is a workspace of its own.
+fn is_lock(source: &Source) -> bool {
+    matches!(source.path.as_str(), "Cargo.lock" | "fuzz/Cargo.lock")
+}
+
 /// Every dependency comes from the public registry, and none is a second TLS provider.
 pub(crate) fn lock(tree: &Tree, report: &mut Report) {
-    for source in tree.sources.iter().filter(|s| s.path == "Cargo.lock") {
+    for source in tree.sources.iter().filter(|s| is_lock(s)) {
         for (at, line) in source.text.lines().enumerate() {
             if line.strip_prefix("source = ").is_some_and(|from| !from.contains(REGISTRY)) {
                 let remedy = "take the crate from the registry";

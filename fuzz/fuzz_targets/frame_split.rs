@@ -1,0 +1,9 @@
+//! libFuzzer calls `checks::frame_split`.
+
+#![no_main]
+
+#[expect(dead_code, reason = "every target uses one of the checks")]
+#[path = "../checks/mod.rs"]
+mod checks;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| checks::frame_split(data));
