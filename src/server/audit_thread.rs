@@ -3,7 +3,7 @@
 //!
 //! Contract: the driver hands its records over for free – they go where it would have dropped
 //! them – and never waits. The thread looks ten times a second, so that it costs the driver no
-//! wake-up. Records that pile up beyond [`BACKLOG_MAX`] are let go, counted and warned of, and
+//! wake-up. Records that pile up beyond `BACKLOG_MAX` are let go, counted and warned of, and
 //! the auditor begins again behind them. Deliberately absent: acting on what it finds; that is
 //! for people, who are told the transaction.
 

@@ -107,8 +107,8 @@ impl Checkpointer {
         self.last = (snapshot.upto(), now);
         self.meters.paused(paused);
         self.busy.store(true, Ordering::Release);
-        let handed = self.snapshots.as_ref().map(|snapshots| snapshots.try_send(snapshot));
-        if !matches!(handed, Some(Ok(()))) {
+        let handed = self.snapshots.as_ref().is_some_and(|to| to.try_send(snapshot).is_ok());
+        if !handed {
             self.busy.store(false, Ordering::Release);
         }
     }

@@ -140,7 +140,7 @@ impl JournalHandle {
                 work.begin_batch(no);
             }
             work.filling.push_with(|buffer| record.encode(buffer));
-            note_keys(no, &record, &mut work.keys);
+            note_keys(no, record, &mut work.keys);
         }
         drop(work);
         self.shared.wake.notify_one();
