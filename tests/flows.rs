@@ -16,6 +16,8 @@
 mod stage;
 #[path = "flows/storm.rs"]
 mod storm;
+#[path = "flows/words.rs"]
+mod words;
 
 use std::path::Path;
 
@@ -34,17 +36,36 @@ fn check(path: &Path) -> Result<(), String> {
     Err(format!("{} differs from line {line}; what happened:\n{got}", path.display()))
 }
 
-#[test]
-fn every_flow_goes_as_written() -> Result<(), String> {
+fn stories() -> Result<Vec<std::path::PathBuf>, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows");
     let entries = std::fs::read_dir(folder).map_err(|e| e.to_string())?;
     let mut paths: Vec<_> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
     paths.retain(|p| p.extension().is_some_and(|e| e == "txt"));
     paths.sort();
-    let failures: Vec<String> = paths.iter().filter_map(|p| check(p).err()).collect();
-    if paths.is_empty() {
-        return Err("no flows found".to_owned());
+    if paths.is_empty() { Err("no flows found".to_owned()) } else { Ok(paths) }
+}
+
+/// A crash between any two records of any story.
+#[test]
+fn every_beginning_of_every_journal_recovers() -> Result<(), String> {
+    let mut beginnings = 0;
+    let mut failures = vec![];
+    for path in stories()? {
+        let script = std::fs::read_to_string(&path).map_err(|e| e.to_string())?;
+        match stage::recover_every_beginning(&script) {
+            Ok(records) => beginnings += records,
+            Err(why) => failures.push(format!("{}: {why}", path.display())),
+        }
     }
+    assert!(failures.is_empty(), "{} stories: {}", failures.len(), failures.join("\n\n"));
+    assert!(beginnings > 500, "only {beginnings} beginnings");
+    Ok(())
+}
+
+#[test]
+fn every_flow_goes_as_written() -> Result<(), String> {
+    let paths = stories()?;
+    let failures: Vec<String> = paths.iter().filter_map(|p| check(p).err()).collect();
     if failures.is_empty() { Ok(()) } else { Err(failures.join("\n\n")) }
 }
 

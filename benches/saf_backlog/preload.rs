@@ -107,6 +107,7 @@ fn advice(stan: u32, at: Wall) -> Queued {
         facts,
         auth_id: None,
         not_found_final_after: at,
+        debit: None,
     }
 }
 

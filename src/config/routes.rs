@@ -2,7 +2,9 @@
 
 use super::platforms::checked_name;
 use super::section::Section;
+use super::settings::LineSettings;
 use super::top::Builder;
+use crate::meaning::{Flow, Kind, TransactionType};
 use crate::switch::ids::{BankId, Name, PlatformId};
 use crate::switch::policy::{Policy, Route};
 use crate::text::Text;
@@ -17,6 +19,7 @@ pub(super) fn read(builder: &mut Builder<'_>, root: &Section<'_, '_>) {
         section.finish();
         if let Some(route) = route {
             check_budgets(&builder.policy, &route, section);
+            check_top_up(builder, &route, section);
             if builder.policy.routes.iter().any(|r| r.name == route.name) {
                 section.wrong("name", format!("there is a route \"{}\" already", route.name));
             }
@@ -33,6 +36,7 @@ fn route(policy: &Policy, section: &Section<'_, '_>) -> Option<Route> {
     if bank.is_none() && !wanted.is_empty() {
         section.wrong("bank", format!("no bank \"{wanted}\"; {}", known_banks(policy)));
     }
+    let credit = credit(policy, section);
     let route = Route {
         name,
         pan_prefixes: prefixes(section),
@@ -42,8 +46,46 @@ fn route(policy: &Policy, section: &Section<'_, '_>) -> Option<Route> {
         amount: amount(section),
         platforms: platforms(policy, section),
         bank: BankId(bank.unwrap_or_default() as u16),
+        credit,
     };
     bank.map(|_| route)
+}
+
+/// `credit_bank`: the rule is for top-ups, which debit at `bank` and credit there.
+fn credit(policy: &Policy, section: &Section<'_, '_>) -> Option<BankId> {
+    let wanted = section.string("credit_bank")?;
+    let found = policy.banks.iter().position(|b| b.name.as_str() == wanted);
+    if found.is_none() {
+        section.wrong("credit_bank", format!("no bank \"{wanted}\"; {}", known_banks(policy)));
+    }
+    found.map(|index| BankId(index as u16))
+}
+
+/// Both legs of a top-up must be takeable back, or a failed credit would leave the debit.
+fn check_top_up(builder: &Builder<'_>, route: &Route, section: &Section<'_, '_>) {
+    let Some(credit) = route.credit else { return };
+    let legs = [
+        ("bank", route.bank, TransactionType::Purchase),
+        ("credit_bank", credit, TransactionType::TopUp),
+    ];
+    for (key, id, kind) in legs {
+        let Some(bank) = builder.policy.banks.get(usize::from(id.0)) else { continue };
+        let word = kind.word();
+        let line = bank.lines.first().and_then(|line| builder.lines.get(usize::from(line.0)));
+        let says = |l: &LineSettings| {
+            l.dialect.rules().messages().written(Kind::Transaction(kind), Flow::Request).is_some()
+        };
+        if line.is_some_and(|line| !says(line)) {
+            let why = format!("the dialect of bank {} has no {word} to send", bank.name);
+            section.wrong(key, why);
+        } else if line.is_some() && !bank.reversal.types.contains(&kind) {
+            let why = format!(
+                "the dialect of bank {} does not reverse a {word}: half a top-up could stand",
+                bank.name
+            );
+            section.wrong(key, why);
+        }
+    }
 }
 
 fn known_banks(policy: &Policy) -> String {
@@ -117,23 +159,29 @@ fn platforms(policy: &Policy, section: &Section<'_, '_>) -> Vec<PlatformId> {
     ids
 }
 
-/// Terminal > platform > switch > bank: a platform must outlast the bank it is routed to.
+/// Terminal > platform > switch > bank: a platform must outlast the bank it is routed to, and of
+/// a top-up both banks, one after the other.
 fn check_budgets(policy: &Policy, route: &Route, section: &Section<'_, '_>) {
-    let Some(bank) = policy.banks.get(usize::from(route.bank.0)) else { return };
+    let banks = [Some(route.bank), route.credit].into_iter().flatten();
+    let banks: Vec<_> = banks.filter_map(|id| policy.banks.get(usize::from(id.0))).collect();
+    let may_take: Vec<String> = banks
+        .iter()
+        .map(|bank| format!("bank {} may take {} ms", bank.name, bank.response_timeout.as_millis()))
+        .collect();
+    let at_banks: std::time::Duration = banks.iter().map(|bank| bank.response_timeout).sum();
     for (index, platform) in policy.platforms.iter().enumerate() {
         let routed =
             route.platforms.is_empty() || route.platforms.contains(&PlatformId(index as u16));
-        let needed = bank.response_timeout + platform.margin;
+        let needed = at_banks + platform.margin;
         if routed && platform.budget < needed {
             section.wrong(
                 "bank",
                 format!(
-                    "platform {} waits {} ms, but bank {} may take {} ms and the way back {} ms: \
+                    "platform {} waits {} ms, but {} and the way back {} ms: \
                      raise platform.{}.budget_ms to at least {}",
                     platform.name,
                     platform.budget.as_millis(),
-                    bank.name,
-                    bank.response_timeout.as_millis(),
+                    may_take.join(" and "),
                     platform.margin.as_millis(),
                     platform.name,
                     needed.as_millis(),

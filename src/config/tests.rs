@@ -101,6 +101,32 @@ fn a_platform_must_outlast_its_banks() {
     assert!(errors.iter().any(|e| e.contains("budget_ms to at least 2500")), "{errors:#?}");
 }
 
+const TOP_UP: &str = "[[route]]\nname = \"top-up\"\nbank = \"river\"\n";
+
+/// The example with a route for top-ups that credits at this bank, and this budget.
+fn with_top_up(credit: &str, budget: &str) -> Result<super::settings::Settings, Vec<String>> {
+    load_demo(|text| {
+        let route = format!("{TOP_UP}credit_bank = \"{credit}\"\n\n[[route]]");
+        text.replacen("[[route]]", &route, 1).replace("budget_ms = 4_000", budget)
+    })
+}
+
+#[test]
+fn a_top_up_needs_two_banks_that_can_take_it_back_and_time_for_both() -> Result<(), Vec<String>> {
+    let settings = with_top_up("river", "budget_ms = 4_500")?;
+    assert_eq!(settings.policy.routes[0].credit, Some(settings.policy.routes[0].bank));
+    assert_eq!(settings.policy.routes[1].credit, None);
+    for (credit, budget, part) in [
+        ("river", "budget_ms = 4_499", "budget_ms to at least 4500"),
+        ("lake", "budget_ms = 4_500", "credit_bank: no bank \"lake\""),
+        ("mountain", "budget_ms = 4_500", "mountain has no top-up to send"),
+    ] {
+        let errors = with_top_up(credit, budget).map(|_| vec![]).unwrap_or_else(|errors| errors);
+        assert!(errors.iter().any(|e| e.contains(part)), "{credit} {budget}: {errors:#?}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_secret_in_the_file_is_refused_and_not_repeated() {
     let errors = refusals(|text| text.replace("file:demo-mak.hex", "0123456789ABCDEF"));

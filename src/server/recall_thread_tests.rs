@@ -17,6 +17,7 @@ use crate::switch::output::RecallKey;
 use crate::switch::record::{
     BankKeys, CardFacts, Debt, Intent, Leg, Origin, Outcome, Record, Refused,
 };
+use crate::switch::role::Role;
 use crate::time::Wall;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -57,6 +58,7 @@ fn intent(stan: u32) -> Record {
         original: None,
         referred: None,
         policy: 1,
+        role: Role::Whole,
     }))
 }
 

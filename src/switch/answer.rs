@@ -13,6 +13,7 @@ use super::plants::Plant;
 use super::policy::MatchScope;
 use super::record::{BankKeys, Ending, Intent, Late, Leg, Record};
 use super::reply;
+use super::role::Role;
 use super::txn::{Happening, Verdict};
 use crate::canonical::{Answer, Canonical, MacCheck, Reason, ResponseClass};
 use crate::iso8583::rules::Atom;
@@ -155,6 +156,7 @@ fn judge(intent: &Intent, msg: &Canonical, must_echo: &[Atom]) -> (Verdict, Opti
         ResponseClass::Partial if !intent.accepts_partial => invalid,
         ResponseClass::Partial => (Verdict::Partial, None),
         _ if msg.amount.is_some() && msg.amount != intent.amount => invalid,
+        ResponseClass::Approved if intent.role == Role::Debit => (Verdict::Debited, None),
         ResponseClass::Approved => (Verdict::Approved, None),
         class if class.is_refusal() => (Verdict::Refused, None),
         _ => (Verdict::Declined, None),

@@ -112,6 +112,16 @@ pub enum Violation {
         /// The transaction.
         txn: TxnNo,
     },
+    /// I4: the debit of a top-up is reversed only when its credit is settled.
+    #[error("record {no} reverses debit {txn}, whose credit {credit} is not settled")]
+    DebitBeforeCredit {
+        /// The queued reversal.
+        no: RecordNo,
+        /// The debit.
+        txn: TxnNo,
+        /// The credit.
+        credit: TxnNo,
+    },
     /// I2: an approval leaves only after its outcome.
     #[error("record {no} says that transaction {txn} was granted, and its outcome does not")]
     NotGranted {
@@ -137,12 +147,13 @@ impl Violation {
             Self::SentTwice { .. } => "sent_twice",
             Self::TryCountedTwice { .. } => "try_counted_twice",
             Self::MoneyLeft { .. } => "money_left",
+            Self::DebitBeforeCredit { .. } => "debit_before_credit",
             Self::NotGranted { .. } => "not_granted",
         }
     }
 
     /// Every rule there is.
-    pub const RULES: [&'static str; 12] = [
+    pub const RULES: [&'static str; 13] = [
         "gap",
         "stray_outcome",
         "debt_not_queued",
@@ -154,6 +165,7 @@ impl Violation {
         "sent_twice",
         "try_counted_twice",
         "money_left",
+        "debit_before_credit",
         "not_granted",
     ];
 
@@ -171,6 +183,7 @@ impl Violation {
             | Self::SentTwice { no, .. }
             | Self::TryCountedTwice { no, .. }
             | Self::MoneyLeft { no, .. }
+            | Self::DebitBeforeCredit { no, .. }
             | Self::NotGranted { no, .. } => *no,
         }
     }
@@ -186,6 +199,7 @@ impl Violation {
             | Self::NotReversible { txn, .. }
             | Self::SentTwice { txn, .. }
             | Self::MoneyLeft { txn, .. }
+            | Self::DebitBeforeCredit { txn, .. }
             | Self::NotGranted { txn, .. } => *txn,
             Self::StanShared { holder, .. } => *holder,
             Self::StrayEntry { entry, .. } | Self::TryCountedTwice { entry, .. } => *entry,

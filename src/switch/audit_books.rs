@@ -48,13 +48,17 @@ struct Told {
     chained: bool,
     /// One was acknowledged.
     reversed: bool,
+    /// Of the debit of a top-up its credit, of a credit its debit.
+    partner: Option<TxnNo>,
+    /// Of the debit of a top-up: its credit was granted and stands, which tells of both.
+    carried: bool,
 }
 
 impl Told {
     /// Whether nothing more needs to happen to it; an open reversal is kept elsewhere.
     fn is_settled(&self) -> bool {
         self.leg.is_some_and(|leg| {
-            let told = !leg.grants() || self.delivered || self.chained;
+            let told = !leg.grants() || self.delivered || self.chained || self.carried;
             debt_of(leg, self.owes) != Debt::Desk && (told || self.owes == Debt::Nothing)
         })
     }
@@ -266,6 +270,7 @@ impl Auditor {
             self.broken(Violation::SentTwice { no, txn: RecordNo(txn) });
         }
         self.names.insert(name, no.0);
+        let debit = intent.role.debited().map(|debited| debited.txn);
         self.recent.push_back(Told {
             txn: no,
             name,
@@ -276,13 +281,18 @@ impl Auditor {
             bank,
             currency: intent.amount.map_or(0, |amount| amount.currency.code()),
             date: 0,
-            sign: sign_of(intent.kind),
+            sign: if debit.is_some() { -1 } else { sign_of(intent.kind) },
             owes: intent.owes,
             leg: None,
             delivered: false,
             chained: false,
             reversed: false,
+            partner: debit,
+            carried: false,
         });
+        if let Some(of) = debit.and_then(|debit| self.told(debit)) {
+            of.partner = Some(no);
+        }
         while self.recent.len() > self.most {
             self.forget_oldest();
         }
@@ -343,6 +353,7 @@ impl Auditor {
             totals.at_banks += i128::from(effect);
             totals.granted += i128::from(told.granted);
         }
+        self.carry(&told, leg.grants());
         if debt_of(leg, told.owes) == Debt::Reversal && !told.chained {
             self.broken(Violation::DebtNotQueued { no, txn });
         }
@@ -375,6 +386,12 @@ impl Auditor {
         let returned = std::mem::take(&mut of.granted);
         let told = *of;
         self.totals(told.account()).returned += i128::from(returned);
+        self.carry(&told, false);
+        if let Some(credit) = told.partner.filter(|credit| *credit > txn)
+            && !self.nothing_stands(credit)
+        {
+            self.broken(Violation::DebitBeforeCredit { no, txn, credit });
+        }
         if second || again {
             self.broken(Violation::SecondChain { no, txn });
         }
@@ -384,6 +401,22 @@ impl Auditor {
         if told.owes != Debt::Reversal {
             self.broken(Violation::NotReversible { no, txn });
         }
+    }
+
+    /// A credit speaks for its debit as long as it stands.
+    fn carry(&mut self, credit: &Told, stands: bool) {
+        let debit = credit.partner.filter(|debit| *debit < credit.txn);
+        if let Some(of) = debit.and_then(|debit| self.told(debit)) {
+            of.carried = stands;
+        }
+    }
+
+    /// Whether nothing of it can stand at its bank: not given, or taken back.
+    fn nothing_stands(&mut self, txn: TxnNo) -> bool {
+        let open = self.chains.contains_key(&txn);
+        let Some(of) = self.told(txn) else { return true };
+        let refused = |leg: Leg| !leg.grants() && debt_of(leg, Debt::Reversal) == Debt::Nothing;
+        !open && (of.chained || of.leg.is_some_and(refused))
     }
 
     fn attempt(&mut self, no: RecordNo, attempt: &Attempt) {

@@ -4,6 +4,7 @@ use super::audit::{Auditor, OpenWhat, Violation};
 use super::ids::RecordNo;
 use super::input::DeskVerb;
 use super::record::*;
+use super::role::Role;
 use crate::meaning::{Flow, Kind, Reason, TransactionType};
 use crate::money::{Amount, Currency};
 use crate::time::Wall;
@@ -36,6 +37,7 @@ fn intent(stan: u32) -> Record {
         original: None,
         referred: None,
         policy: 1,
+        role: Role::Whole,
     }))
 }
 
@@ -76,6 +78,7 @@ fn reversal(txn: u64, stan: u32, owed: Owed) -> Record {
         facts: CardFacts::default(),
         auth_id: None,
         not_found_final_after: Wall::default(),
+        debit: None,
     }))
 }
 

@@ -9,7 +9,7 @@
 use super::Switch;
 use super::by_number::ByNumber;
 use super::doubt::{DeadLetter, Doubt, LateNote};
-use super::duplicates::{Memory, Past};
+use super::duplicates::{Memory, Past, Stamp};
 use super::ids::RecordNo;
 use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
 use super::stans::Stans;
@@ -24,6 +24,7 @@ coded_struct!(State {
     open,
     unanswered,
     saf,
+    debits,
     chains,
     undelivered,
     desk,
@@ -41,6 +42,7 @@ coded_struct!(DeadLetter { queued, tries, ending, bank_code, at });
 coded_struct!(LateNote { no, late, first, entry, ending });
 coded_struct!(BankState { name, stans, business_date, doubts, dead });
 coded_struct!(Signed { on, batch });
+coded_struct!(Stamp { platform, seconds });
 
 /// A count, then so many values. Nothing is reserved on a count's word.
 fn take_all<T: Coded, C: Default + Extend<T>>(from: &mut Reader<'_>) -> Result<C, RecordError> {
@@ -125,6 +127,7 @@ impl<A: Coded, B: Coded> Coded for (A, B) {
 impl Coded for Memory {
     fn put(&self, out: &mut Vec<u8>) {
         self.first().put(out);
+        self.platforms().put(out);
         (self.len() as u64).put(out);
         for entry in self.iter() {
             out.extend_from_slice(&entry.fingerprint().to_le_bytes());
@@ -132,6 +135,7 @@ impl Coded for Memory {
             out.push(entry.past() as u8);
             out.extend_from_slice(&entry.content().to_le_bytes());
             entry.outcome().put(out);
+            entry.stamp().put(out);
         }
     }
 
@@ -141,7 +145,7 @@ impl Coded for Memory {
         if first >> 56 != 0 {
             return Err(from.wrong());
         }
-        let mut memory = Self::starting_at(first);
+        let mut memory = Self::starting_at(first, Vec::take(from)?);
         for _ in 0..u64::take(from)? {
             let fingerprint = from.take(8)?.try_into().map_err(|_| from.wrong())?;
             let no = RecordNo::take(from)?;
@@ -149,8 +153,9 @@ impl Coded for Memory {
             let content = from.take(4)?.try_into().map_err(|_| from.wrong())?;
             let (fingerprint, content) =
                 (u64::from_le_bytes(fingerprint), u32::from_le_bytes(content));
-            let at = memory.insert(fingerprint, content, no, past);
-            memory.set(at, past, Coded::take(from)?);
+            let outcome = Coded::take(from)?;
+            let at = memory.insert(fingerprint, content, no, past, Coded::take(from)?);
+            memory.set(at, past, outcome);
         }
         Ok(memory)
     }
@@ -245,6 +250,7 @@ impl Switch {
             open: state.open.clone(),
             unanswered: state.unanswered.clone(),
             saf: state.saf.clone(),
+            debits: state.debits.clone(),
             chains: state.chains.clone(),
             undelivered: state.undelivered.clone(),
             desk: state.desk.clone(),

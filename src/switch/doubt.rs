@@ -170,6 +170,7 @@ impl State {
         match desk.verb {
             None => {
                 let doubt = self.doubt_about(item, desk.at);
+                self.debits.remove(&item);
                 self.desk.entry(item).or_insert(doubt);
             }
             Some(DeskVerb::GiveUp(_)) => {
@@ -195,7 +196,9 @@ impl State {
         let open = || self.open.get(item).map(|open| &open.intent);
         let intent = undelivered.or_else(open).or_else(|| self.unanswered.get(&item));
         let owed = || self.saf.get(&item).map(|entry| entry.queued.bank);
-        let bank = intent.map(|intent| intent.bank).or_else(owed).unwrap_or_default();
+        let debited = || self.debits.get(&item).map(|debited| debited.bank);
+        let bank = intent.map(|intent| intent.bank).or_else(owed).or_else(debited);
+        let bank = bank.unwrap_or_default();
         Doubt { bank, at, intent: intent.cloned(), undelivered: undelivered.is_some() }
     }
 

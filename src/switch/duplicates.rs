@@ -3,9 +3,10 @@
 //! Contract: a platform's request is named by {platform, MTI without the repeat digit, `F7` or
 //! `F12` + `F13` (from 1993 on these first), batch where the dialect has one, `F11`, `F32`,
 //! `F41`}; what it asks for is `F2`, `F3`, `F4` (domain.md section 6). Padding and leading zeros
-//! do not count. The memory keeps 24 bytes and at most 16 of index per transaction, oldest
+//! do not count. The memory keeps 32 bytes and at most 16 of index per transaction, oldest
 //! first; bodies come by recall. It is bounded by records ([`super::record::Forgotten`]), never
-//! by itself, so that replay forgets what was forgotten live.
+//! by itself, so that replay forgets what was forgotten live. Of what it forgot it keeps the
+//! newest own stamp of each platform: what is not newer may be a repeat of something forgotten.
 
 use super::hash::Digest;
 use super::ids::{Name, RecordNo};
@@ -25,10 +26,8 @@ pub fn fingerprint(platform: &Name, origin: &Origin) -> u64 {
     }
     mti[3] &= !1; // 0201 repeats 0200.
     let digest = Digest::new(1).bytes(platform.as_bytes()).bytes(&mti);
-    // An original is named in its reversal by what F90 (1987) or F56 (later versions) can say.
-    let by_f7 = mti[0] == b'0' || origin.local_time.is_none();
     let digest = match &origin.transmission {
-        Some(f7) if by_f7 => digest.bytes(f7.as_bytes()),
+        Some(f7) if origin.is_named_by_f7() => digest.bytes(f7.as_bytes()),
         _ => digest
             .maybe(origin.local_time.as_ref().map(Text::as_bytes))
             .maybe(origin.local_date.as_ref().map(Text::as_bytes)),
@@ -39,6 +38,15 @@ pub fn fingerprint(platform: &Name, origin: &Origin) -> u64 {
         .bytes(without_leading_zeros(origin.acquirer.as_ref()))
         .bytes(origin.terminal.map(|t| t.trimmed()).unwrap_or_default().as_bytes())
         .finish()
+}
+
+impl Origin {
+    /// Whether `F7` rather than `F12` and `F13` names this request: its reversal can say in
+    /// `F90` (1987) the one, in `F56` (later versions) the others.
+    pub(super) fn is_named_by_f7(&self) -> bool {
+        self.mti.as_bytes().first().is_none_or(|version| *version == b'0')
+            || self.local_time.is_none()
+    }
 }
 
 /// `F90` fills institution ids with zeros on the left; `F32` has none.
@@ -102,6 +110,16 @@ pub(super) struct Remembered {
     content: u32,
     /// How many records after it the outcome stands; 0: none.
     outcome: u32,
+    stamp: Stamp,
+}
+
+/// Who stamped a request, and when by their own clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Stamp {
+    /// Position among the platforms the memory knows.
+    pub platform: u16,
+    /// Seconds since 1970; 0 where the request does not say.
+    pub seconds: u32,
 }
 
 impl Past {
@@ -130,6 +148,11 @@ impl Remembered {
     /// What became of it.
     pub(super) fn past(self) -> Past {
         PASTS.get((self.no_and_past >> 56) as usize).copied().unwrap_or(Past::Denied)
+    }
+
+    /// Who stamped it, and when.
+    pub(super) const fn stamp(self) -> Stamp {
+        self.stamp
     }
 
     /// Whether it asked for the same.
@@ -166,19 +189,22 @@ pub(super) struct Memory {
     chunks: VecDeque<Arc<Vec<Remembered>>>,
     /// Where which fingerprint stands; filled to at most three quarters.
     index: Prints,
+    /// Platforms met, and the newest stamp of each among what was forgotten; 0: none.
+    platforms: Vec<(Name, u32)>,
 }
 
 impl PartialEq for Memory {
     fn eq(&self, other: &Self) -> bool {
-        self.len == other.len && self.iter().eq(other.iter())
+        self.len == other.len && self.platforms == other.platforms && self.iter().eq(other.iter())
     }
 }
 
 impl Memory {
     /// An empty memory whose first entry will have this position.
-    pub(super) fn starting_at(first: u64) -> Self {
-        let mut memory = Self { first, ..Self::default() };
-        let gone = Remembered { fingerprint: 0, no_and_past: 0, content: 0, outcome: 0 };
+    pub(super) fn starting_at(first: u64, platforms: Vec<(Name, u32)>) -> Self {
+        let mut memory = Self { first, platforms, ..Self::default() };
+        let stamp = Stamp::default();
+        let gone = Remembered { fingerprint: 0, no_and_past: 0, content: 0, outcome: 0, stamp };
         // The chunk of the first entry holds what came before it: forgotten ones.
         let mut chunk = Vec::with_capacity(CHUNK);
         chunk.resize(first as usize % CHUNK, gone);
@@ -189,7 +215,36 @@ impl Memory {
     /// The same entries, to be read only: they are shared, and the index by fingerprint is left
     /// out. A pointer per 4,096 entries, so that it takes no time.
     pub(super) fn frozen(&self) -> Self {
-        Self { chunks: self.chunks.clone(), index: Prints::default(), ..*self }
+        Self {
+            chunks: self.chunks.clone(),
+            index: Prints::default(),
+            platforms: self.platforms.clone(),
+            ..*self
+        }
+    }
+
+    /// Platforms met, and the newest stamp of each among what was forgotten.
+    pub(super) const fn platforms(&self) -> &Vec<(Name, u32)> {
+        &self.platforms
+    }
+
+    /// The stamp of a request as the memory keeps it.
+    pub(super) fn stamp(&mut self, platform: &Name, seconds: Option<u32>) -> Stamp {
+        let known = self.platforms.iter().position(|(name, _)| name == platform);
+        let at = known.unwrap_or_else(|| {
+            self.platforms.push((*platform, 0));
+            self.platforms.len() - 1
+        });
+        Stamp {
+            platform: u16::try_from(at).unwrap_or(u16::MAX),
+            seconds: seconds.unwrap_or_default(),
+        }
+    }
+
+    /// Whether a request of this platform and stamp may have been forgotten: it is not newer
+    /// than the newest that was. Equal ones count, for stamps have seconds only.
+    pub(super) fn may_have_forgotten(&self, platform: &Name, seconds: u32) -> bool {
+        self.platforms.iter().any(|(name, newest)| name == platform && seconds <= *newest)
     }
 
     /// Position of the oldest entry.
@@ -245,12 +300,14 @@ impl Memory {
         content: u32,
         no: RecordNo,
         past: Past,
+        stamp: Stamp,
     ) -> u64 {
         if (self.len + 1) * 4 > self.index.slots() * 3 {
             self.make_index(self.index.slots() * 2);
         }
         let at = self.first + self.len as u64;
-        let mut remembered = Remembered { fingerprint, no_and_past: no.0, content, outcome: 0 };
+        let mut remembered =
+            Remembered { fingerprint, no_and_past: no.0, content, outcome: 0, stamp };
         remembered.set(past, None);
         let (chunk, _) = self.place(at);
         if chunk == self.chunks.len() {
@@ -322,6 +379,10 @@ impl Memory {
                 self.get(self.position(low)).map(|r| r.fingerprint)
             });
             self.index = index;
+            let Stamp { platform, seconds } = oldest.stamp;
+            if let Some((_, newest)) = self.platforms.get_mut(usize::from(platform)) {
+                *newest = seconds.max(*newest);
+            }
             self.len -= 1;
             let (_, slot) = self.place(self.first);
             self.first += 1;
@@ -363,10 +424,11 @@ mod tests {
     #[test]
     fn the_memory_agrees_with_a_naive_one() {
         let mut memory = Memory::default();
+        let stamp = Stamp::default();
         let mut naive: BTreeMap<u64, u64> = BTreeMap::new(); // number → fingerprint
         for no in 1..60_000_u64 {
             let fingerprint = Digest::new(9).num(no % 20_011).finish();
-            let at = memory.insert(fingerprint, 0, RecordNo(no * 3), Past::Open);
+            let at = memory.insert(fingerprint, 0, RecordNo(no * 3), Past::Open, stamp);
             memory.set(at, Past::Granted, Some(RecordNo(no * 3 + 2)));
             naive.insert(no * 3, fingerprint);
             if no % 977 == 0 {
@@ -391,7 +453,30 @@ mod tests {
     }
 
     #[test]
-    fn one_entry_takes_24_bytes() {
-        assert_eq!(size_of::<Remembered>(), 24);
+    fn what_is_not_newer_than_what_was_forgotten_may_have_been() {
+        let name = |s: &str| s.parse::<Name>().unwrap_or_default();
+        let (north, south) = (name("north"), name("south"));
+        let mut memory = Memory::default();
+        for no in 1..=10_u64 {
+            let stamp = memory.stamp(&north, Some(100 + no as u32));
+            memory.insert(no, 0, RecordNo(no), Past::Granted, stamp);
+        }
+        // A clock far behind is another platform's own affair.
+        let stamp = memory.stamp(&south, Some(7));
+        memory.insert(77, 0, RecordNo(11), Past::Granted, stamp);
+        assert!(!memory.may_have_forgotten(&north, 101));
+        memory.forget(RecordNo(4));
+        assert!(memory.may_have_forgotten(&north, 101));
+        assert!(memory.may_have_forgotten(&north, 104));
+        assert!(!memory.may_have_forgotten(&north, 105));
+        assert!(!memory.may_have_forgotten(&south, 8));
+        memory.forget(RecordNo(11));
+        assert!(memory.may_have_forgotten(&south, 7));
+        assert!(!memory.may_have_forgotten(&south, 8));
+    }
+
+    #[test]
+    fn one_entry_takes_32_bytes() {
+        assert_eq!(size_of::<Remembered>(), 32);
     }
 }

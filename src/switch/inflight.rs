@@ -7,6 +7,7 @@
 use super::hash::Lookup;
 use super::ids::{BankId, LineId, PlatformId, RecordNo, SendId, SessionId, TxnNo};
 use super::record::{BankKeys, Intent, Outcome};
+use super::role::Role;
 use super::txn::Phase;
 use crate::canonical::{Canonical, Header};
 use crate::time::Instant;
@@ -56,6 +57,8 @@ pub(super) struct Flight {
     pub grants: Vec<SendId>,
     /// Whether any copy left.
     pub granted: bool,
+    /// In the debit of a top-up: the credit to ask for once it is approved.
+    pub credit: Option<Box<Pending>>,
 }
 
 /// A request that waits for room in its bank's window. Nothing is recorded of it yet.
@@ -77,6 +80,8 @@ pub(super) struct Pending {
     pub deadline: Instant,
     /// What it refers to: the transaction and its keys at the bank.
     pub original: Option<(TxnNo, Box<BankKeys>)>,
+    /// Which part of the platform's request it is.
+    pub role: Role,
 }
 
 /// Whose answer a match key belongs to.

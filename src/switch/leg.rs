@@ -11,7 +11,7 @@ use super::inflight::{Flight, Requester, SendOwner, Target, match_key};
 use super::input::Unsent;
 use super::output::{Event, Output};
 use super::plants::Plant;
-use super::record::{Debt, Desk, Ending, Intent, Leg, Outcome, Record};
+use super::record::{Debt, Ending, Intent, Leg, Outcome, Record};
 use super::reply;
 use super::timers::Timer;
 use super::txn::{self, Happening, Phase, Step, debt_of};
@@ -120,6 +120,7 @@ impl Switch {
                 self.out.extend(ids.map(|id| Output::Cancel { id }));
             }
             Step::Grant(leg) => self.grant(slot, leg, answer),
+            Step::Credit => self.debited(slot, answer),
             Step::Deny(leg) => self.deny(slot, leg, answer),
             Step::Settle(leg) => self.settle(slot, leg, answer),
             Step::Stands => {
@@ -259,7 +260,7 @@ impl Switch {
     }
 
     /// Records the outcome; the bank's part is over.
-    fn outcome(
+    pub(super) fn outcome(
         &mut self,
         slot: usize,
         leg: Leg,
@@ -335,12 +336,10 @@ impl Switch {
             Debt::Nothing => {}
             Debt::Reversal => self.queue_own_reversal(txn, intent, released, reason, auth_id),
             Debt::Repeat | Debt::Desk => {
-                let at = self.now.wall;
                 if !self.state.desk.contains_key(&txn) {
-                    self.record(Record::Desk(Desk { item: txn, at, operator: None, verb: None }));
-                    let (bank, amount) = (intent.bank, intent.amount);
-                    self.event(Event::OnDesk { bank, txn, amount });
+                    self.put_on_desk(txn, &intent.bank, txn, intent.amount);
                 }
+                self.debit_to_desk(&intent.role);
             }
         }
     }
@@ -356,7 +355,7 @@ impl Switch {
     }
 
     /// Ends a flight.
-    fn finish(&mut self, slot: usize) -> Option<Flight> {
+    pub(super) fn finish(&mut self, slot: usize) -> Option<Flight> {
         let flight = self.air.leave(slot)?;
         self.timers.stop(Timer::Flight(slot));
         self.load(flight.requester.platform, -1);

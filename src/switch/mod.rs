@@ -21,6 +21,7 @@ pub mod recall;
 pub mod record;
 pub mod record_bytes;
 pub mod record_json;
+pub mod role;
 pub mod txn;
 
 mod advice_reversal;
@@ -47,9 +48,13 @@ mod request;
 mod reversal;
 mod routing;
 mod saf;
+mod stamps;
 mod stans;
 mod state;
 mod timers;
+mod top_up;
+#[cfg(test)]
+mod wrap_proofs;
 
 pub use checkpoint::Snapshot;
 
@@ -99,6 +104,8 @@ pub struct Switch {
     now: Now,
     /// Wall and monotonic time of the start: ages are counted from here on one clock.
     started: Now,
+    /// Records of an earlier run stand behind this one.
+    former_run: bool,
     state: State,
     out: VecDeque<Output>,
     timers: Timers,
@@ -124,7 +131,7 @@ pub struct Switch {
     /// Which rows of the table of `txn` were met.
     #[cfg(feature = "faults")]
     met: std::collections::BTreeSet<(txn::Phase, txn::Happening)>,
-    stamp: reversal::GmtStamp,
+    stamp: stamps::GmtStamp,
 }
 
 impl Switch {
@@ -134,6 +141,7 @@ impl Switch {
             seed,
             now: Now::default(),
             started: Now::default(),
+            former_run: false,
             state: State::default(),
             out: VecDeque::new(),
             timers: Timers::default(),
@@ -152,7 +160,7 @@ impl Switch {
             planted: plants::Planted::default(),
             #[cfg(feature = "faults")]
             met: std::collections::BTreeSet::new(),
-            stamp: reversal::GmtStamp::default(),
+            stamp: stamps::GmtStamp::default(),
             policy,
         };
         switch.make_room();
@@ -190,6 +198,7 @@ impl Switch {
             Input::Command(command) => self.command(command),
         }
         self.expire();
+        self.settle_debits();
     }
 
     /// The next thing to do outside, until `None`.

@@ -145,7 +145,8 @@ mod planted {
 
         /// Owes the bank the original itself.
         pub(in super::super) fn resend_original(&mut self, txn: TxnNo, intent: &Arc<Intent>) {
-            let made = self.reversal_of(txn, intent, None, Owed::Repeat, Reason::Timeout);
+            let of = super::super::reversal::Undone::intent(intent);
+            let made = self.reversal_of(txn, of, None, Owed::Repeat, Reason::Timeout);
             let Some((mut queued, at)) = made else { return };
             (queued.kind, queued.flow) = (intent.kind, Flow::Request);
             (queued.keys, queued.txn) = (intent.keys.clone(), None);

@@ -231,8 +231,11 @@ pub struct Route {
     pub amount: Option<(u64, u64)>,
     /// Platforms it applies to.
     pub platforms: Vec<PlatformId>,
-    /// Where to.
+    /// Where to; of a top-up the bank that debits.
     pub bank: BankId,
+    /// The stored-value issuer that credits. Set, the rule is for top-ups alone, and each is
+    /// two legs; unset, a top-up is one leg like any other request.
+    pub credit: Option<BankId>,
 }
 
 /// The memory of finished transactions.

@@ -7,13 +7,14 @@
 //! are found ([`super::recall`], and the shell's index).
 
 use super::duplicates::{self, Past};
-use super::ids::{RecordNo, TxnNo};
+use super::ids::{Name, RecordNo, TxnNo};
 use super::inflight::Requester;
 use super::output::RecallKey;
 use super::recall::{REFERENCE_DAYS, REPEAT_DAYS, takes_back};
 use super::record::{Intent, Outcome, Record};
 use super::request::Recalling;
 use super::reversal::Reversing;
+use super::stamps::own_stamp;
 use super::{Switch, reply};
 use crate::canonical::{Canonical, Flow, Kind, Reason, TransactionType};
 use std::sync::Arc;
@@ -40,16 +41,20 @@ pub(super) enum Became {
 
 impl Switch {
     /// Whether the memory of requests might have forgotten this one. A repeat says so itself; of
-    /// others `F7` tells. Without `F7` nothing tells, and names that carry no time come again.
-    pub(super) fn may_be_forgotten(&self, msg: &Canonical) -> bool {
+    /// others their stamp tells, compared with our clock and with the newest stamp of its platform
+    /// among what was forgotten, which is right whatever that platform's clock shows. Without a
+    /// stamp nothing tells, and names that carry no time come again.
+    pub(super) fn may_be_forgotten(&self, platform: &Name, msg: &Canonical) -> bool {
         let Some(since) = self.remembered_since else { return false };
         if msg.repeat {
             return true;
         }
         let covered = self.now.mono.since(since);
         let skew = SKEW.min(covered / 2);
-        let age = msg.transmission.and_then(|f7| super::reversal::age_of(&f7, self.steady_wall()));
+        let age = msg.transmission.and_then(|f7| super::stamps::age_of(&f7, self.steady_wall()));
+        let stamp = own_stamp(&reply::origin_of(msg), self.steady_wall());
         age.is_some_and(|age| age >= covered - skew)
+            || stamp.is_some_and(|stamp| self.state.memory.may_have_forgotten(platform, stamp))
     }
 
     /// Asks the journal for a request's own name.

@@ -8,6 +8,7 @@
 
 use super::ids::{Name, RecordNo, TxnNo};
 use super::input::DeskVerb;
+use super::role::{Debited, Role};
 use crate::canonical::{Flow, Kind, NetworkFunction, Reason, ResponseClass};
 use crate::money::Amount;
 use crate::sensitive::Pan;
@@ -160,6 +161,8 @@ pub struct Intent {
     pub referred: Option<Box<BankKeys>>,
     /// Hash of the policy that decided.
     pub policy: u64,
+    /// Which part of the platform's request it is.
+    pub role: Role,
 }
 
 /// What an unknown outcome owes (domain.md section 6).
@@ -306,6 +309,8 @@ pub struct Queued {
     pub auth_id: Option<Text<6>>,
     /// Wall stamp before which "original not found" is not final.
     pub not_found_final_after: Wall,
+    /// In the reversal of a top-up's credit: the debit that is reversed once this is over.
+    pub debit: Option<Arc<Debited>>,
 }
 
 /// A SAF entry is about to be sent once more. After a restart every entry counts as tried.

@@ -66,12 +66,18 @@ pub(super) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     what: &'static str,
+    version: u8,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads from the beginning.
+    /// Reads from the beginning what this build wrote.
     pub(super) const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, what: "version" }
+        Self { bytes, at: 0, what: "version", version: RECORD_VERSION }
+    }
+
+    /// A field that this version brought; what older builds wrote has its usual value.
+    pub(super) fn since<T: Coded + Default>(&mut self, version: u8) -> Result<T, RecordError> {
+        if self.version < version { Ok(T::default()) } else { T::take(self) }
     }
 
     /// What is read next, for errors.
@@ -173,11 +179,12 @@ impl Coded for u64 {
 
 /// A struct is the sequence of its fields; an error names the field.
 macro_rules! coded_struct {
-    ($name:ident { $($field:ident),* $(,)? }) => {
+    ($name:ident { $($field:ident),* $(,)? } $(since $version:literal { $later:ident })?) => {
         impl Coded for $name {
             fn put(&self, out: &mut Vec<u8>) {
-                let Self { $($field),* } = self;
+                let Self { $($field,)* $($later)? } = self;
                 $($field.put(out);)*
+                $($later.put(out);)?
             }
 
             fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
@@ -185,7 +192,11 @@ macro_rules! coded_struct {
                     from.name(concat!(stringify!($name), ".", stringify!($field)));
                     let $field = Coded::take(from)?;
                 )*
-                Ok(Self { $($field),* })
+                $(
+                    from.name(concat!(stringify!($name), ".", stringify!($later)));
+                    let $later = from.since($version)?;
+                )?
+                Ok(Self { $($field,)* $($later)? })
             }
         }
     };
@@ -357,6 +368,7 @@ impl Record {
         if version == 0 {
             return Err(from.wrong());
         }
+        from.version = version;
         let record = Self::take(&mut from)?;
         from.end()?;
         Ok(record)

@@ -10,23 +10,27 @@ use super::record::{
 };
 use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
 use super::record_json::Shown;
+use super::role::{Debited, Role};
 use crate::meaning::{Flow, Kind, NetworkFunction, Reason, ResponseClass, TransactionType};
 use serde_json::{Map, Value};
 
 macro_rules! record_struct {
-    ($name:ident { $($field:ident),* $(,)? }) => {
-        coded_struct!($name { $($field),* });
+    ($name:ident { $($field:ident),* $(,)? } $(since $version:literal { $later:ident })?) => {
+        coded_struct!($name { $($field),* } $(since $version { $later })?);
 
         impl Shown for $name {
             fn shown(&self) -> Value {
-                let Self { $($field),* } = self;
+                let Self { $($field,)* $($later)? } = self;
                 let mut map = Map::new();
-                $(
-                    let value = $field.shown();
+                let shown = [
+                    $((stringify!($field), $field.shown()),)*
+                    $((stringify!($later), $later.shown()))?
+                ];
+                for (name, value) in shown {
                     if !value.is_null() {
-                        map.insert(stringify!($field).to_owned(), value);
+                        map.insert(name.to_owned(), value);
                     }
-                )*
+                }
                 Value::Object(map)
             }
         }
@@ -129,7 +133,7 @@ record_struct!(Intent {
     original,
     referred,
     policy,
-});
+} since 2 { role });
 record_struct!(Outcome {
     txn,
     at,
@@ -175,7 +179,8 @@ record_struct!(Queued {
     facts,
     auth_id,
     not_found_final_after,
-});
+} since 2 { debit });
+record_struct!(Debited { txn, bank, line, kind, keys, owes, pan, amount, facts, auth_id, left });
 record_struct!(Attempt { entry, at, count });
 record_struct!(Closed { entry, at, ending, bank_code, settlement_date });
 record_struct!(Late { txn, at, bank, stan, leg, bank_code, auth_id, amount });
@@ -185,6 +190,7 @@ record_struct!(PolicyStamp { at, hash, start });
 record_struct!(LineState { line, terminal, at, function, signed_on, batch });
 record_struct!(GarbledNote { line, at, path, offset, len, digest });
 
+record_enum!(Role { 0 = Whole, 1 = Debit, 2 = Credit(debited), 3 = StandIn });
 record_enum!(Forgotten { 0 = Window(upto), 1 = Original(txn) });
 record_enum!(DeskVerb { 0 = Resend, 1 = GiveUp(reason) });
 record_enum!(Debt { 0 = Reversal, 1 = Repeat, 2 = Nothing, 3 = Desk });

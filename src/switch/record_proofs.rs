@@ -8,6 +8,7 @@ use super::input::DeskVerb;
 use super::record::*;
 use super::record_bytes::RecordError;
 use super::record_json::describe;
+use super::role::{Debited, Role};
 use crate::meaning::{Flow, Kind, NetworkFunction, Reason, ResponseClass, TransactionType};
 use crate::money::{Amount, Currency};
 use crate::sensitive::Pan;
@@ -123,13 +124,45 @@ fn facts() -> BoxedStrategy<CardFacts> {
         .boxed()
 }
 
+fn debited() -> BoxedStrategy<Arc<Debited>> {
+    let names = (text(), text(), of(text()));
+    (no(), names, kind(), keys(), pan(), amount(), facts(), amount())
+        .prop_map(|(txn, (bank, line, auth_id), kind, keys, pan, amount, facts, left)| {
+            let owes = Debt::Desk;
+            Arc::new(Debited {
+                txn,
+                bank,
+                line,
+                kind,
+                keys,
+                owes,
+                pan,
+                amount,
+                facts,
+                auth_id,
+                left,
+            })
+        })
+        .boxed()
+}
+
+fn role() -> BoxedStrategy<Role> {
+    prop_oneof![
+        Just(Role::Whole),
+        Just(Role::Debit),
+        Just(Role::StandIn),
+        debited().prop_map(Role::Credit),
+    ]
+    .boxed()
+}
+
 fn intent() -> BoxedStrategy<Record> {
     let names = (text(), text(), text(), text());
     let debts = proptest::sample::select(vec![Debt::Reversal, Debt::Repeat, Debt::Desk]);
-    let rest = (pan(), amount(), facts(), any::<bool>(), debts, of(no()), any::<u64>());
+    let rest = (pan(), amount(), facts(), any::<bool>(), debts, of(no()), (any::<u64>(), role()));
     (wall(), names, kind(), origin(), keys(), rest)
         .prop_map(|(at, (platform, bank, line, rule), kind, origin, keys, rest)| {
-            let (pan, amount, facts, accepts_partial, owes, original, policy) = rest;
+            let (pan, amount, facts, accepts_partial, owes, original, (policy, role)) = rest;
             Record::Intent(Arc::new(Intent {
                 at,
                 platform,
@@ -148,6 +181,7 @@ fn intent() -> BoxedStrategy<Record> {
                 original,
                 referred: original.map(|_| Box::new(BankKeys::default())),
                 policy,
+                role,
             }))
         })
         .boxed()
@@ -156,12 +190,12 @@ fn intent() -> BoxedStrategy<Record> {
 fn queued() -> BoxedStrategy<Record> {
     let names = (text(), of(text()), of(text()), of(text()), of(text()));
     let money = (pan(), amount(), amount());
-    let rest = (of(no()), facts(), of(origin()), wall());
+    let rest = (of(no()), facts(), of(origin()), wall(), of(debited()));
     (wall(), names, kind(), reason(), (keys(), keys()), money, rest)
         .prop_map(
             |(at, names, kind, reason, (keys, original), (pan, amount, replacement), rest)| {
                 let (bank, line, platform, original_mti, auth_id) = names;
-                let (txn, facts, origin, not_found_final_after) = rest;
+                let (txn, facts, origin, not_found_final_after, debit) = rest;
                 Record::Queued(Arc::new(Queued {
                     at,
                     txn,
@@ -183,6 +217,7 @@ fn queued() -> BoxedStrategy<Record> {
                     facts,
                     auth_id,
                     not_found_final_after,
+                    debit,
                 }))
             },
         )
@@ -260,7 +295,7 @@ proptest! {
         tag in 0_u8..18,
     ) {
         if let [version, first, ..] = &mut bytes[..] {
-            *version = 1;
+            *version = 1 + (tag & 1);
             *first = tag;
         }
         if let Ok(record) = Record::decode(&bytes) {
@@ -292,6 +327,37 @@ fn what_a_newer_build_wrote_is_refused_by_name() {
 }
 
 #[test]
+fn an_intent_of_the_first_version_is_one_whole_request() {
+    let intent = Intent {
+        at: Wall::from_millis(1_000),
+        platform: Text::EMPTY,
+        bank: "alfa".parse().unwrap_or_default(),
+        line: Text::EMPTY,
+        rule: Text::EMPTY,
+        kind: Kind::Transaction(TransactionType::TopUp),
+        flow: Flow::Request,
+        origin: Origin::default(),
+        keys: BankKeys::default(),
+        pan: None,
+        amount: None,
+        facts: CardFacts::default(),
+        accepts_partial: false,
+        owes: Debt::Reversal,
+        original: None,
+        referred: None,
+        policy: 7,
+        role: Role::Whole,
+    };
+    let record = Record::Intent(Arc::new(intent));
+    let mut bytes = vec![];
+    record.encode(&mut bytes);
+    // The role is the last byte, and was not there.
+    bytes[0] = 1;
+    bytes.pop();
+    assert_eq!(Record::decode(&bytes), Ok(record));
+}
+
+#[test]
 fn bytes_on_disk_stay_what_they_are() {
     // A journal written by an older build is read by the newer one.
     let record = Record::Cutover(Cutover {
@@ -302,5 +368,6 @@ fn bytes_on_disk_stay_what_they_are() {
     let mut bytes = vec![];
     record.encode(&mut bytes);
     assert_eq!(bytes, *b"\x02\x09\x05alfa\xD0\x0F\x051123");
-    assert_eq!(Record::decode(b"\x01\x09\x05alfa\xD0\x0F\x051123"), Ok(record));
+    let older = b"\x01\x09\x05alfa\xD0\x0F\x051123";
+    assert_eq!(Record::decode(older), Ok(record));
 }

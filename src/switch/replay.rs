@@ -40,6 +40,7 @@ impl Switch {
     pub fn start(&mut self, now: Now) {
         self.now = now;
         self.started = now;
+        self.former_run = self.state.last != RecordNo::default();
         // How old the oldest is was known to the last run only.
         self.remembered_since = (self.state.memory.first() > 0).then_some(now.mono);
         let window = self.policy.duplicates.count;
@@ -63,6 +64,7 @@ impl Switch {
         }
         self.recovering = true;
         self.settle_open();
+        self.settle_debits();
         self.recovering = false;
         let unanswered: Vec<TxnNo> = self.state.unanswered.keys().copied().collect();
         for txn in unanswered {

@@ -107,7 +107,7 @@ pub(super) fn restore(msg: &mut Canonical, intent: &Intent, header: Header) {
     strip(msg);
     // One kind may be asked by more than one MTI: the answer is the asked one's.
     msg.mti = Some(origin.mti);
-    msg.kind = intent.kind;
+    msg.kind = intent.role.asked(intent.kind);
     msg.flow = intent.flow.answer().unwrap_or(Flow::Response);
     msg.header = header;
     msg.pan = intent.pan.clone();

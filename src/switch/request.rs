@@ -11,12 +11,17 @@ use super::output::{Event, Output, RecallKey};
 use super::policy::Policy;
 use super::recall::{NAMES_MAX, REFERENCE_DAYS};
 use super::record::{BankKeys, Debt, Intent, Leg, Origin, Outcome, Record, Refused};
+use super::role::Role;
+use super::stamps::{age_of, own_stamp};
 use super::timers::Timer;
 use super::txn::{Phase, unknown_debt};
 use super::{Switch, reply, routing};
 use crate::canonical::{Canonical, Flow, Kind, MacCheck, Reason, TransactionType};
 use crate::limits::{FORGOTTEN_AT_ONCE, RECALLS_MAX, STAN_MAX};
 use std::sync::Arc;
+
+/// How far ahead of ours the clock of a platform may be that repeats what the last run heard.
+const CLOCK_AHEAD_S: i64 = 60;
 
 /// A question to the journal and what its answer is for.
 #[derive(Debug)]
@@ -130,7 +135,7 @@ impl Switch {
         if let Some(ticket) = self.air.waiting_names.get(fingerprint) {
             return self.repeat_of_waiting(from, msg, content, ticket);
         }
-        if self.may_be_forgotten(&msg) {
+        if self.may_be_forgotten(&platform.name, &msg) {
             return self.ask_for_own(from, msg, fingerprint);
         }
         if self.is_stale(&msg) {
@@ -232,8 +237,10 @@ impl Switch {
             original = Some((txn, Box::new(intent.keys.clone())));
         }
         let requester = from;
+        let two_legs = self.policy.routes.get(rule).is_some_and(|rule| rule.credit.is_some());
+        let role = if two_legs { Role::Debit } else { Role::Whole };
         let pending =
-            Pending { msg, requester, fingerprint, content, rule, bank, deadline, original };
+            Pending { msg, requester, fingerprint, content, rule, bank, deadline, original, role };
         self.launch_or_wait(pending);
     }
 
@@ -247,7 +254,7 @@ impl Switch {
         let Some(rule) = routing::route(policy, from.platform, msg) else {
             return Err((Reason::NoRoute, None));
         };
-        let bank = rule.bank;
+        let (bank, rule_credit) = (rule.bank, rule.credit);
         let Some(at) = policy.banks.get(usize::from(bank.0)) else {
             return Err((Reason::NoRoute, None));
         };
@@ -264,6 +271,9 @@ impl Switch {
         if self.carrier(bank, terminal.map(|t| t.trimmed()).as_ref()).is_none() {
             return Err((Reason::BankDown, Some(bank)));
         }
+        if let Some(credit) = rule_credit {
+            self.reaches(credit, msg).map_err(|why| (why, Some(credit)))?;
+        }
         Ok((index, bank))
     }
 
@@ -273,7 +283,7 @@ impl Switch {
         cap.is_some_and(|cap| self.in_flight(from.platform) >= cap.saturating_mul(2))
     }
 
-    fn launch_or_wait(&mut self, pending: Pending) {
+    pub(super) fn launch_or_wait(&mut self, pending: Pending) {
         let bank = usize::from(pending.bank.0);
         let window = self.policy.banks.get(bank).map_or(0, |b| b.window);
         self.load(pending.requester.platform, 1);
@@ -318,7 +328,8 @@ impl Switch {
 
     fn give_up(&mut self, pending: Pending, reason: Reason) {
         self.load(pending.requester.platform, -1);
-        self.refuse(&pending.requester, pending.msg, reason, None, Some(pending.bank));
+        let concerns = pending.role.debited().map(|debited| debited.txn);
+        self.refuse(&pending.requester, pending.msg, reason, concerns, Some(pending.bank));
     }
 
     /// Writes the intent and sends the request.
@@ -356,6 +367,7 @@ impl Switch {
     /// What will be journaled of a request before it leaves.
     fn intent(&self, policy: &Policy, pending: &Pending, line: LineId, keys: BankKeys) -> Intent {
         let msg = &pending.msg;
+        let kind = pending.role.leg(msg.kind);
         let platform = policy.platforms.get(usize::from(pending.requester.platform.0));
         let bank = policy.banks.get(usize::from(pending.bank.0));
         Intent {
@@ -364,24 +376,29 @@ impl Switch {
             bank: bank.map(|b| b.name).unwrap_or_default(),
             line: self.line_name(line),
             rule: policy.routes.get(pending.rule).map(|r| r.name).unwrap_or_default(),
-            kind: msg.kind,
+            kind,
             flow: msg.flow,
             origin: reply::origin_of(msg),
             keys,
             pan: msg.pan.clone(),
             amount: msg.amount,
             facts: reply::facts_of(msg),
-            accepts_partial: msg.accepts_partial,
-            owes: bank.map_or(Debt::Desk, |b| unknown_debt(msg.kind, msg.flow, &b.reversal)),
+            // Half a top-up cannot be given.
+            accepts_partial: msg.accepts_partial && pending.role == Role::Whole,
+            owes: bank.map_or(Debt::Desk, |b| unknown_debt(kind, msg.flow, &b.reversal)),
             original: pending.original.as_ref().map(|(txn, _)| *txn),
             referred: pending.original.as_ref().map(|(_, keys)| keys.clone()),
             policy: policy.hash,
+            role: pending.role.clone(),
         }
     }
 
     /// Records the intent and hands the request to the gate.
     fn take_off(&mut self, pending: Pending, intent: Arc<Intent>, to: (LineId, SessionId)) {
+        let credit = self.credit_of(&pending);
         let Pending { mut msg, requester, bank, deadline, .. } = pending;
+        msg.kind = intent.kind;
+        msg.accepts_partial = intent.accepts_partial;
         reply::to_bank(&mut msg, &intent.keys);
         let txn = self.record(Record::Intent(Arc::clone(&intent)));
         let slot = self.air.flights.vacant_key();
@@ -401,6 +418,7 @@ impl Switch {
             outcome: None,
             grants: vec![],
             granted: false,
+            credit,
         };
         self.air.enter(slot, key, flight);
         self.timers.set(Timer::Flight(slot), deadline);
@@ -490,7 +508,11 @@ impl Switch {
         }
         self.repeat_event(&from, past.no());
         match self.told_past(past.past()) {
-            Past::Open => self.repeat_in_flight(from, msg, past.no()),
+            Past::Open => match self.air.waiting_names.get(fingerprint) {
+                // Its debit is done, its credit waits for room.
+                Some(ticket) => self.repeat_of_waiting(from, msg, content, ticket),
+                None => self.repeat_in_flight(from, msg, past.no()),
+            },
             Past::Granted | Past::Denied | Past::Refused => {
                 let recent = self.air.slot_of(past.no());
                 if let Some(slot) = recent {
@@ -617,10 +639,16 @@ impl Switch {
         self.send(to, reply::stored_answer(msg, outcome), after, None, owner);
     }
 
-    /// Whether this request is older than the memory of requests reaches.
+    /// Whether this request, which neither memory nor journal has, comes too late to begin: older
+    /// than the memory reaches, or a repeat of what the last run may have declined without living
+    /// to write that down.
     pub(super) fn is_stale(&self, msg: &Canonical) -> bool {
-        let age = msg.transmission.and_then(|f7| super::reversal::age_of(&f7, self.steady_wall()));
-        age.is_some_and(|age| age > self.policy.duplicates.age)
+        let now = self.steady_wall();
+        let age = msg.transmission.and_then(|f7| age_of(&f7, now));
+        let stamp = own_stamp(&reply::origin_of(msg), now).filter(|_| msg.repeat);
+        let begun = self.started.wall.millis().div_euclid(1_000) + CLOCK_AHEAD_S;
+        let before_start = stamp.is_some_and(|stamp| i64::from(stamp) <= begun);
+        age.is_some_and(|age| age > self.policy.duplicates.age) || (self.former_run && before_start)
     }
 
     /// Wall time that follows the monotonic clock since the start: jumps do not make requests

@@ -6,16 +6,22 @@
 //! an unknown original leaves a tombstone.
 
 use super::duplicates::{self, Past, Remembered};
-use super::ids::{BankId, RecordNo, TxnNo};
+use super::ids::{BankId, Name, RecordNo, TxnNo};
 use super::inflight::Requester;
 use super::output::{Event, RecallKey};
 use super::plants::Plant;
 use super::recall::REPEAT_DAYS;
-use super::record::{BankKeys, Closed, Debt, Ending, Intent, Origin, Owed, Queued, Record};
+use super::record::{
+    BankKeys, CardFacts, Closed, Debt, Ending, Intent, Origin, Owed, Queued, Record,
+};
 use super::request::{Recalling, first_names};
+use super::role::Debited;
+use super::stamps::age_of;
 use super::txn::Happening;
 use super::{Switch, reply, routing};
 use crate::canonical::{Canonical, Flow, Kind, Reason, TransactionType};
+use crate::money::Amount;
+use crate::sensitive::Pan;
 use crate::text::Text;
 use crate::time::{Instant, Wall};
 use std::sync::Arc;
@@ -36,6 +42,51 @@ impl Reversing {
     }
 }
 
+/// What a reversal is made of: its original as recorded.
+pub(super) struct Undone<'a> {
+    bank: Name,
+    line: Name,
+    kind: Kind,
+    keys: &'a BankKeys,
+    referred: Option<&'a Box<BankKeys>>,
+    pan: Option<&'a Pan>,
+    amount: Option<Amount>,
+    facts: &'a CardFacts,
+    debit: Option<&'a Arc<Debited>>,
+}
+
+impl<'a> Undone<'a> {
+    /// A transaction at a bank.
+    pub(super) fn intent(of: &'a Intent) -> Self {
+        Self {
+            bank: of.bank,
+            line: of.line,
+            kind: of.kind,
+            keys: &of.keys,
+            referred: of.referred.as_ref(),
+            pan: of.pan.as_ref(),
+            amount: of.amount,
+            facts: &of.facts,
+            debit: of.role.debited(),
+        }
+    }
+
+    /// The debit of a top-up.
+    pub(super) fn debit(of: &'a Debited) -> Self {
+        Self {
+            bank: of.bank,
+            line: of.line,
+            kind: of.kind,
+            keys: &of.keys,
+            referred: None,
+            pan: of.pan.as_ref(),
+            amount: of.amount,
+            facts: &of.facts,
+            debit: None,
+        }
+    }
+}
+
 /// What the journal said when it was asked for an original.
 type Asked = Option<(TxnNo, Arc<Intent>)>;
 
@@ -52,7 +103,8 @@ impl Switch {
         if self.planted.has(Plant::ReversalDroppedWhenSafFull) && self.state.saf.len() > 3 {
             return;
         }
-        let queued = self.reversal_of(txn, intent, released, Owed::OwnReversal, reason);
+        let of = Undone::intent(intent);
+        let queued = self.reversal_of(txn, of, released, Owed::OwnReversal, reason);
         let Some((mut queued, not_found_final)) = queued else { return };
         queued.auth_id = auth_id;
         let recovered = self.recovering;
@@ -60,18 +112,18 @@ impl Switch {
         self.queue(queued, not_found_final);
     }
 
-    /// A reversal as the bank's dialect states it, built from the intent.
+    /// A reversal as the bank's dialect states it, built from what was recorded of its original.
     pub(super) fn reversal_of(
         &mut self,
         txn: TxnNo,
-        intent: &Intent,
+        of: Undone<'_>,
         released: Option<Instant>,
         owed: Owed,
         reason: Reason,
     ) -> Option<(Queued, Instant)> {
         let policy = Arc::clone(&self.policy);
-        let bank = policy.banks.iter().find(|b| b.name == intent.bank)?;
-        let mut keys = intent.keys.clone();
+        let bank = policy.banks.iter().find(|b| b.name == of.bank)?;
+        let mut keys = of.keys.clone();
         keys.transmission = Some(self.stamp.at(self.now.wall));
         if !bank.reversal.same_stan {
             match self.free_stan(&bank.name) {
@@ -82,12 +134,12 @@ impl Switch {
         }
         let lifetime = bank.original_lifetime;
         let final_after = released.unwrap_or(self.now.mono).after(lifetime);
-        let transaction = intent.kind.transaction().unwrap_or(TransactionType::Unstated);
+        let transaction = of.kind.transaction().unwrap_or(TransactionType::Unstated);
         let queued = Queued {
             at: self.now.wall,
             txn: Some(txn),
-            bank: intent.bank,
-            line: Some(intent.line),
+            bank: of.bank,
+            line: Some(of.line),
             owed,
             kind: Kind::Reversal(transaction),
             flow: bank.reversal.flow,
@@ -95,15 +147,16 @@ impl Switch {
             origin: None,
             platform: None,
             keys,
-            original: intent.keys.clone(),
-            referred: intent.referred.clone(),
+            original: of.keys.clone(),
+            referred: of.referred.cloned(),
             original_mti: None,
-            pan: intent.pan.clone(),
-            amount: intent.amount,
+            pan: of.pan.cloned(),
+            amount: of.amount,
             replacement: None,
-            facts: intent.facts.clone(),
+            facts: of.facts.clone(),
             auth_id: None,
             not_found_final_after: self.wall_of(final_after),
+            debit: of.debit.map(Arc::clone),
         };
         Some((queued, final_after))
     }
@@ -259,13 +312,17 @@ impl Switch {
             return self.refuse(from, msg, Reason::Accepted, Some(txn), None);
         }
         let reason = msg.reason.unwrap_or(Reason::CustomerCancel);
-        let queued = self.reversal_of(txn, intent, released, Owed::PlatformReversal, reason);
+        let of = Undone::intent(intent);
+        let queued = self.reversal_of(txn, of, released, Owed::PlatformReversal, reason);
         let Some((mut queued, not_found_final)) = queued else {
             return self.refuse(from, msg, Reason::SystemError, Some(txn), None);
         };
         queued.origin = Some(reply::origin_of(&msg));
         queued.platform = self.platform_name(from);
         queued.replacement = msg.replacement_amount;
+        if let Some(debit) = queued.debit.as_mut().filter(|_| queued.replacement.is_some()) {
+            Arc::make_mut(debit).left = queued.replacement;
+        }
         queued.auth_id = auth_id.or(msg.auth_id);
         self.acknowledge_queued(from, msg, queued, not_found_final);
     }
@@ -360,7 +417,7 @@ impl Switch {
             }
             return self.refuse(&from, msg, Reason::Duplicate, Some(past.no()), None);
         }
-        if self.may_be_forgotten(&msg) {
+        if self.may_be_forgotten(&name, &msg) {
             let own = duplicates::fingerprint(&name, &origin);
             return self.ask_for_own(from, msg, own);
         }
@@ -454,6 +511,7 @@ impl Switch {
             facts: reply::facts_of(msg),
             auth_id: msg.auth_id,
             not_found_final_after: self.now.wall,
+            debit: None,
         }
     }
 
@@ -506,107 +564,5 @@ fn keys_of(origin: &Origin) -> BankKeys {
         terminal: origin.terminal,
         merchant: origin.merchant,
         batch: origin.batch,
-    }
-}
-
-/// `F7` of now, written once per second.
-#[derive(Debug, Default)]
-pub(super) struct GmtStamp {
-    second: i64,
-    text: Text<10>,
-}
-
-impl GmtStamp {
-    /// MMDDhhmmss in GMT.
-    pub(super) fn at(&mut self, now: Wall) -> Text<10> {
-        let second = now.millis().div_euclid(1_000);
-        if self.text.is_empty() || second != self.second {
-            let utc = now.utc();
-            let text = format!(
-                "{:02}{:02}{:02}{:02}{:02}",
-                utc.month(),
-                utc.day(),
-                utc.hour(),
-                utc.minute(),
-                utc.second()
-            );
-            self.second = second;
-            self.text = Text::new(text.as_bytes()).unwrap_or_default();
-        }
-        self.text
-    }
-}
-
-/// How long before `now` an `F7` was written; `None` where it is no date, or in the future.
-/// It has no year: the one nearest to now is meant.
-pub(super) fn age_of(f7: &Text<10>, now: Wall) -> Option<Duration> {
-    let digits = f7.as_bytes();
-    if digits.len() != 10 || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let two = |at: usize| i64::from(digits[at] - b'0') * 10 + i64::from(digits[at + 1] - b'0');
-    let of_day = two(4) * 3_600 + two(6) * 60 + two(8);
-    let now_seconds = now.millis().div_euclid(1_000);
-    let age_in = |year: i64| now_seconds - (days(year, two(0), two(2)) * 86_400 + of_day);
-    let year = year_of(now_seconds.div_euclid(86_400));
-    let mut age = age_in(year);
-    // Within half a year no other year can be nearer: nearly always, on every request.
-    if age.abs() > 180 * 86_400 {
-        let others = [age_in(year - 1), age, age_in(year + 1)];
-        age = others.into_iter().min_by_key(|age| age.abs())?;
-    }
-    u64::try_from(age).ok().map(Duration::from_secs)
-}
-
-/// The year of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
-fn year_of(day: i64) -> i64 {
-    // Eras of 400 years that begin in March.
-    let since = day + 719_468;
-    let of_era = since.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let january_or_february = of_year >= 306;
-    year_of_era + since.div_euclid(146_097) * 400 + i64::from(january_or_february)
-}
-
-/// Days since 1970-01-01 of a date in the proleptic Gregorian calendar.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    // Years begin in March, so that the leap day is the last of its year.
-    let (y, m) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
-    let era = y.div_euclid(400);
-    let of_era = y.rem_euclid(400);
-    let of_year = (153 * m + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_year_of_a_day_is_that_of_the_calendar() {
-        for day in (-200_000..200_000).step_by(31).chain(10_900..11_400) {
-            let wall = Wall::from_millis(day * 86_400_000);
-            assert_eq!(year_of(day), i64::from(wall.utc().year()), "day {day}");
-        }
-    }
-
-    #[test]
-    fn f7_means_the_year_nearest_to_now() {
-        let new_year = Wall::from_millis(1_735_689_660_000); // 2025-01-01T00:01:00Z
-        let age = |f7: &str| f7.parse().ok().and_then(|f7| age_of(&f7, new_year));
-        assert_eq!(age("1231235900"), Some(Duration::from_secs(120)));
-        assert_eq!(age("0101000200"), None); // a minute ahead
-        assert_eq!(age("01010002xx"), None);
-        let leap = Wall::from_millis(1_709_251_200_000); // 2024-03-01T00:00:00Z
-        let age = |f7: &str| f7.parse().ok().and_then(|f7| age_of(&f7, leap));
-        assert_eq!(age("0229235959"), Some(Duration::from_secs(1)));
-    }
-
-    #[test]
-    fn the_gmt_stamp_is_f7() {
-        let mut stamp = GmtStamp::default();
-        let f7 = stamp.at(Wall::from_millis(1_709_164_800_123));
-        assert_eq!(f7.as_str(), "0229000000");
     }
 }

@@ -6,7 +6,7 @@
 
 use super::ids::PlatformId;
 use super::policy::{Bank, Policy, Route};
-use crate::canonical::{Canonical, Reason};
+use crate::canonical::{Canonical, Flow, Kind, Reason, TransactionType};
 use crate::sensitive::Pan;
 use crate::text::Text;
 
@@ -22,7 +22,10 @@ pub(super) fn route<'a>(
 fn fits(rule: &Route, from: PlatformId, msg: &Canonical) -> bool {
     let amount = msg.amount.map(|a| a.minor);
     let currency = msg.amount.map(|a| a.currency).or(msg.currency).map(|c| c.code());
-    (rule.platforms.is_empty() || rule.platforms.contains(&from))
+    let top_up = msg.kind.transaction() == Some(TransactionType::TopUp)
+        && (msg.flow == Flow::Request || matches!(msg.kind, Kind::Reversal(_)));
+    (rule.credit.is_none() || top_up)
+        && (rule.platforms.is_empty() || rule.platforms.contains(&from))
         && (rule.pan_prefixes.is_empty()
             || msg.pan.as_ref().is_some_and(|pan| in_ranges(pan, &rule.pan_prefixes)))
         && (rule.currencies.is_empty() || currency.is_some_and(|c| rule.currencies.contains(&c)))

@@ -1,13 +1,14 @@
 //! Store and forward: what is owed to a bank is sent until the bank has it.
 //!
-//! Contract: entries of one card (or terminal, where there is no card) go in order, different
-//! ones in parallel, at most `slots` in a bank's hands at once, and no faster than
-//! `live_rate_per_s` while the bank has live requests; a bank that is silent, slow or hostile
-//! costs no other bank anything. Silence counts as a try. Reversals never expire. What is parked
-//! waits for the outcome of its original. An advice that is refused for good, too old or tried
-//! too often becomes a dead letter and lets the next of its card go: no entry that follows
-//! depends on it, because what it refers to is never another entry. Deliberately absent: durable
-//! state – that is `State::saf`; everything here is rebuilt from it at a start.
+//! Contract: entries of one card (or terminal, where there is no card) go in order, and so do
+//! entries that an answer could not tell apart; different ones go in parallel, at most `slots`
+//! in a bank's hands at once, and no faster than `live_rate_per_s` while the bank has live
+//! requests; a bank that is silent, slow or hostile costs no other bank anything. Silence counts
+//! as a try. Reversals never expire. What is parked waits for the outcome of its original. An
+//! advice that is refused for good, too old or tried too often becomes a dead letter and lets
+//! the next of its card go: no entry that follows depends on it, because what it refers to is
+//! never another entry. Deliberately absent: durable state – that is `State::saf`; everything
+//! here is rebuilt from it at a start.
 
 use super::answer::names_agree;
 use super::ids::{BankId, Name, RecordNo, SendId, TxnNo};
@@ -29,7 +30,7 @@ use std::time::Duration;
 /// Where an entry stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Behind another of its card, or before its original's outcome.
+    /// Behind another of its card or of its match key, or before its original's outcome.
     Parked,
     /// May go as soon as there is a slot and a session.
     Ready,
@@ -45,6 +46,7 @@ pub(super) enum Place {
 #[derive(Debug)]
 struct Work {
     order: u64,
+    key: u64,
     place: Place,
     /// Before this "original not found" is not final.
     not_found_final: Instant,
@@ -61,6 +63,9 @@ struct Work {
 pub(super) struct Forwarding {
     work: BTreeMap<RecordNo, Work>,
     queues: BTreeMap<u64, VecDeque<RecordNo>>,
+    /// Entries by match key. A bank whose reversals keep the STAN of their original may be owed
+    /// two under one number, once numbers have gone round: their answers look the same.
+    keys: BTreeMap<u64, VecDeque<RecordNo>>,
     ready: BTreeSet<RecordNo>,
     busy: usize,
     /// Beside live traffic: when the next try is due.
@@ -114,26 +119,42 @@ impl Forwarding {
     }
 
     pub(super) fn is_first(&self, entry: RecordNo) -> bool {
-        let queue = self.work.get(&entry).and_then(|w| self.queues.get(&w.order));
-        queue.and_then(|q| q.front()) == Some(&entry)
+        let leads =
+            |queue: Option<&VecDeque<RecordNo>>| queue.and_then(VecDeque::front) == Some(&entry);
+        let work = self.work.get(&entry);
+        work.is_some_and(|w| leads(self.queues.get(&w.order)) && leads(self.keys.get(&w.key)))
     }
 
-    /// Takes an entry out; returns the next of its card.
-    fn remove(&mut self, entry: RecordNo) -> Option<RecordNo> {
+    /// Puts an entry behind those of its card and of its match key; whether its answers are the
+    /// next to come under that key.
+    fn add(&mut self, entry: RecordNo, work: Work) -> bool {
+        self.queues.entry(work.order).or_default().push_back(entry);
+        let same_key = self.keys.entry(work.key).or_default();
+        same_key.push_back(entry);
+        let first = same_key.len() == 1;
+        self.work.insert(entry, work);
+        first
+    }
+
+    /// Takes an entry out; returns the next of its card and the next of its match key.
+    fn remove(&mut self, entry: RecordNo) -> [Option<RecordNo>; 2] {
         self.set(entry, Place::Parked);
-        let order = self.work.remove(&entry)?.order;
-        let queue = self.queues.get_mut(&order)?;
-        // All entries may be of one card: the first of a long queue goes without a search.
-        if queue.front() == Some(&entry) {
-            queue.pop_front();
-        } else {
-            queue.retain(|e| *e != entry);
-        }
-        let next = queue.front().copied();
-        if next.is_none() {
-            self.queues.remove(&order);
-        }
-        next
+        let Some(work) = self.work.remove(&entry) else { return [None; 2] };
+        let next = |queues: &mut BTreeMap<u64, VecDeque<RecordNo>>, of: u64| {
+            let queue = queues.get_mut(&of)?;
+            // All entries may be of one card: the first of a long queue goes without a search.
+            if queue.front() == Some(&entry) {
+                queue.pop_front();
+            } else {
+                queue.retain(|e| *e != entry);
+            }
+            let next = queue.front().copied();
+            if next.is_none() {
+                queues.remove(&of);
+            }
+            next
+        };
+        [next(&mut self.queues, work.order), next(&mut self.keys, work.key)]
     }
 }
 
@@ -154,7 +175,6 @@ impl Switch {
     pub(super) fn saf_take(&mut self, entry: RecordNo, queued: &Queued, not_found_final: Instant) {
         let Some(bank) = self.bank_id(&queued.bank) else { return };
         let key = match_key(bank, queued.kind.family(), queued.keys.stan);
-        self.air.matches.insert(key, Target::Saf(entry));
         let terminal = queued.keys.terminal.as_ref();
         let order = duplicates::order_key(queued.pan.as_ref(), terminal);
         let lifetime = self.policy.banks.get(usize::from(bank.0)).map(|b| b.saf.advice_lifetime);
@@ -164,15 +184,16 @@ impl Switch {
             self.timers.set(Timer::SafLifetime(entry), at);
         }
         let Some(live) = self.banks.get_mut(usize::from(bank.0)) else { return };
-        live.saf.queues.entry(order).or_default().push_back(entry);
         let place = Place::Parked;
         let (last_try, left) = (None, None);
-        let work = Work { order, place, not_found_final, last_try, left, expires };
-        live.saf.work.insert(entry, work);
+        let work = Work { order, key, place, not_found_final, last_try, left, expires };
+        if live.saf.add(entry, work) {
+            self.air.matches.insert(key, Target::Saf(entry));
+        }
         self.saf_wake(entry);
     }
 
-    /// An entry may go if it is the first of its card and its original is decided.
+    /// An entry may go if it is the first of its card and key, and its original is decided.
     pub(super) fn saf_wake(&mut self, entry: RecordNo) {
         let Some((bank, queued)) = self.saf_entry(entry) else { return };
         let decided = queued.txn.is_none_or(|txn| !self.state.open.contains(txn));
@@ -501,7 +522,11 @@ impl Switch {
             self.air.matches.remove(key);
             self.air.note_answered(key, queued.txn.unwrap_or(entry));
         }
-        let next = self.banks.get_mut(usize::from(bank.0)).and_then(|l| l.saf.remove(entry));
+        let live = self.banks.get_mut(usize::from(bank.0));
+        let next = live.map_or([None; 2], |live| live.saf.remove(entry));
+        if let [_, Some(same_key)] = next {
+            self.air.matches.insert(key, Target::Saf(same_key));
+        }
         if queued.owed != Owed::Repeat {
             let txn = queued.txn.unwrap_or(entry);
             self.event(Event::ReversalClosed { bank: queued.bank, txn, tries });
@@ -511,9 +536,7 @@ impl Switch {
             let txn = queued.txn.unwrap_or(entry);
             self.event(Event::OnDesk { bank: queued.bank, txn, amount: queued.amount });
         }
-        if let Some(next) = next {
-            self.saf_wake(next);
-        }
+        next.into_iter().flatten().for_each(|next| self.saf_wake(next));
         self.saf_pump(bank);
     }
 

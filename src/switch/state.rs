@@ -6,15 +6,19 @@
 
 use super::by_number::ByNumber;
 use super::doubt::{DeadLetter, Doubt, LateNote};
-use super::duplicates::{self, Memory, Past};
+use super::duplicates::{self, Memory, Past, Stamp};
 use super::ids::{Name, RecordNo, TxnNo};
 use super::record::{
     BankKeys, Closed, Debt, Forgotten, Intent, Leg, LineState, Origin, Outcome, Owed, Queued,
     Record, Refused,
 };
+use super::role::{Debited, Role};
+use super::stamps::own_stamp;
 use super::stans::Stans;
+use super::txn::debt_of;
 use crate::canonical::{Kind, Reason};
 use crate::text::Text;
+use crate::time::Wall;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -74,6 +78,9 @@ pub(super) struct State {
     pub unanswered: BTreeMap<TxnNo, Arc<Intent>>,
     /// What is owed, oldest first.
     pub saf: BTreeMap<RecordNo, Entry>,
+    /// Approved debits of top-ups that nothing carries on: their credit is not asked for (yet),
+    /// was not given, or has been taken back.
+    pub debits: BTreeMap<TxnNo, Arc<Debited>>,
     /// The one open reversal of a transaction.
     pub chains: BTreeMap<TxnNo, RecordNo>,
     /// Approvals that are not known to have left for the platform.
@@ -168,14 +175,24 @@ impl State {
         let fingerprint = duplicates::fingerprint(&intent.platform, &intent.origin);
         let code = intent.facts.processing_code.as_ref();
         let content = duplicates::content(intent.pan.as_ref(), code, intent.amount);
-        let position = self.memory.insert(fingerprint, content, no, Past::Open);
+        let stamp = self.stamp(&intent.platform, &intent.origin, intent.at);
+        let position = self.memory.insert(fingerprint, content, no, Past::Open, stamp);
+        if let Some(debited) = intent.role.debited() {
+            self.debits.remove(&debited.txn);
+        }
         self.open.insert(no, Open { intent: Arc::clone(intent), position });
+    }
+
+    fn stamp(&mut self, platform: &Name, origin: &Origin, at: Wall) -> Stamp {
+        self.memory.stamp(platform, own_stamp(origin, at))
     }
 
     fn outcome(&mut self, no: RecordNo, outcome: &Outcome) {
         let Some(Open { intent, position }) = self.open.remove(outcome.txn) else { return };
         let past = match outcome.leg {
             _ if self.chains.contains_key(&outcome.txn) => Past::Reversed,
+            // Only its credit decides.
+            Leg::Approved if intent.role == Role::Debit => Past::Open,
             Leg::Approved | Leg::PartiallyApproved | Leg::StoodIn => Past::Granted,
             Leg::NotSent
             | Leg::SentUnknown
@@ -187,6 +204,7 @@ impl State {
             | Leg::Acknowledged => Past::Denied,
         };
         self.memory.set(position, past, Some(no));
+        self.debit_left_over(outcome, &intent);
         // Whether an answer about no money arrived is nothing to decide.
         if past == Past::Granted && intent.owes != Debt::Nothing {
             self.undelivered.insert(outcome.txn, Arc::clone(&intent));
@@ -196,6 +214,26 @@ impl State {
         } else {
             self.stans(&intent.bank, |stans| stans.release(intent.keys.stan));
         }
+    }
+
+    /// The debit of a top-up that this outcome leaves without its credit.
+    fn debit_left_over(&mut self, outcome: &Outcome, intent: &Intent) {
+        if self.chains.contains_key(&outcome.txn) {
+            return; // The end of the chain tells.
+        }
+        let debited = match (&intent.role, outcome.leg) {
+            (Role::Debit, Leg::Approved) => {
+                Arc::new(Debited::of(outcome.txn, intent, outcome.auth_id))
+            }
+            // What is unknown and has no reversal is an operator's, both legs.
+            (Role::Credit(debited), leg)
+                if !leg.grants() && debt_of(leg, intent.owes) == Debt::Nothing =>
+            {
+                Arc::clone(debited)
+            }
+            _ => return,
+        };
+        self.debits.insert(debited.txn, debited);
     }
 
     fn refused(&mut self, no: RecordNo, refused: &Refused) {
@@ -218,7 +256,8 @@ impl State {
                 Reason::Accepted => Past::Acknowledged,
                 _ => Past::Refused,
             };
-            self.memory.insert(fingerprint, content, no, past);
+            let stamp = self.stamp(&refused.platform, &refused.origin, refused.at);
+            self.memory.insert(fingerprint, content, no, past, stamp);
         }
     }
 
@@ -238,17 +277,20 @@ impl State {
             let code = queued.facts.processing_code.as_ref();
             let content = duplicates::content(queued.pan.as_ref(), code, queued.amount);
             let fingerprint = duplicates::fingerprint(platform, origin);
-            self.memory.insert(fingerprint, content, no, Past::Acknowledged);
+            let stamp = self.stamp(platform, origin, queued.at);
+            self.memory.insert(fingerprint, content, no, Past::Acknowledged, stamp);
             if queued.owed == Owed::PlatformReversal && queued.txn.is_none() {
                 let original = original_name(&queued.original, queued.original_mti, origin.batch);
                 let fingerprint = duplicates::fingerprint(platform, &original);
-                self.memory.insert(fingerprint, 0, no, Past::Tombstone);
+                let stamp = self.stamp(platform, &original, queued.at);
+                self.memory.insert(fingerprint, 0, no, Past::Tombstone, stamp);
             }
         }
         if let (Some(txn), true) = (queued.txn, queued.owed != Owed::Repeat) {
             self.chains.insert(txn, no);
             self.taken_back(txn);
             self.undelivered.remove(txn);
+            self.debits.remove(&txn);
             self.desk.remove(&txn);
             if let Some(position) = self.memory.position_of(txn) {
                 self.memory.set(position, Past::Reversed, None);
@@ -263,6 +305,13 @@ impl State {
         self.late_ended(closed);
         if let Some(txn) = entry.queued.txn.filter(|_| entry.queued.owed != Owed::Repeat) {
             self.chains.remove(&txn);
+            // A credit that is approved late is reversed again, its debit is not.
+            if let Some(debited) = &entry.queued.debit {
+                self.debits.insert(debited.txn, Arc::clone(debited));
+                if let Some(credit) = self.unanswered.get_mut(&txn) {
+                    Arc::make_mut(credit).role = Role::Whole;
+                }
+            }
         }
         if closed.ending.is_dead_letter() {
             self.dies(closed, entry);
@@ -321,8 +370,5 @@ pub(super) fn original_name(keys: &BankKeys, mti: Option<Text<4>>, batch: Option
 /// Not what could not be read or is not authentic – it may not be the platform's at all – nor
 /// what concerns another request of the same name.
 pub(super) const fn is_remembered(reason: Reason) -> bool {
-    !matches!(
-        reason,
-        Reason::FormatError | Reason::MacFailed | Reason::Duplicate | Reason::OriginalNotFound
-    )
+    !matches!(reason, Reason::FormatError | Reason::MacFailed | Reason::Duplicate)
 }

@@ -63,6 +63,8 @@ pub enum Happening {
 pub enum Verdict {
     /// Approved in full.
     Approved,
+    /// Approved, and the credit of the top-up is to follow.
+    Debited,
     /// Approved for less, and the platform takes that.
     Partial,
     /// Declined.
@@ -77,7 +79,7 @@ impl Verdict {
     /// The outcome this answer makes when it is in time.
     pub const fn leg(self) -> Leg {
         match self {
-            Self::Approved => Leg::Approved,
+            Self::Approved | Self::Debited => Leg::Approved,
             Self::Partial => Leg::PartiallyApproved,
             Self::Declined => Leg::Declined,
             Self::Refused => Leg::Refused,
@@ -88,7 +90,7 @@ impl Verdict {
     /// The outcome this answer makes when everything is decided already.
     pub const fn late_leg(self) -> Leg {
         match self {
-            Self::Approved | Self::Partial => Leg::LateApproved,
+            Self::Approved | Self::Debited | Self::Partial => Leg::LateApproved,
             Self::Declined | Self::Refused => Leg::LateDeclined,
             Self::Invalid => Leg::InvalidAnswer,
         }
@@ -104,6 +106,8 @@ pub enum Step {
     Cancel(Phase),
     /// Record the outcome and tell the platform: approved.
     Grant(Leg),
+    /// Record the outcome of the debit and ask for the credit; the platform goes on waiting.
+    Credit,
     /// Record the outcome and what it owes, and tell the platform: declined.
     Deny(Leg),
     /// Record the outcome and what it owes; the platform has been told.
@@ -141,6 +145,7 @@ pub const fn step(phase: Phase, happening: Happening) -> Step {
 
         (P::Sent, H::Answered(verdict)) => match verdict {
             Verdict::Approved | Verdict::Partial => Step::Grant(verdict.leg()),
+            Verdict::Debited => Step::Credit,
             Verdict::Declined | Verdict::Refused | Verdict::Invalid => Step::Deny(verdict.leg()),
         },
         (P::Sent, H::Deadline) => Step::Deny(Leg::SentUnknown),

@@ -4,18 +4,14 @@
 //! `t=SECONDS what`. What happens: `platform > 0200 stan=1 amt=100`, `alfa > 0210 stan=1 rc=00`,
 //! `alfa down`, `alfa up`, `gate hold`, `gate go`, `disk stop`, `disk go`, `crash`, `end`.
 
-use pointsman::canonical::{
-    Answer, Canonical, Flow, Kind, MacCheck, NetworkFunction, OriginalData, Reason, ResponseClass,
-    TransactionType,
-};
-use pointsman::money::{Amount, Currency};
-use pointsman::sensitive::{Pan, PinBlock};
+use crate::words::{read, show, show_event, show_record};
+use pointsman::canonical::{Answer, Canonical, Flow, ResponseClass, TransactionType};
 use pointsman::switch::Switch;
 use pointsman::switch::audit::Auditor;
 use pointsman::switch::desk::Listing;
 use pointsman::switch::ids::{BankId, LineId, PlatformId, RecordNo, SessionId, Ticket};
 use pointsman::switch::input::{Command, DeskAction, DeskVerb, Input, Unsent};
-use pointsman::switch::output::{Event, Output, RecallKey, Send};
+use pointsman::switch::output::{Output, RecallKey, Send};
 use pointsman::switch::policy::{
     Bank, DuplicateWindow, Echo, Identities, Identity, JUDGED, Line, MatchScope, Network, Owner,
     Platform, Policy, Reversal, Route, Saf, SignOn,
@@ -29,12 +25,13 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-type Fallible<T> = Result<T, String>;
+pub(crate) type Fallible<T> = Result<T, String>;
 
-/// Lines by index: the platform's door, two lines of one bank, one of a UnionPay bank.
-const LINES: [&str; 4] = ["platform", "alfa", "alfa2", "union"];
+/// Lines by index: the platform's door, two lines of one bank, one of a UnionPay bank, one of a
+/// stored-value issuer.
+const LINES: [&str; 5] = ["platform", "alfa", "alfa2", "union", "purse"];
 
-fn text<const N: usize>(s: &str) -> Text<N> {
+pub(crate) fn text<const N: usize>(s: &str) -> Text<N> {
     s.parse().unwrap_or_default()
 }
 
@@ -103,6 +100,16 @@ fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union
     }
 }
 
+/// Credits stored value; it may have no reversal for that.
+fn purse(options: &Options<'_>) -> Bank {
+    let mut bank = bank(options, "purse", &[4], SignOn::No, false);
+    let types = vec![TransactionType::TopUp];
+    bank.reversal.types = if options.has("no_credit_reversal") { vec![] } else { types };
+    bank.response_timeout = options.seconds("purse_timeout=", 20);
+    bank.window = options.number("purse_window=", 8) as usize;
+    bank
+}
+
 fn identities(options: &Options<'_>) -> Identities {
     if !options.has("identities") {
         return Identities::default();
@@ -127,6 +134,7 @@ fn route(name: &str, low: &str, high: &str, to: u16) -> Route {
         amount: None,
         platforms: vec![],
         bank: BankId(to),
+        credit: None,
     }
 }
 
@@ -135,7 +143,8 @@ pub(crate) fn policy(options: &Options<'_>) -> Policy {
     let alfa_signs = if options.has("sign_on") { SignOn::Line } else { SignOn::No };
     let terminals = SignOn::Terminals(vec![(text("TERM1"), text("SHOP"))]);
     let platform = Owner::Platform(PlatformId(0));
-    let owners = [platform, Owner::Bank(BankId(0)), Owner::Bank(BankId(0)), Owner::Bank(BankId(1))];
+    let [alfa, union, issuer] = [0, 1, 2].map(|bank| Owner::Bank(BankId(bank)));
+    let owners = [platform, alfa, alfa, union, issuer];
     let line = |(name, owner): (&&str, Owner)| Line { name: text(name), owner };
     let pos = Platform {
         name: text("pos"),
@@ -152,9 +161,16 @@ pub(crate) fn policy(options: &Options<'_>) -> Policy {
         banks: vec![
             bank(options, "alfa", &[1, 2], alfa_signs, false),
             bank(options, "union", &[3], terminals, true),
+            purse(options),
         ],
         lines: LINES.iter().zip(owners).map(line).collect(),
-        routes: vec![route("cup", "62", "62", 1), route("visa", "4", "5", 0)],
+        routes: if options.has("topup") {
+            let credit = Some(BankId(2));
+            let top_up = Route { credit, ..route("topup", "4", "5", 0) };
+            vec![top_up, route("cup", "62", "62", 1), route("visa", "4", "5", 0)]
+        } else {
+            vec![route("cup", "62", "62", 1), route("visa", "4", "5", 0)]
+        },
         duplicates: DuplicateWindow {
             age: options.seconds("remember=", 86_400),
             count: options.number("count=", 1_000_000) as usize,
@@ -176,6 +192,8 @@ struct Stage {
     /// What the journal was asked and has not said, where it is slow.
     asked: Vec<(Ticket, RecallKey)>,
     slow_journal: bool,
+    /// Banks that approve at once whatever they are told.
+    honest: bool,
     held: Vec<Send>,
     sessions: BTreeMap<u64, u16>,
     last_session: u64,
@@ -243,10 +261,23 @@ impl Stage {
             let message = show(&send.msg);
             self.say(&format!("{line}{which} < {message}"));
             self.switch.handle(self.wall(), Input::Released { id });
+            if self.honest && send.line.0 > 0 && !send.msg.flow.is_answer() {
+                self.approve(send.session, &send.msg);
+            }
         } else {
             self.switch.handle(self.wall(), Input::Unsent { id, why: Unsent::NoSession });
         }
         true
+    }
+
+    /// The bank of this session says yes.
+    fn approve(&mut self, session: SessionId, asked: &Canonical) {
+        let mut msg = Box::new(Canonical::new(asked.kind, Flow::Response));
+        msg.stan = asked.stan;
+        msg.batch = Some(7);
+        msg.answer = Some(Answer::Given { class: ResponseClass::Approved, code: text("00") });
+        let received = self.now;
+        self.switch.handle(self.wall(), Input::Message { session, received, msg });
     }
 
     fn output(&mut self, output: Output) {
@@ -422,34 +453,93 @@ impl Stage {
     }
 }
 
+impl Stage {
+    fn new(options: &Options<'_>) -> Self {
+        let policy = Arc::new(policy(options));
+        Self {
+            switch: Switch::new(Arc::clone(&policy), 1),
+            policy,
+            now: Instant::default(),
+            journal: vec![],
+            durable: 0,
+            disk: true,
+            gate: true,
+            unpackable: options.has("unpackable"),
+            asked: vec![],
+            slow_journal: options.has("slow_journal"),
+            honest: false,
+            held: vec![],
+            sessions: BTreeMap::new(),
+            last_session: 0,
+            said: String::new(),
+        }
+    }
+}
+
+/// The story's `# policy:` line.
+fn options_of(script: &str) -> Options<'_> {
+    let header = script.lines().take_while(|l| l.starts_with('#'));
+    Options(header.filter_map(|l| l.strip_prefix("# policy:")).next().unwrap_or_default())
+}
+
+/// Every beginning of the story's journal is a journal somebody may start with: what a start
+/// makes of it, with banks that say yes to everything, must be in order and leave nothing owed.
+pub(crate) fn recover_every_beginning(script: &str) -> Fallible<usize> {
+    let (_, journal) = act(script)?;
+    for end in 0..=journal.len() {
+        let mut stage = Stage::new(&options_of(script));
+        stage.journal = journal[..end].to_vec();
+        stage.durable = end;
+        (stage.honest, stage.unpackable, stage.slow_journal) = (true, false, false);
+        stage.now = Instant::from_nanos(1_000_000_000_000);
+        stage.crash();
+        (1..LINES.len() as u16).for_each(|line| stage.session_up(line));
+        stage.advance(stage.now.after(Duration::from_secs(900)));
+        let owed: usize = (0..3).map(|bank| stage.switch.owed(BankId(bank))).sum();
+        let mut auditor = Auditor::new();
+        stage.journal.iter().for_each(|(no, record)| {
+            auditor.see(*no, record);
+        });
+        let report = auditor.finish();
+        // What an operator has to settle may differ.
+        let given_up = |(_, record): &(RecordNo, Record)| {
+            let Record::Desk(desk) = record else { return false };
+            matches!(desk.verb, Some(DeskVerb::GiveUp(_)))
+        };
+        let asked = stage.switch.desk(&Listing::all(100)).into_iter().filter(|i| i.attention);
+        let asked = asked.count();
+        let excused = asked > 0 || stage.journal.iter().any(given_up);
+        let owed = owed.saturating_sub(asked);
+        let unsettled = report.totals.values().map(|t| t.difference()).any(|d| d != 0);
+        let unsettled = unsettled && !excused;
+        if owed > 0 || !report.violations.is_empty() || unsettled {
+            let (said, broken, sums) = (&stage.said, &report.violations, &report.totals);
+            return Err(format!(
+                "after record {end}: {owed} owed, {broken:?}, {sums:?}, open {:?}\n{said}",
+                report.open
+            ));
+        }
+    }
+    Ok(journal.len())
+}
+
 /// Plays a script and returns the transcript in the same form.
 pub(crate) fn play(script: &str) -> Fallible<String> {
+    act(script).map(|(said, _)| said)
+}
+
+/// Plays a script: what was said, and what was journaled.
+fn act(script: &str) -> Fallible<(String, Vec<(RecordNo, Record)>)> {
     let header: Vec<&str> = script.lines().take_while(|l| l.starts_with('#')).collect();
-    let options = header.iter().find_map(|l| l.strip_prefix("# policy:")).unwrap_or_default();
-    let policy = Arc::new(policy(&Options(options)));
-    let mut stage = Stage {
-        switch: Switch::new(Arc::clone(&policy), 1),
-        policy,
-        now: Instant::default(),
-        journal: vec![],
-        durable: 0,
-        disk: true,
-        gate: true,
-        unpackable: Options(options).has("unpackable"),
-        asked: vec![],
-        slow_journal: Options(options).has("slow_journal"),
-        held: vec![],
-        sessions: BTreeMap::new(),
-        last_session: 0,
-        said: String::new(),
-    };
+    let options = options_of(script);
+    let mut stage = Stage::new(&options);
     stage.switch.start(stage.wall());
     stage.settle();
     stage.said.clear();
     for line in &header {
         let _ = writeln!(stage.said, "{line}");
     }
-    if !options.contains("all_down") {
+    if !options.has("all_down") {
         stage.session_up(0);
         stage.session_up(1);
     }
@@ -470,7 +560,7 @@ pub(crate) fn play(script: &str) -> Fallible<String> {
     for violation in auditor.finish().violations {
         stage.say(&format!("VIOLATION {violation}"));
     }
-    Ok(stage.said)
+    Ok((stage.said, stage.journal))
 }
 
 /// Whether a line makes something happen rather than telling what did.
@@ -494,246 +584,4 @@ fn is_input(what: &str) -> bool {
             ]
             | [_, "up" | "down"]
     )
-}
-
-const TYPES: [(&str, TransactionType); 9] = [
-    ("purchase", TransactionType::Purchase),
-    ("preauth", TransactionType::PreAuthorization),
-    ("preauthvoid", TransactionType::PreAuthorizationVoid),
-    ("completion", TransactionType::Completion),
-    ("completionvoid", TransactionType::CompletionVoid),
-    ("void", TransactionType::Void),
-    ("refund", TransactionType::Refund),
-    ("balance", TransactionType::Balance),
-    ("topup", TransactionType::TopUp),
-];
-
-const CODES: [(&str, ResponseClass); 14] = [
-    ("00", ResponseClass::Approved),
-    ("10", ResponseClass::Partial),
-    ("01", ResponseClass::Refer),
-    ("51", ResponseClass::Declined),
-    ("04", ResponseClass::PickUp),
-    ("91", ResponseClass::Retry),
-    ("55", ResponseClass::Security),
-    ("94", ResponseClass::Duplicate),
-    ("30", ResponseClass::Format),
-    ("A0", ResponseClass::Mac),
-    ("77", ResponseClass::SignOn),
-    ("25", ResponseClass::NotFound),
-    ("21", ResponseClass::AlreadyReversed),
-    ("ZZ", ResponseClass::Unknown),
-];
-
-const NETWORK: [(&str, NetworkFunction); 6] = [
-    ("sign_on", NetworkFunction::SignOn),
-    ("sign_off", NetworkFunction::SignOff),
-    ("echo", NetworkFunction::Echo),
-    ("key_change", NetworkFunction::KeyChange),
-    ("cutover", NetworkFunction::Cutover),
-    ("cutover_end", NetworkFunction::CutoverEnd),
-];
-
-fn lookup<T: Copy>(table: &[(&str, T)], word: &str) -> Fallible<T> {
-    let found = table.iter().find(|(w, _)| *w == word).map(|(_, v)| *v);
-    found.ok_or_else(|| format!("unknown word {word}"))
-}
-
-fn euros(minor: &str) -> Fallible<Amount> {
-    let minor = minor.parse().map_err(|_| "bad amount")?;
-    let currency = Currency::new(978).ok_or("bad currency")?;
-    Ok(Amount::new(minor, currency))
-}
-
-/// Reads a message line; what is not stated has its usual value.
-pub(crate) fn read(mti: &str, words: &[&str]) -> Fallible<Canonical> {
-    let stated = |key: &str| words.iter().find_map(|w| w.strip_prefix(key)?.strip_prefix('='));
-    let digits = mti.as_bytes();
-    let flow = match digits.get(2) {
-        Some(b'0') => Flow::Request,
-        Some(b'1') => Flow::Response,
-        Some(b'2') => Flow::Advice,
-        Some(b'3') => Flow::AdviceResponse,
-        Some(b'4') => Flow::Notification,
-        _ => return Err(format!("bad MTI {mti}")),
-    };
-    let of_mti = if digits.get(1) == Some(&b'1') { "preauth" } else { "purchase" };
-    let kind = lookup(&TYPES, stated("type").unwrap_or(of_mti))?;
-    let kind = match digits.get(1) {
-        Some(b'1' | b'2') => Kind::Transaction(kind),
-        Some(b'4') => Kind::Reversal(kind),
-        Some(b'5') => Kind::Reconciliation,
-        Some(b'8') => Kind::NetworkManagement(lookup(&NETWORK, stated("fn").unwrap_or("echo"))?),
-        _ => return Err(format!("bad MTI {mti}")),
-    };
-    let mut msg = Canonical::new(kind, flow);
-    msg.mti = mti.parse().ok();
-    msg.repeat = digits.get(3).is_some_and(|d| d % 2 == 1);
-    msg.stan = stated("stan").and_then(|s| s.parse().ok());
-    msg.amount = stated("amt").map(euros).transpose()?;
-    msg.replacement_amount = stated("new").map(euros).transpose()?;
-    msg.auth_id = stated("auth").map(text);
-    msg.batch = stated("batch").and_then(|b| b.parse().ok());
-    msg.settlement_date = stated("f15").map(text);
-    msg.accepts_partial = words.contains(&"partial");
-    if words.contains(&"mac=bad") {
-        msg.mac = MacCheck::Bad;
-    }
-    if words.contains(&"pin") {
-        msg.pin_block = PinBlock::new(&[7; 8]).ok();
-    }
-    msg.terminal = stated("term").map(text);
-    msg.original = stated("orig").map(|stan| OriginalData {
-        stan: stan.parse().ok(),
-        mti: stated("omti").map(text),
-        transmission: Some(text(stated("of7").unwrap_or("1122000000"))),
-        ..OriginalData::default()
-    });
-    if flow.is_answer() {
-        msg.answer = stated("rc")
-            .map(|rc| Ok::<_, String>(Answer::Given { class: lookup(&CODES, rc)?, code: text(rc) }))
-            .transpose()?;
-    } else if !matches!(kind, Kind::NetworkManagement(_)) {
-        let pan = stated("pan").unwrap_or("4111111111111111");
-        msg.pan = Pan::new(pan.as_bytes()).ok();
-        msg.transmission = Some(text(stated("f7").unwrap_or("1122000000")));
-        msg.terminal = Some(text(stated("term").unwrap_or("TERM1")));
-        msg.merchant = Some(text(stated("shop").unwrap_or("SHOP")));
-    }
-    Ok(msg)
-}
-
-/// Writes a message line.
-fn show(msg: &Canonical) -> String {
-    let class = match msg.kind {
-        Kind::Transaction(TransactionType::PreAuthorization) => 1,
-        Kind::Transaction(_) => 2,
-        Kind::BatchUpload => 3,
-        Kind::Reversal(_) => 4,
-        Kind::Reconciliation => 5,
-        Kind::NetworkManagement(_) => 8,
-    };
-    let flow = match msg.flow {
-        Flow::Request => 0,
-        Flow::Response => 1,
-        Flow::Advice => 2,
-        Flow::AdviceResponse => 3,
-        Flow::Notification => 4,
-        Flow::NotificationResponse => 5,
-    };
-    let mut s = format!("0{class}{flow}{}", u8::from(msg.repeat));
-    let name = |table: &[(&str, TransactionType)], kind| {
-        table.iter().find(|(_, t)| *t == kind).map_or("?", |(n, _)| *n).to_owned()
-    };
-    match msg.kind {
-        Kind::NetworkManagement(function) => {
-            let word = NETWORK.iter().find(|(_, f)| *f == function).map_or("?", |(w, _)| *w);
-            let _ = write!(s, " fn={word}");
-        }
-        Kind::Transaction(TransactionType::Purchase | TransactionType::PreAuthorization)
-        | Kind::Reversal(TransactionType::Purchase)
-        | Kind::Reconciliation
-        | Kind::BatchUpload => {}
-        Kind::Transaction(kind) | Kind::Reversal(kind) => {
-            let _ = write!(s, " type={}", name(&TYPES, kind));
-        }
-    }
-    let mut put = |key: &str, value: Option<String>| {
-        if let Some(value) = value {
-            let _ = write!(s, " {key}={value}");
-        }
-    };
-    put("stan", msg.stan.map(|n| n.to_string()));
-    put("amt", msg.amount.map(|a| a.minor.to_string()));
-    put("new", msg.replacement_amount.map(|a| a.minor.to_string()));
-    put("rc", msg.answer.map(code));
-    put("auth", msg.auth_id.map(|a| a.to_string()));
-    put("batch", msg.batch.map(|b| b.to_string()));
-    put("orig", msg.original.as_ref().and_then(|o| o.stan).map(|n| n.to_string()));
-    put("reason", msg.reason.map(|r| format!("{r:?}")));
-    let identified = msg.terminal.filter(|t| t.as_str() != "TERM1");
-    put("term", identified.map(|t| t.to_string()));
-    s
-}
-
-/// The code a dialect would spell, with our own reason in words.
-fn code(answer: Answer) -> String {
-    match answer {
-        Answer::Given { code, .. } => code.to_string(),
-        Answer::Own(reason) => {
-            let code = match reason {
-                Reason::Accepted => return "00".to_owned(),
-                Reason::FormatError => "30",
-                Reason::InvalidTransaction => "12",
-                Reason::UnknownMerchant => "03",
-                Reason::UnknownTerminal => "97",
-                Reason::NoRoute => "15",
-                Reason::PinNotSupported => "40",
-                Reason::BankDown => "91",
-                Reason::Timeout | Reason::AnswerTooLate => "68",
-                Reason::Duplicate => "94",
-                Reason::OriginalNotFound => "25",
-                Reason::Reversed => "05",
-                Reason::SystemError | Reason::InvalidAnswer => "96",
-                Reason::MacFailed => "A0",
-                Reason::Undeliverable | Reason::CustomerCancel => "06",
-            };
-            format!("{code}({reason:?})")
-        }
-    }
-}
-
-/// Records worth a line: outcomes and obligations, not what a message line says already.
-fn show_record(no: RecordNo, record: &Record) -> Option<String> {
-    Some(match record {
-        Record::Intent(i) => format!("journal {no} intent {} {}", i.bank, i.keys.stan),
-        Record::Outcome(o) => format!("journal {no} outcome {} {:?}", o.txn, o.leg),
-        Record::Queued(q) => {
-            let of = q.txn.map_or("unknown".to_owned(), |t| t.to_string());
-            format!("journal {no} owed {:?} {of} {:?}", q.owed, q.reason)
-        }
-        Record::Closed(c) => format!("journal {no} closed {} {:?}", c.entry, c.ending),
-        Record::Late(l) => {
-            let of = l.txn.map_or("unknown".to_owned(), |t| t.to_string());
-            format!("journal {no} late {of} {:?}", l.leg)
-        }
-        Record::Desk(d) => format!("journal {no} desk {} {:?}", d.item, d.verb),
-        Record::Refused(r) => format!("journal {no} refused {:?}", r.reason),
-        Record::Cutover(c) => format!("journal {no} cutover {} {}", c.bank, c.date),
-        Record::Forgotten(f) => format!("journal {no} forgotten {f:?}"),
-        Record::Answered(_)
-        | Record::Released(_)
-        | Record::Attempt(_)
-        | Record::Policy(_)
-        | Record::LineState(_)
-        | Record::Garbled(_) => return None,
-    })
-}
-
-/// Events that no other line tells.
-fn show_event(event: &Event) -> Option<String> {
-    Some(match event {
-        Event::LateAnswer { .. } => "event late answer".to_owned(),
-        Event::DuplicateAnswer { .. } => "event duplicate answer".to_owned(),
-        Event::UnmatchedAnswer { .. } => "event unmatched answer".to_owned(),
-        Event::Repeat { txn, .. } => format!("event repeat {txn}"),
-        Event::DuplicateConflict { .. } => "event duplicate conflict".to_owned(),
-        Event::StansExhausted { .. } => "event no STAN is free".to_owned(),
-        Event::NotSent { why, .. } => format!("event not sent {why:?}"),
-        Event::DeskRefused(refusal) => format!("event desk refused, {refusal}"),
-        Event::Impossible { what } => format!("event IMPOSSIBLE {what}"),
-        Event::LineReady { line } => format!("event line {line} ready"),
-        Event::LineLost { line } => format!("event line {line} lost"),
-        Event::Answered { .. }
-        | Event::TimedOut { .. }
-        | Event::ReversalQueued { .. }
-        | Event::ReversalClosed { .. }
-        | Event::Garbled { .. }
-        | Event::Network { .. }
-        | Event::KeysRefused { .. }
-        | Event::OnDesk { .. }
-        | Event::DeskDecided { .. }
-        | Event::PinDeclined { .. }
-        | Event::ReloadRefused => return None,
-    })
 }

@@ -182,7 +182,7 @@ pub(super) const fn invariant_of(broken: &Broken) -> (&'static str, Invariant) {
             ("I1", Invariant::I1)
         }
         Broken::NotGranted { .. } => ("I2", Invariant::I2),
-        Broken::DebtNotQueued { .. } => ("I4", Invariant::I4),
+        Broken::DebtNotQueued { .. } | Broken::DebitBeforeCredit { .. } => ("I4", Invariant::I4),
         Broken::GrantReversed { .. } | Broken::NotReversible { .. } => ("I5", Invariant::I5),
         Broken::SentTwice { .. } | Broken::TryCountedTwice { .. } => ("I6", Invariant::I6),
         Broken::SecondChain { .. } => ("I7", Invariant::I7),

@@ -9,6 +9,7 @@ use pointsman::canonical::{Flow, Kind, Reason, ResponseClass, TransactionType};
 use pointsman::money::{Amount, Currency};
 use pointsman::switch::ids::RecordNo;
 use pointsman::switch::record::*;
+use pointsman::switch::role::Role;
 use pointsman::text::Text;
 use pointsman::time::Wall;
 use std::sync::Arc;
@@ -68,6 +69,7 @@ impl Ledgers {
             original: None,
             referred: None,
             policy: 1,
+            role: Role::Whole,
         })))
     }
 
@@ -109,6 +111,7 @@ impl Ledgers {
             facts: CardFacts::default(),
             auth_id: None,
             not_found_final_after: AT,
+            debit: None,
         })))
     }
 

@@ -161,10 +161,11 @@ const PHASES: [Phase; 8] = [
 ];
 
 /// Everything that can happen to it.
-const HAPPENINGS: [Happening; 11] = [
+const HAPPENINGS: [Happening; 12] = [
     Happening::Released,
     Happening::Unsent,
     Happening::Answered(Answered::Approved),
+    Happening::Answered(Answered::Debited),
     Happening::Answered(Answered::Partial),
     Happening::Answered(Answered::Declined),
     Happening::Answered(Answered::Refused),

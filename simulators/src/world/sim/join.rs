@@ -4,6 +4,7 @@
 //! tell one story; what differs must stand on the desk. Each finding names its invariant.
 
 use super::platform::{Ask, Standing};
+use super::setting;
 use super::witness::Reference;
 use super::world::World;
 use crate::world::rules;
@@ -16,9 +17,16 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What the banks did for one reference.
 #[derive(Debug, Default)]
 struct AtBanks {
-    effect: i64,
-    executed: u32,
-    approvals: Vec<u64>,
+    /// The sum of what the money did at each bank.
+    effects: [i64; setting::BANKS.len()],
+    /// How often each executed it.
+    executed: [u32; setting::BANKS.len()],
+}
+
+impl AtBanks {
+    fn effect(&self) -> i64 {
+        self.effects.iter().sum()
+    }
 }
 
 impl World {
@@ -35,7 +43,7 @@ impl World {
         }
         for (rrn, bank) in &at_banks {
             if !asks.contains_key(rrn) {
-                let what = format!("ref {rrn} stands at a bank ({}), nobody asked", bank.effect);
+                let what = format!("ref {rrn} stands at a bank ({}), nobody asked", bank.effect());
                 self.witness.blame("I9", what);
             }
         }
@@ -56,12 +64,11 @@ impl World {
 
     fn at_banks(&self) -> BTreeMap<Reference, AtBanks> {
         let mut at_banks: BTreeMap<Reference, AtBanks> = BTreeMap::new();
-        for deal in self.banks.iter().flat_map(|bank| bank.deals()) {
-            let entry = at_banks.entry(deal.rrn).or_default();
-            entry.effect += deal.effect;
-            entry.executed += u32::from(deal.class.is_approval());
-            if deal.class.is_approval() {
-                entry.approvals.push(deal.approved);
+        for (at, bank) in self.banks.iter().enumerate() {
+            for deal in bank.deals() {
+                let entry = at_banks.entry(deal.rrn).or_default();
+                entry.effects[at] += deal.effect;
+                entry.executed[at] += u32::from(deal.class.is_approval());
             }
         }
         at_banks
@@ -86,9 +93,9 @@ impl World {
     }
 
     fn join_one(&mut self, rrn: Reference, ask: &Ask, bank: Option<&AtBanks>, on_desk: bool) {
-        let effect = bank.map_or(0, |b| b.effect);
+        let effect = bank.map_or(0, AtBanks::effect);
         let told = ask.effect();
-        let executed = bank.map_or(0, |b| b.executed);
+        let executed = bank.map_or(0, |b| b.executed.into_iter().max().unwrap_or_default());
         if executed > 1 {
             self.witness.blame("I6", format!("ref {rrn} was executed {executed} times"));
         }
@@ -97,11 +104,17 @@ impl World {
         {
             self.join_grant(rrn, minor, ask);
         }
+        let kind = ask.kind();
         // What an operator has to settle may differ.
-        if effect == told || on_desk {
+        if on_desk {
             return;
         }
-        let kind = ask.msg.kind.transaction().unwrap_or(TransactionType::Unstated);
+        if kind == TransactionType::TopUp && ask.msg.flow == Flow::Request {
+            return self.join_top_up(rrn, told, bank);
+        }
+        if effect == told {
+            return;
+        }
         let what = format!(
             "ref {rrn} {kind:?}: the bank has {effect}, the platform ({:?}) has {told}",
             ask.standing
@@ -114,6 +127,18 @@ impl World {
             _ => "I9",
         };
         self.witness.blame(invariant, what);
+    }
+
+    /// Both legs stand or neither: `told` is the credit's effect.
+    fn join_top_up(&mut self, rrn: Reference, told: i64, bank: Option<&AtBanks>) {
+        let mut expected = [0; setting::BANKS.len()];
+        expected[0] = -told;
+        expected[setting::CREDIT_BANK] = told;
+        let stands = bank.map_or([0; setting::BANKS.len()], |bank| bank.effects);
+        if stands != expected {
+            let what = format!("top-up {rrn}: the banks have {stands:?}, expected {expected:?}");
+            self.witness.blame("I9", what);
+        }
     }
 
     fn join_grant(&mut self, rrn: Reference, minor: u64, ask: &Ask) {

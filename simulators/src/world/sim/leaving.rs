@@ -52,7 +52,7 @@ impl Witness {
             }
             None => self.blame("I3", format!("ref {rrn} left without an intent")),
         }
-        let times = self.originals.entry(rrn).or_default();
+        let times = self.originals.entry((rrn, bank)).or_default();
         *times += 1;
         if *times > 1 {
             self.blame("I6", format!("ref {rrn} went to {bank} a second time as an original"));

@@ -68,13 +68,17 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// What stands, signed, in minor units.
+    /// What stands, signed, in minor units; the credit of a top-up also stands as a debit.
     pub fn effect(&self) -> i64 {
-        let kind = self.msg.kind.transaction().unwrap_or(TransactionType::Unstated);
         match self.standing {
-            Standing::Granted(minor) => wire::sign(kind) * wire::signed(minor),
+            Standing::Granted(minor) => wire::sign(self.kind()) * wire::signed(minor),
             _ => 0,
         }
+    }
+
+    /// What was asked.
+    pub fn kind(&self) -> TransactionType {
+        self.msg.kind.transaction().unwrap_or(TransactionType::Unstated)
     }
 
     /// Whether its own reversal is in play.
@@ -404,7 +408,7 @@ impl Platform {
             (60, (TransactionType::Refund, Flow::Request)),
             (30, (TransactionType::Void, Flow::Request)),
             (60, (TransactionType::Balance, Flow::Request)),
-            (30, (TransactionType::TopUp, Flow::Request)),
+            (90, (TransactionType::TopUp, Flow::Request)),
         ];
         self.dice.weigh(&table).unwrap_or((TransactionType::Purchase, Flow::Request))
     }

@@ -34,6 +34,8 @@ pub const KEYED_BANK: usize = 1;
 pub const PLATFORMS: usize = 2;
 /// Names of the banks.
 pub const BANKS: [&str; 2] = ["east", "west"];
+/// Top-ups debit at the first bank and credit at this one.
+pub const CREDIT_BANK: usize = 1;
 /// Names of the platforms.
 pub const PLATFORM_NAMES: [&str; PLATFORMS] = ["north", "south"];
 /// Names of the lines.
@@ -53,7 +55,11 @@ pub fn policy() -> Policy {
         platforms: PLATFORM_NAMES.iter().map(|name| platform(name)).collect(),
         banks: vec![east(), west()],
         lines: lines.map(|(at, name)| Line { name: text(name), owner: owner(at) }).collect(),
-        routes: vec![route("union", &[("62", "62")], 1), route("rest", &[], 0)],
+        routes: vec![
+            Route { credit: Some(BankId(CREDIT_BANK as u16)), ..route("top-up", &[], 0) },
+            route("union", &[("62", "62")], 1),
+            route("rest", &[], 0),
+        ],
         duplicates: DuplicateWindow { age: WINDOW_AGE, count: 100_000 },
     }
 }
@@ -73,6 +79,7 @@ fn route(name: &str, prefixes: &[(&str, &str)], bank: u16) -> Route {
         amount: None,
         platforms: vec![],
         bank: BankId(bank),
+        credit: None,
     }
 }
 
@@ -101,6 +108,7 @@ fn west() -> Bank {
             TransactionType::PreAuthorization,
             TransactionType::Completion,
             TransactionType::Void,
+            TransactionType::TopUp,
         ],
         flow: Flow::Request,
         repeat_mti: false,

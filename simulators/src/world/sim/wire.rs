@@ -134,16 +134,16 @@ pub fn brief(msg: &Canonical) -> String {
     out
 }
 
-/// +1 where the kind debits or holds, −1 where it gives back, 0 where no money moves.
+/// +1 where the kind debits or holds, −1 where it gives back or credits, 0 where no money moves.
 pub fn sign(kind: TransactionType) -> i64 {
     match kind {
         TransactionType::Purchase
         | TransactionType::PreAuthorization
-        | TransactionType::Completion
-        | TransactionType::TopUp => 1,
+        | TransactionType::Completion => 1,
         TransactionType::PreAuthorizationVoid
         | TransactionType::CompletionVoid
         | TransactionType::Void
+        | TransactionType::TopUp
         | TransactionType::Refund => -1,
         TransactionType::Balance | TransactionType::Unstated => 0,
     }

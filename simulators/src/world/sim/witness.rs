@@ -16,6 +16,7 @@ use pointsman::switch::input::Input;
 use pointsman::switch::output::{Event, RecallKey, Send};
 use pointsman::switch::recall;
 use pointsman::switch::record::{Intent, Outcome, Owed, Queued, Record};
+use pointsman::switch::role::Role;
 use pointsman::text::Text;
 use pointsman::time::{Instant, Wall};
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,8 +93,8 @@ pub struct Witness {
     pub(super) arrived: BTreeMap<Reference, Instant>,
     pub(super) asked: BTreeMap<(Reference, u8), u32>,
     pub(super) answered: BTreeMap<(Reference, u8), u32>,
-    /// Originals that left for a bank.
-    pub(super) originals: BTreeMap<Reference, u32>,
+    /// Originals that left for each bank.
+    pub(super) originals: BTreeMap<(Reference, Name), u32>,
     /// SAF entries that left, as first sent.
     pub(super) forwarded: BTreeMap<RecordNo, Canonical>,
     /// Approvals that left for the platform.
@@ -374,6 +375,10 @@ impl Known {
                     self.settled.insert(rrn);
                     self.acknowledged.entry((rrn, queued.kind.family())).or_insert(no);
                 }
+                // A debit taken back decides its top-up.
+                if let Some(intent) = queued.txn.and_then(|txn| self.intents.get(&txn)) {
+                    self.settled.insert(intent.origin.rrn.unwrap_or_default());
+                }
                 self.owed.insert(no, Arc::clone(queued));
                 self.queued.insert(no, Arc::clone(queued));
             }
@@ -399,6 +404,11 @@ impl Known {
         self.outcomes.entry(outcome.txn).or_default().push((no, outcome.clone()));
         let Some(intent) = self.intents.get(&outcome.txn).cloned() else { return };
         let rrn = intent.origin.rrn.unwrap_or_default();
+        // The debit of a top-up decides only where it is not approved.
+        if intent.role == Role::Debit && outcome.leg.grants() {
+            self.let_go(intent.bank, intent.keys.stan, outcome.txn);
+            return;
+        }
         self.settled.insert(rrn);
         if outcome.leg.grants() {
             let minor = outcome.amount.or(intent.amount).map_or(0, |a| a.minor);

@@ -1,0 +1,257 @@
+//! How a message, a record or an event is spelled in a story.
+//!
+//! MTIs and codes are only spelled for the reader: no dialect is involved.
+
+use crate::stage::{Fallible, text};
+use pointsman::canonical::{
+    Answer, Canonical, Flow, Kind, MacCheck, NetworkFunction, OriginalData, Reason, ResponseClass,
+    TransactionType,
+};
+use pointsman::money::{Amount, Currency};
+use pointsman::sensitive::{Pan, PinBlock};
+use pointsman::switch::ids::RecordNo;
+use pointsman::switch::output::Event;
+use pointsman::switch::record::Record;
+use std::fmt::Write;
+
+const TYPES: [(&str, TransactionType); 9] = [
+    ("purchase", TransactionType::Purchase),
+    ("preauth", TransactionType::PreAuthorization),
+    ("preauthvoid", TransactionType::PreAuthorizationVoid),
+    ("completion", TransactionType::Completion),
+    ("completionvoid", TransactionType::CompletionVoid),
+    ("void", TransactionType::Void),
+    ("refund", TransactionType::Refund),
+    ("balance", TransactionType::Balance),
+    ("topup", TransactionType::TopUp),
+];
+
+const CODES: [(&str, ResponseClass); 14] = [
+    ("00", ResponseClass::Approved),
+    ("10", ResponseClass::Partial),
+    ("01", ResponseClass::Refer),
+    ("51", ResponseClass::Declined),
+    ("04", ResponseClass::PickUp),
+    ("91", ResponseClass::Retry),
+    ("55", ResponseClass::Security),
+    ("94", ResponseClass::Duplicate),
+    ("30", ResponseClass::Format),
+    ("A0", ResponseClass::Mac),
+    ("77", ResponseClass::SignOn),
+    ("25", ResponseClass::NotFound),
+    ("21", ResponseClass::AlreadyReversed),
+    ("ZZ", ResponseClass::Unknown),
+];
+
+const NETWORK: [(&str, NetworkFunction); 6] = [
+    ("sign_on", NetworkFunction::SignOn),
+    ("sign_off", NetworkFunction::SignOff),
+    ("echo", NetworkFunction::Echo),
+    ("key_change", NetworkFunction::KeyChange),
+    ("cutover", NetworkFunction::Cutover),
+    ("cutover_end", NetworkFunction::CutoverEnd),
+];
+
+fn lookup<T: Copy>(table: &[(&str, T)], word: &str) -> Fallible<T> {
+    let found = table.iter().find(|(w, _)| *w == word).map(|(_, v)| *v);
+    found.ok_or_else(|| format!("unknown word {word}"))
+}
+
+fn euros(minor: &str) -> Fallible<Amount> {
+    let minor = minor.parse().map_err(|_| "bad amount")?;
+    let currency = Currency::new(978).ok_or("bad currency")?;
+    Ok(Amount::new(minor, currency))
+}
+
+/// Reads a message line; what is not stated has its usual value.
+pub(crate) fn read(mti: &str, words: &[&str]) -> Fallible<Canonical> {
+    let stated = |key: &str| words.iter().find_map(|w| w.strip_prefix(key)?.strip_prefix('='));
+    let digits = mti.as_bytes();
+    let flow = match digits.get(2) {
+        Some(b'0') => Flow::Request,
+        Some(b'1') => Flow::Response,
+        Some(b'2') => Flow::Advice,
+        Some(b'3') => Flow::AdviceResponse,
+        Some(b'4') => Flow::Notification,
+        _ => return Err(format!("bad MTI {mti}")),
+    };
+    let of_mti = if digits.get(1) == Some(&b'1') { "preauth" } else { "purchase" };
+    let kind = lookup(&TYPES, stated("type").unwrap_or(of_mti))?;
+    let kind = match digits.get(1) {
+        Some(b'1' | b'2') => Kind::Transaction(kind),
+        Some(b'4') => Kind::Reversal(kind),
+        Some(b'5') => Kind::Reconciliation,
+        Some(b'8') => Kind::NetworkManagement(lookup(&NETWORK, stated("fn").unwrap_or("echo"))?),
+        _ => return Err(format!("bad MTI {mti}")),
+    };
+    let mut msg = Canonical::new(kind, flow);
+    msg.mti = mti.parse().ok();
+    msg.repeat = digits.get(3).is_some_and(|d| d % 2 == 1);
+    msg.stan = stated("stan").and_then(|s| s.parse().ok());
+    msg.amount = stated("amt").map(euros).transpose()?;
+    msg.replacement_amount = stated("new").map(euros).transpose()?;
+    msg.auth_id = stated("auth").map(text);
+    msg.batch = stated("batch").and_then(|b| b.parse().ok());
+    msg.settlement_date = stated("f15").map(text);
+    msg.accepts_partial = words.contains(&"partial");
+    if words.contains(&"mac=bad") {
+        msg.mac = MacCheck::Bad;
+    }
+    if words.contains(&"pin") {
+        msg.pin_block = PinBlock::new(&[7; 8]).ok();
+    }
+    msg.terminal = stated("term").map(text);
+    msg.original = stated("orig").map(|stan| OriginalData {
+        stan: stan.parse().ok(),
+        mti: stated("omti").map(text),
+        transmission: Some(text(stated("of7").unwrap_or("1122000000"))),
+        ..OriginalData::default()
+    });
+    if flow.is_answer() {
+        msg.answer = stated("rc")
+            .map(|rc| Ok::<_, String>(Answer::Given { class: lookup(&CODES, rc)?, code: text(rc) }))
+            .transpose()?;
+    } else if !matches!(kind, Kind::NetworkManagement(_)) {
+        let pan = stated("pan").unwrap_or("4111111111111111");
+        msg.pan = Pan::new(pan.as_bytes()).ok();
+        msg.transmission = Some(text(stated("f7").unwrap_or("1122000000")));
+        msg.terminal = Some(text(stated("term").unwrap_or("TERM1")));
+        msg.merchant = Some(text(stated("shop").unwrap_or("SHOP")));
+    }
+    Ok(msg)
+}
+
+/// Writes a message line.
+pub(crate) fn show(msg: &Canonical) -> String {
+    let class = match msg.kind {
+        Kind::Transaction(TransactionType::PreAuthorization) => 1,
+        Kind::Transaction(_) => 2,
+        Kind::BatchUpload => 3,
+        Kind::Reversal(_) => 4,
+        Kind::Reconciliation => 5,
+        Kind::NetworkManagement(_) => 8,
+    };
+    let flow = match msg.flow {
+        Flow::Request => 0,
+        Flow::Response => 1,
+        Flow::Advice => 2,
+        Flow::AdviceResponse => 3,
+        Flow::Notification => 4,
+        Flow::NotificationResponse => 5,
+    };
+    let mut s = format!("0{class}{flow}{}", u8::from(msg.repeat));
+    let name = |table: &[(&str, TransactionType)], kind| {
+        table.iter().find(|(_, t)| *t == kind).map_or("?", |(n, _)| *n).to_owned()
+    };
+    match msg.kind {
+        Kind::NetworkManagement(function) => {
+            let word = NETWORK.iter().find(|(_, f)| *f == function).map_or("?", |(w, _)| *w);
+            let _ = write!(s, " fn={word}");
+        }
+        Kind::Transaction(TransactionType::Purchase | TransactionType::PreAuthorization)
+        | Kind::Reversal(TransactionType::Purchase)
+        | Kind::Reconciliation
+        | Kind::BatchUpload => {}
+        Kind::Transaction(kind) | Kind::Reversal(kind) => {
+            let _ = write!(s, " type={}", name(&TYPES, kind));
+        }
+    }
+    let mut put = |key: &str, value: Option<String>| {
+        if let Some(value) = value {
+            let _ = write!(s, " {key}={value}");
+        }
+    };
+    put("stan", msg.stan.map(|n| n.to_string()));
+    put("amt", msg.amount.map(|a| a.minor.to_string()));
+    put("new", msg.replacement_amount.map(|a| a.minor.to_string()));
+    put("rc", msg.answer.map(code));
+    put("auth", msg.auth_id.map(|a| a.to_string()));
+    put("batch", msg.batch.map(|b| b.to_string()));
+    put("orig", msg.original.as_ref().and_then(|o| o.stan).map(|n| n.to_string()));
+    put("reason", msg.reason.map(|r| format!("{r:?}")));
+    let identified = msg.terminal.filter(|t| t.as_str() != "TERM1");
+    put("term", identified.map(|t| t.to_string()));
+    s
+}
+
+/// The code a dialect would spell, with our own reason in words.
+fn code(answer: Answer) -> String {
+    match answer {
+        Answer::Given { code, .. } => code.to_string(),
+        Answer::Own(reason) => {
+            let code = match reason {
+                Reason::Accepted => return "00".to_owned(),
+                Reason::FormatError => "30",
+                Reason::InvalidTransaction => "12",
+                Reason::UnknownMerchant => "03",
+                Reason::UnknownTerminal => "97",
+                Reason::NoRoute => "15",
+                Reason::PinNotSupported => "40",
+                Reason::BankDown => "91",
+                Reason::Timeout | Reason::AnswerTooLate => "68",
+                Reason::Duplicate => "94",
+                Reason::OriginalNotFound => "25",
+                Reason::Reversed => "05",
+                Reason::SystemError | Reason::InvalidAnswer => "96",
+                Reason::MacFailed => "A0",
+                Reason::Undeliverable | Reason::CustomerCancel => "06",
+            };
+            format!("{code}({reason:?})")
+        }
+    }
+}
+
+/// Records worth a line: outcomes and obligations, not what a message line says already.
+pub(crate) fn show_record(no: RecordNo, record: &Record) -> Option<String> {
+    Some(match record {
+        Record::Intent(i) => format!("journal {no} intent {} {}", i.bank, i.keys.stan),
+        Record::Outcome(o) => format!("journal {no} outcome {} {:?}", o.txn, o.leg),
+        Record::Queued(q) => {
+            let of = q.txn.map_or("unknown".to_owned(), |t| t.to_string());
+            format!("journal {no} owed {:?} {of} {:?}", q.owed, q.reason)
+        }
+        Record::Closed(c) => format!("journal {no} closed {} {:?}", c.entry, c.ending),
+        Record::Late(l) => {
+            let of = l.txn.map_or("unknown".to_owned(), |t| t.to_string());
+            format!("journal {no} late {of} {:?}", l.leg)
+        }
+        Record::Desk(d) => format!("journal {no} desk {} {:?}", d.item, d.verb),
+        Record::Refused(r) => format!("journal {no} refused {:?}", r.reason),
+        Record::Cutover(c) => format!("journal {no} cutover {} {}", c.bank, c.date),
+        Record::Forgotten(f) => format!("journal {no} forgotten {f:?}"),
+        Record::Answered(_)
+        | Record::Released(_)
+        | Record::Attempt(_)
+        | Record::Policy(_)
+        | Record::LineState(_)
+        | Record::Garbled(_) => return None,
+    })
+}
+
+/// Events that no other line tells.
+pub(crate) fn show_event(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::LateAnswer { .. } => "event late answer".to_owned(),
+        Event::DuplicateAnswer { .. } => "event duplicate answer".to_owned(),
+        Event::UnmatchedAnswer { .. } => "event unmatched answer".to_owned(),
+        Event::Repeat { txn, .. } => format!("event repeat {txn}"),
+        Event::DuplicateConflict { .. } => "event duplicate conflict".to_owned(),
+        Event::StansExhausted { .. } => "event no STAN is free".to_owned(),
+        Event::NotSent { why, .. } => format!("event not sent {why:?}"),
+        Event::DeskRefused(refusal) => format!("event desk refused, {refusal}"),
+        Event::Impossible { what } => format!("event IMPOSSIBLE {what}"),
+        Event::LineReady { line } => format!("event line {line} ready"),
+        Event::LineLost { line } => format!("event line {line} lost"),
+        Event::Answered { .. }
+        | Event::TimedOut { .. }
+        | Event::ReversalQueued { .. }
+        | Event::ReversalClosed { .. }
+        | Event::Garbled { .. }
+        | Event::Network { .. }
+        | Event::KeysRefused { .. }
+        | Event::OnDesk { .. }
+        | Event::DeskDecided { .. }
+        | Event::PinDeclined { .. }
+        | Event::ReloadRefused => return None,
+    })
+}
