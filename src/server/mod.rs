@@ -25,6 +25,7 @@ mod papers;
 pub mod recall_thread;
 #[cfg(test)]
 mod recall_thread_tests;
+pub mod replaying;
 pub mod secrets;
 pub mod shutdown;
 #[cfg(test)]

@@ -6,22 +6,21 @@
 //! start does not meet the damage again. Deliberately absent: checkpoints while it runs
 //! (`checkpointer`).
 
-use super::audit_thread::TRANSACTIONS_KEPT;
 use super::checkpointer::Holdings;
 use super::clock::Clock;
 use super::inspection::inspect;
 use super::recall_thread::Library;
+use super::replaying::replay;
 use super::secrets;
 use super::wiring::StartError;
 use crate::config::settings::{JournalSettings, SecretRef, Settings};
 use crate::journal::{
-    Backend, DataKey, DiskBackend, KeyEncryptionKey, Options, Reader, Recovered, Replayed,
-    Retention, Writer, open_keys, os_entropy, recover, write_checkpoint,
+    Backend, DataKey, DiskBackend, KeyEncryptionKey, Options, Reader, Recovered, RecoveryError,
+    Retention, Writer, open_keys, os_entropy, write_checkpoint,
 };
 use crate::switch::Switch;
 use crate::switch::audit::Auditor;
 use crate::switch::ids::{Name, RecordNo};
-use crate::switch::record::Record;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -75,9 +74,8 @@ pub(super) fn open(
     let options = options(journal, accept_loss);
     let seed = getrandom::u64().unwrap_or_default();
     let mut switch = Switch::new(Arc::clone(&settings.policy), seed);
-    let mut auditor = Auditor::bounded(TRANSACTIONS_KEPT);
-    let into = (&mut switch, &mut auditor);
-    let recovered = replay(&*backend, &key, &options, into, clock).map_err(|e| told(&e))?;
+    let (recovered, auditor) =
+        timed_replay(&*backend, &key, &options, &mut switch, clock).map_err(|e| told(&e))?;
     inspect(&backend, &home, &recovered.findings, accept_loss).map_err(|error| told(&error))?;
     let missing = switch.owed_to_nobody();
     if !missing.is_empty() {
@@ -158,39 +156,22 @@ fn options(journal: &JournalSettings, accept_loss: bool) -> Options {
     Options { segment_bytes, accept_loss, ..Options::default() }
 }
 
-fn replay(
+fn timed_replay(
     backend: &dyn Backend,
     key: &DataKey,
     options: &Options,
-    (switch, auditor): (&mut Switch, &mut Auditor),
+    switch: &mut Switch,
     clock: Clock,
-) -> Result<Recovered, crate::journal::RecoveryError> {
+) -> Result<(Recovered, Auditor), RecoveryError> {
     let began = clock.mono();
-    let recovered = recover(backend, key, options, &mut |replayed| match replayed {
-        Replayed::Record { no, bytes } => {
-            let record = Record::decode(bytes).map_err(|error| error.to_string())?;
-            auditor.see(RecordNo(no), &record);
-            switch.replay(RecordNo(no), &record);
-            Ok(())
-        }
-        Replayed::Checkpoint { state, .. } => {
-            *auditor = Auditor::bounded(TRANSACTIONS_KEPT);
-            switch.restore(state).map_err(|error| error.to_string())
-        }
-        Replayed::Lost { from, upto } => {
-            warn!(from, upto, "records are lost to damage, as an operator accepted");
-            *auditor = Auditor::bounded(TRANSACTIONS_KEPT);
-            switch.lost(RecordNo(upto));
-            Ok(())
-        }
-    })?;
+    let (recovered, auditor) = replay(backend, key, options, switch)?;
     for finding in &recovered.findings {
         warn!("{finding}");
     }
     let took_ms = clock.mono().since(began).as_millis() as u64;
     let checkpoint = recovered.checkpoint.unwrap_or(0);
     info!(checkpoint, records = recovered.records, took_ms, "journal replayed");
-    Ok(recovered)
+    Ok((recovered, auditor))
 }
 
 /// Whether the configured key can be read; none configured is not an error here.
