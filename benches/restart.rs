@@ -2,10 +2,11 @@
 //! decoding records, `apply`. And what a checkpoint costs: how long the switch stands still for the
 //! snapshot, and how long the thread beside it encodes and writes.
 //!
-//! The records are those of purchases through the real switch, as the demo is configured: a frame of
-//! the platform's dialect, an approval, both durable points, and what is noted beside them. Cases:
-//! 1,000,000 records and no checkpoint; 10,000,000 with a checkpoint every 500,000 (`--total N` for
-//! another number). Prints JSON lines. Without `--bench` (as a test) it runs each for a moment only.
+//! The records are those of purchases through the real switch, as the demo is configured: a frame
+//! of the platform's dialect, an approval, both durable points, and what is noted beside them.
+//! Cases: 1,000,000 records and no checkpoint; 10,000,000 with a checkpoint every 500,000
+//! (`--total N` for another number). Prints JSON lines. Without `--bench` (as a test) it runs each
+//! for a moment only.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 

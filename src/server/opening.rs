@@ -21,6 +21,7 @@ use crate::journal::{
 use crate::switch::Switch;
 use crate::switch::audit::Auditor;
 use crate::switch::ids::{Name, RecordNo};
+use crate::switch::recall::REFERENCE_DAYS;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -123,10 +124,12 @@ fn plant(switch: &mut Switch) -> Result<(), StartError> {
     }
 }
 
-/// How long segments are kept, and the folder they go to then.
+/// How long segments are kept, at least as long as anything may refer to an original, and the
+/// folder they go to then.
 fn retention(journal: &JournalSettings, folder: &Path) -> Result<Retention, StartError> {
     const DAY_MS: i64 = 86_400_000;
-    let keep_ms = i64::from(journal.keep_days).saturating_mul(DAY_MS);
+    let days = journal.keep_days.max(u32::from(REFERENCE_DAYS));
+    let keep_ms = i64::from(days).saturating_mul(DAY_MS);
     let Some(name) = &journal.archive else { return Ok(Retention { keep_ms, archive: None }) };
     let place = folder.join(name);
     let opened = DiskBackend::open(&place).map_err(|error| StartError {
