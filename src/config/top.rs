@@ -131,7 +131,7 @@ fn duplicates(root: &Section<'_, '_>) -> DuplicateWindow {
         None => default,
     };
     let age_s = number("window_s", DAY_S, 60..=30 * DAY_S);
-    let count = number("count", 1_000_000, 1_000..=100_000_000);
+    let count = number("count", 1_000_000, 100..=100_000_000);
     if let Some(s) = &section {
         s.finish();
     }

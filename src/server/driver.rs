@@ -12,6 +12,7 @@
 use super::audit_thread::AuditHandle;
 use super::checkpointer::Checkpointer;
 use super::clock::Clock;
+use super::crash::{CrashPoints, Point};
 use super::gate::Gate;
 use super::journal_thread::{Health, JournalHandle};
 use super::operators::{self, Operators};
@@ -77,6 +78,8 @@ pub struct Parts {
     pub closing: Arc<AtomicBool>,
     /// What operators ask.
     pub operators: Operators,
+    /// Where a test wants a crash.
+    pub crash: CrashPoints,
 }
 
 /// The driver. [`Driver::run`] is the whole life of a switch.
@@ -119,6 +122,7 @@ impl Driver {
             let now = self.parts.clock.now();
             self.take_in(now);
             self.hand_over();
+            self.parts.crash.pass(Some(Point::Flush));
             self.gate.flush();
             self.look_around(now.mono);
             if self.phase == Phase::Over {
@@ -130,11 +134,13 @@ impl Driver {
 
     /// The journal stops; if all is well a last checkpoint makes the next start an instant one.
     fn end(self) -> Health {
-        let Parts { switch, journal, checkpoints, .. } = self.parts;
+        let Parts { switch, journal, checkpoints, crash, .. } = self.parts;
         let health = journal.stop();
+        crash.pass(Some(Point::LastCheckpoint));
         if health == Health::Good {
             checkpoints.finish(switch.snapshot());
         }
+        crash.pass(Some(Point::Stopped));
         health
     }
 
@@ -166,6 +172,7 @@ impl Driver {
         self.gate.expire(now.mono);
         let durable = self.parts.journal.durable();
         if durable > self.gate.mark() {
+            self.parts.crash.pass(Some(Point::Durable));
             self.gate.durable(now.mono, durable);
             self.parts.operators.durable(durable);
             self.feed(now, Input::Durable { upto: durable });
@@ -248,21 +255,35 @@ impl Driver {
 
     /// One step of the core: `handle`, then `poll` to `None`.
     fn feed(&mut self, now: Now, input: Input) {
+        self.parts.crash.pass(Point::of_input(&input));
+        let reloads = matches!(input, Input::Command(Command::Reload(_)));
         self.parts.switch.handle(now, input);
+        self.parts.crash.pass(reloads.then_some(Point::Reloaded));
         self.drain(now);
     }
 
     /// Step 3: the journal writes the records, the auditor keeps them.
     fn hand_over(&mut self) {
+        let some = !self.records.is_empty();
+        self.parts.crash.pass(some.then_some(Point::HandOver));
         self.parts.journal.hand_over(&self.records);
+        self.parts.crash.pass(some.then_some(Point::HandedOver));
         self.parts.audit.take_in(&mut self.records);
     }
 
     fn drain(&mut self, now: Now) {
         while let Some(output) = self.parts.switch.poll() {
             match output {
-                Output::Append(no, record) => self.records.push((no, record)),
-                Output::Send(send) => self.gate.admit(now.mono, send),
+                Output::Append(no, record) => {
+                    self.parts.crash.pass(Point::of_record(&record));
+                    self.records.push((no, record));
+                }
+                Output::Send(send) => {
+                    let reply = send.msg.flow.is_answer();
+                    let point = if reply { Point::SendReply } else { Point::SendRequest };
+                    self.parts.crash.pass(Some(point));
+                    self.gate.admit(now.mono, send);
+                }
                 Output::Cancel { id } => self.gate.cancel(id),
                 Output::Recall { ticket, key } => {
                     // It may be a record of this very turn that is asked for.
@@ -310,10 +331,11 @@ impl Driver {
 
     /// A checkpoint if it is time: the switch stands still only while the snapshot is taken.
     fn checkpoint(&mut self, now: Instant) {
-        let Parts { switch, checkpoints, clock, .. } = &mut self.parts;
+        let Parts { switch, checkpoints, clock, crash, .. } = &mut self.parts;
         if checkpoints.is_due(now, switch.last()) {
             let began = clock.mono();
             let snapshot = switch.snapshot();
+            crash.pass(Some(Point::Snapshot));
             checkpoints.take(now, snapshot, clock.mono().since(began));
         }
     }

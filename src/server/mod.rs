@@ -12,6 +12,9 @@ pub mod checkpointer;
 #[cfg(test)]
 mod checkpointer_tests;
 pub mod clock;
+pub mod crash;
+#[cfg(feature = "faults")]
+mod crash_disk;
 mod doors;
 pub mod driver;
 pub mod gate;

@@ -8,6 +8,7 @@
 
 use super::checkpointer::Holdings;
 use super::clock::Clock;
+use super::crash::{CrashPoints, Point};
 use super::inspection::inspect;
 use super::recall_thread::Library;
 use super::replaying::replay;
@@ -61,23 +62,26 @@ pub(super) fn open(
     folder: &Path,
     clock: Clock,
     accept_loss: bool,
+    crash: &CrashPoints,
 ) -> Result<Opened, Vec<StartError>> {
     let journal = &settings.journal;
     let home = folder.join(&journal.folder);
     let wrong = |why: String| vec![StartError { key: "journal".to_owned(), why }];
     let backend = DiskBackend::open(&home)
         .map_err(|error| wrong(format!("{}: {}", home.display(), opening_failed(&error))))?;
-    let backend: Arc<dyn Backend> = Arc::new(backend);
+    let backend = crash.disk(Arc::new(backend));
     let wrap = key_encryption_key(settings, folder, &home).map_err(|error| vec![error])?;
     let told = |error: &dyn std::fmt::Display| wrong(format!("{}: {error}", home.display()));
     let mut entropy = os_entropy();
     let key = open_keys(&*backend, &wrap, &mut entropy).map_err(|error| told(&error))?;
+    crash.pass(Some(Point::StartKeys));
     let options = options(journal, accept_loss);
     let seed = getrandom::u64().unwrap_or_default();
     let mut switch = Switch::new(Arc::clone(&settings.policy), seed);
     let (recovered, auditor) =
         timed_replay(&*backend, &key, &options, &mut switch, clock).map_err(|e| told(&e))?;
     inspect(&backend, &home, &recovered.findings, accept_loss).map_err(|error| told(&error))?;
+    crash.pass(Some(Point::StartReplayed));
     let missing = switch.owed_to_nobody();
     if !missing.is_empty() {
         return Err(missing.into_iter().map(|(bank, count)| nobody(bank, count)).collect());
@@ -85,7 +89,7 @@ pub(super) fn open(
     let reader = || Reader::new(Arc::clone(&backend), key.clone(), Arc::clone(&recovered.map));
     let library = Library { backend: Arc::clone(&backend), reader: reader(), second: reader() };
     let digest_key = Arc::new(key.digest_key());
-    let retention = retention(journal, folder).map_err(|error| vec![error])?;
+    let retention = retention(journal, folder, crash).map_err(|error| vec![error])?;
     let (held, map) = (Arc::clone(&backend), Arc::clone(&recovered.map));
     let writer = Writer::start(held, key.clone(), options, &recovered, entropy, clock.wall())
         .map_err(|error| told(&error))?;
@@ -100,7 +104,9 @@ pub(super) fn open(
     let holdings = Holdings { backend, key, map, shelf: writer.shelf(), retention };
     #[cfg(feature = "faults")]
     plant(&mut switch).map_err(|error| vec![error])?;
+    crash.pass(Some(Point::StartOpened));
     switch.start(clock.now());
+    crash.pass(Some(Point::StartSettled));
     let batch_bytes_max = options.batch_bytes_max();
     Ok(Opened { switch, auditor, writer, library, batch_bytes_max, digest_key, holdings, covered })
 }
@@ -126,9 +132,14 @@ fn plant(switch: &mut Switch) -> Result<(), StartError> {
 
 /// How long segments are kept, at least as long as anything may refer to an original, and the
 /// folder they go to then.
-fn retention(journal: &JournalSettings, folder: &Path) -> Result<Retention, StartError> {
+fn retention(
+    journal: &JournalSettings,
+    folder: &Path,
+    crash: &CrashPoints,
+) -> Result<Retention, StartError> {
     const DAY_MS: i64 = 86_400_000;
     let days = journal.keep_days.max(u32::from(REFERENCE_DAYS));
+    let days = if crash.retires_at_once() { 0 } else { days };
     let keep_ms = i64::from(days).saturating_mul(DAY_MS);
     let Some(name) = &journal.archive else { return Ok(Retention { keep_ms, archive: None }) };
     let place = folder.join(name);
@@ -136,7 +147,7 @@ fn retention(journal: &JournalSettings, folder: &Path) -> Result<Retention, Star
         key: "journal.archive".to_owned(),
         why: format!("{}: {}", place.display(), opening_failed(&error)),
     })?;
-    Ok(Retention { keep_ms, archive: Some(Arc::new(opened)) })
+    Ok(Retention { keep_ms, archive: Some(crash.archive(Arc::new(opened))) })
 }
 
 fn nobody(bank: Name, count: usize) -> StartError {

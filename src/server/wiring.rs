@@ -7,6 +7,7 @@
 use super::audit_thread::AuditHandle;
 use super::checkpointer::{Cadence, Checkpointer};
 use super::clock::Clock;
+use super::crash::CrashPoints;
 use super::doors::{Line, keep_calling, keep_listening};
 use super::driver::{Cap, Driver, Parts};
 use super::journal_thread::{Health, JournalHandle};
@@ -133,7 +134,10 @@ pub async fn prepare(
     }
     let pages = bind_pages(settings.admin.as_ref(), &mut errors).await;
     let token = token(settings.admin.as_ref(), folder).map_err(|error| errors.push(error));
-    let opened = opening::open(settings, folder, clock, accept_loss);
+    let crash = CrashPoints::of_environment();
+    let crash = crash.map_err(|why| errors.push(StartError { key: "environment".to_owned(), why }));
+    let crash = crash.unwrap_or_default();
+    let opened = opening::open(settings, folder, clock, accept_loss, &crash);
     let opened = opened.map_err(|why| errors.extend(why)).ok();
     let Some(opened) = opened.filter(|_| errors.is_empty()) else { return Err(errors) };
     let all = listeners.iter_mut().map(|(line, _)| line);
@@ -144,7 +148,7 @@ pub async fn prepare(
     let admin = pages.as_ref().and_then(|socket| socket.local_addr().ok());
     let loopback = admin.is_some_and(|address| address.ip().is_loopback());
     let (operators, asked) = OperatorDoor::new(Arc::clone(&inbox), token.ok().flatten(), loopback);
-    let driver = bench.driver(opened, &latches, asked).map_err(|error| vec![error])?;
+    let driver = bench.driver(opened, &latches, asked, crash).map_err(|error| vec![error])?;
     let listening = listeners
         .iter()
         .filter_map(|(line, door)| Some((bench.owner(line), door.local_addr().ok()?)))
@@ -410,6 +414,7 @@ impl<'s> Bench<'s> {
         opened: Opened,
         latches: &Latches,
         asked: mpsc::Receiver<Question>,
+        crash: CrashPoints,
     ) -> Result<Driver, StartError> {
         let told = |error: std::io::Error| StartError {
             key: "journal".to_owned(),
@@ -452,6 +457,7 @@ impl<'s> Bench<'s> {
             watch: Watch::default(),
             closing: Arc::clone(&self.closing),
             operators: Operators::new(asked),
+            crash,
         }))
     }
 }

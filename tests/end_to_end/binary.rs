@@ -32,16 +32,50 @@ impl Switch {
 
     /// The same with any options.
     pub(crate) fn start_with(config: &Path, name: &str, options: &[&str]) -> Tested<Self> {
-        Self::spawn(Command::new(env!("CARGO_BIN_EXE_pointsman")), config, name, options)
+        let binary = Command::new(env!("CARGO_BIN_EXE_pointsman"));
+        Self::begin(binary, config, name, options)?.until_ready()
     }
 
     /// Starts it by way of another program, which must become it.
     pub(crate) fn start_under(mut other: Command, config: &Path, name: &str) -> Tested<Self> {
         other.arg(env!("CARGO_BIN_EXE_pointsman"));
-        Self::spawn(other, config, name, &[])
+        Self::begin(other, config, name, &[])?.until_ready()
     }
 
-    fn spawn(mut command: Command, config: &Path, name: &str, options: &[&str]) -> Tested<Self> {
+    /// Starts a switch that is to crash at this point; `None` if it has before it was ready.
+    #[cfg(feature = "faults")]
+    pub(crate) fn start_to_crash(config: &Path, name: &str, crash: &str) -> Tested<Option<Self>> {
+        let mut binary = Command::new(env!("CARGO_BIN_EXE_pointsman"));
+        binary.env("POINTSMAN_CRASH", crash);
+        let mut switch = Self::begin(binary, config, name, &["--log", "info"])?;
+        let mut dead = false;
+        wait_until("the switch is ready, or has crashed", SOON, || {
+            dead = switch.has_crashed()?;
+            // One that ended between the two looks is seen by the next.
+            Ok(dead || switch.is_ready().unwrap_or(false))
+        })?;
+        if dead {
+            return Ok(None);
+        }
+        switch.find_doors()?;
+        Ok(Some(switch))
+    }
+
+    /// Whether it ended by SIGKILL; an error if it ended otherwise.
+    #[cfg(feature = "faults")]
+    pub(crate) fn has_crashed(&mut self) -> Tested<bool> {
+        use std::os::unix::process::ExitStatusExt;
+        const SIGKILL: i32 = 9;
+        match self.child.try_wait()? {
+            None => Ok(false),
+            Some(status) if status.signal() == Some(SIGKILL) => Ok(true),
+            Some(status) => {
+                Err(format!("it did not crash but ended with {status}: {}", self.logged()).into())
+            }
+        }
+    }
+
+    fn begin(mut command: Command, config: &Path, name: &str, options: &[&str]) -> Tested<Self> {
         let folder = config.parent().ok_or("no folder")?;
         let (out, err) = (folder.join(format!("{name}.out")), folder.join(format!("{name}.err")));
         let child = command
@@ -53,11 +87,19 @@ impl Switch {
             .stderr(File::create(&err)?)
             .spawn()?;
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut switch = Self { child, out, err, door: nowhere, admin: nowhere };
-        wait_until("the switch is ready", SOON, || switch.is_ready())?;
-        switch.door = switch.address("listening platform=shop")?;
-        switch.admin = switch.address("admin")?;
-        Ok(switch)
+        Ok(Self { child, out, err, door: nowhere, admin: nowhere })
+    }
+
+    fn until_ready(mut self) -> Tested<Self> {
+        wait_until("the switch is ready", SOON, || self.is_ready())?;
+        self.find_doors()?;
+        Ok(self)
+    }
+
+    fn find_doors(&mut self) -> Tested {
+        self.door = self.address("listening platform=shop")?;
+        self.admin = self.address("admin")?;
+        Ok(())
     }
 
     fn is_ready(&mut self) -> Tested<bool> {

@@ -16,6 +16,15 @@ use std::collections::{BTreeMap, BTreeSet};
 /// No violation, no difference in money, and none open: what may stand on the desk is an approval
 /// of which the crash left no note that the platform has it.
 pub(crate) fn balance(stage: &Stage, shop: &Shop) -> Tested {
+    let journal = judge(stage, shop)?;
+    let (undecided, owing) = left_open(&journal);
+    assert!(undecided > 0, "no start found a request without outcome");
+    assert!(owing > 0, "no start found a reversal without end");
+    Ok(())
+}
+
+/// The same, however little the starts had to settle; the journal.
+pub(crate) fn judge(stage: &Stage, shop: &Shop) -> Tested<Vec<(u64, Record)>> {
     let requests = shop.ledger();
     let mut believed: BTreeMap<String, i64> = BTreeMap::new();
     assert!(shop.is_at_rest(), "the platform has open requests");
@@ -23,19 +32,29 @@ pub(crate) fn balance(stage: &Stage, shop: &Shop) -> Tested {
         *believed.entry(request.currency.clone()).or_insert(0) += request.signed();
     }
     assert!(believed.values().any(|sum| *sum != 0), "no money moved at all");
-    let (strays, banks, journal) =
-        (strays(shop), stage.entries(), journal::read(&stage.journal(), JOURNAL_KEY)?);
+    let (strays, banks, journal) = (strays(shop), stage.entries(), read_journal(stage)?);
     let verdict =
         join(&World { requests: &requests, strays: &strays, banks: &banks, journal: &journal });
     assert!(verdict.violations.is_empty(), "{}", told(&verdict));
     assert!(verdict.difference.values().all(|gap| *gap == 0), "{}", told(&verdict));
     assert!(verdict.open.values().all(|gap| *gap == 0), "{}", told(&verdict));
-    let (undecided, owing) = left_open(&journal);
-    assert!(undecided > 0, "no start found a request without outcome");
-    assert!(owing > 0, "no start found a reversal without end");
     // The same without the journal, so that the joiner is not believed alone.
     assert_eq!(believed, totals(&banks), "platform and banks");
-    Ok(())
+    Ok(journal)
+}
+
+/// Every record: those of segments that went stand in the archive.
+fn read_journal(stage: &Stage) -> Tested<Vec<(u64, Record)>> {
+    let kept = journal::read(&stage.journal(), JOURNAL_KEY)?;
+    let first = kept.first().map_or(1, |(no, _)| *no);
+    if first == 1 {
+        return Ok(kept);
+    }
+    let mut all = journal::read(&stage.folder().join("archive"), JOURNAL_KEY)?;
+    all.retain(|(no, _)| *no < first);
+    assert_eq!(all.last().map(|(no, _)| *no), Some(first - 1), "the archive and what is kept");
+    all.extend(kept);
+    Ok(all)
 }
 
 /// How many requests without outcome, and obligations without end, the starts found.

@@ -88,14 +88,14 @@ fn play(stage: &Stage, shop: &mut Shop, asked: &[Request], round: usize) -> Test
 }
 
 /// Everything owed drains once nobody kills any more.
-fn heal(stage: &Stage, shop: &mut Shop, switch: &Switch) -> Tested {
+pub(crate) fn heal(stage: &Stage, shop: &mut Shop, switch: &Switch) -> Tested {
     stage.tell("heal")?;
     shop.turn_until("the platform has nothing open", Shop::is_at_rest)?;
     switch.owes_nothing("")
 }
 
 /// One request after the other with nothing wrong: money that stays where it went.
-fn quiet_day(shop: &mut Shop, asked: &[Request]) -> Tested {
+pub(crate) fn quiet_day(shop: &mut Shop, asked: &[Request]) -> Tested {
     for request in asked {
         shop.ask(request)?;
         shop.turn_until("the request is settled", Shop::is_at_rest)?;

@@ -14,6 +14,8 @@ mod binary;
 mod books;
 mod canaries;
 mod certificates;
+#[cfg(feature = "faults")]
+mod crash_sweep;
 mod desk;
 mod frames;
 mod good_days;

@@ -38,6 +38,11 @@ pub(crate) const CALM: Pace =
 pub(crate) const HASTY: Pace =
     Pace { budget_ms: 1_500, response_timeout_ms: 700, original_lifetime_ms: 3_000 };
 
+/// Many crashes fit into a minute.
+#[cfg(feature = "faults")]
+pub(crate) const BRISK: Pace =
+    Pace { budget_ms: 900, response_timeout_ms: 400, original_lifetime_ms: 1_000 };
+
 const CONFIG: &str = r#"
 [journal]
 folder = "journal"
@@ -196,6 +201,13 @@ impl Stage {
         });
         up.map_err(|error| format!("{error}; it logged:\n{}", switch.logged()))?;
         Ok(switch)
+    }
+
+    /// Starts a switch that is to crash at this point; `None` if it has before it was ready.
+    #[cfg(feature = "faults")]
+    pub(crate) fn start_to_crash(&self, point: &str) -> Tested<Option<Switch>> {
+        self.starts.set(self.starts.get() + 1);
+        Switch::start_to_crash(&self.config(), &format!("switch-{}", self.starts.get()), point)
     }
 
     /// Starts a switch and does not wait for banks.
