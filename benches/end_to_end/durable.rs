@@ -3,12 +3,18 @@
 //! Contract: 300 bytes per message at the end of a zero-filled file, started over when it is
 //! full; whatever waits goes into one group. No encryption, no checksum: the divisor.
 
-use super::relay::Batch;
 use std::io;
 use std::os::unix::fs::FileExt;
 use tokio::sync::mpsc;
 
 const RECORD: usize = 300;
+
+/// Frames on their way to one outbox, held until durable.
+pub(crate) struct Batch {
+    pub(crate) to: (bool, usize),
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) frames: usize,
+}
 
 /// A thread that makes whatever waits durable with one write and one fdatasync.
 pub(crate) fn start_journal(

@@ -4,11 +4,14 @@
 //!
 //! Contract: rounds are interleaved and the median counts; every row is one JSON line with its
 //! ratios to the relays; a run whose baselines are slow is called invalid. The subject is a
-//! process of its own on the same two cores as the load and the bank. Without `--bench` (as the
-//! tests call it) one short round runs, so that nothing here can rot.
+//! process of its own on the same two cores as the load and the bank. A full run takes seven
+//! minutes; `--quick` has three cases and three rounds. `--svg FILE` draws the result. Words name
+//! cases (`closed-16`) or subjects (`switch-bcd`) to be run alone. Without `--bench` (as the tests
+//! call it) one short round runs, so that nothing here can rot.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock and paces itself")]
 
+mod chart;
 mod durable;
 mod load;
 mod relay;
@@ -65,11 +68,14 @@ fn main() -> io::Result<()> {
 
 /// Measures what the words name (cases like `closed-16`, subjects like `switch-bcd`), or all.
 fn measure(words: &[&str]) -> io::Result<()> {
-    let whole = words.contains(&"--bench");
+    let (whole, quick) = (words.contains(&"--bench"), words.contains(&"--quick"));
+    let svg = words.iter().position(|word| *word == "--svg").and_then(|at| words.get(at + 1));
     let wanted = |names: &[&str], name: &str| {
         words.contains(&name) || !words.iter().any(|word| names.contains(word))
     };
-    let paces: &[Pace] = if whole {
+    let paces: &[Pace] = if quick {
+        &[Pace::Closed(16), Pace::Closed(1_024), Pace::Open(5_000)]
+    } else if whole {
         &[
             Pace::Closed(1),
             Pace::Closed(16),
@@ -82,7 +88,11 @@ fn measure(words: &[&str]) -> io::Result<()> {
     } else {
         &[Pace::Closed(16)]
     };
-    let (rounds, length) = if whole { (5, 1_500) } else { (1, 200) };
+    let (rounds, length) = match (whole, quick) {
+        (_, true) => (3, 1_000),
+        (true, false) => (5, 1_500),
+        (false, false) => (1, 200),
+    };
     let names: Vec<String> = paces.iter().map(|pace| pace.name()).collect();
     let cases: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut rows = Rows::default();
@@ -101,7 +111,8 @@ fn measure(words: &[&str]) -> io::Result<()> {
             }
         }
     }
-    rows.print(whole)
+    rows.print(whole || quick)?;
+    svg.map_or(Ok(()), |path| std::fs::write(path, rows.drawn()))
 }
 
 /// One subject, one pace, one round.

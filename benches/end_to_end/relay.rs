@@ -1,11 +1,10 @@
 //! The baselines: a relay that only cuts frames, and the same made durable at both points.
 //!
 //! Contract: 2-byte big-endian frames; the STAN stands at a fixed offset and is rewritten and
-//! matched; nothing else is looked at. Batched reads, one write per connection and turn. With a
-//! journal folder both legs wait for a group-committed fdatasync of 300 bytes per message on a
-//! zero-filled file. Deliberately simple: this is the divisor of our own figures.
+//! matched, nothing else is looked at. Batched reads, one write per connection and turn. With a
+//! journal folder both legs wait for [`super::durable`]. Simple: the divisor of our own figures.
 
-use super::durable::start_journal;
+use super::durable::{Batch, start_journal};
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
@@ -37,23 +36,10 @@ struct Relay {
     journal: Option<mpsc::Sender<Batch>>,
 }
 
-/// Frames on their way to one outbox, held until durable.
-pub(crate) struct Batch {
-    pub(crate) to: (bool, usize),
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) frames: usize,
-}
-
 /// Runs until killed. Prints `listening address=…` once ready.
-pub(crate) fn run(
-    bank: &str,
-    lines: usize,
-    stan_at: usize,
-    journal: Option<&str>,
-) -> io::Result<()> {
+pub(crate) fn run(bank: &str, lines: usize, at: usize, journal: Option<&str>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, serve(bank, lines, stan_at, journal))
+    tokio::task::LocalSet::new().block_on(&runtime, serve(bank, lines, at, journal))
 }
 
 async fn serve(bank: &str, lines: usize, at: usize, journal: Option<&str>) -> io::Result<()> {
@@ -64,15 +50,12 @@ async fn serve(bank: &str, lines: usize, at: usize, journal: Option<&str>) -> io
     let platforms = RefCell::default();
     let relay = Rc::new(Relay { stan_at: at, platforms, banks, pending, journal });
     for line in 0..lines {
-        let stream = TcpStream::connect(bank).await?;
-        connection(&relay, stream, false, line)?;
+        connection(&relay, TcpStream::connect(bank).await?, false, line)?;
     }
     let releasing = Rc::clone(&relay);
     tokio::task::spawn_local(async move {
         while let Some(batches) = done.recv().await {
-            for batch in batches {
-                releasing.release(batch);
-            }
+            batches.into_iter().for_each(|batch| releasing.release(batch));
         }
     });
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -88,8 +71,7 @@ async fn serve(bank: &str, lines: usize, at: usize, journal: Option<&str>) -> io
 fn connection(relay: &Rc<Relay>, s: TcpStream, platform: bool, index: usize) -> io::Result<()> {
     s.set_nodelay(true)?;
     let (mut read, write) = s.into_split();
-    let outbox = relay.outbox(platform, index);
-    tokio::task::spawn_local(drain(outbox, write));
+    tokio::task::spawn_local(drain(relay.outbox(platform, index), write));
     let relay = Rc::clone(relay);
     tokio::task::spawn_local(async move {
         let mut buf = Vec::with_capacity(1 << 16);
@@ -115,11 +97,8 @@ async fn drain(outbox: Rc<Outbox>, mut write: OwnedWriteHalf) {
 
 impl Relay {
     fn outbox(&self, platform: bool, index: usize) -> Rc<Outbox> {
-        if platform {
-            Rc::clone(&self.platforms.borrow()[index])
-        } else {
-            Rc::clone(&self.banks[index])
-        }
+        let platforms = self.platforms.borrow();
+        Rc::clone(if platform { &platforms[index] } else { &self.banks[index] })
     }
 
     /// Forwards every whole frame of the buffer; returns the bytes taken.
@@ -127,16 +106,13 @@ impl Relay {
         let (mut at, mut batches) = (0, Vec::<Batch>::new());
         while buf.len() >= at + 2 {
             let end = at + 2 + usize::from(u16::from_be_bytes([buf[at], buf[at + 1]]));
-            if end > buf.len() {
-                break;
-            }
-            let to = self.readdress(&mut buf[at..end], platform, index);
-            match batches.iter_mut().find(|b| b.to == to) {
-                Some(batch) => {
-                    batch.bytes.extend_from_slice(&buf[at..end]);
-                    batch.frames += 1;
-                }
-                None => batches.push(Batch { to, bytes: buf[at..end].to_vec(), frames: 1 }),
+            let Some(frame) = buf.get_mut(at..end) else { break };
+            let to = self.readdress(frame, platform, index);
+            if let Some(batch) = batches.iter_mut().find(|b| b.to == to) {
+                batch.bytes.extend_from_slice(frame);
+                batch.frames += 1;
+            } else {
+                batches.push(Batch { to, bytes: frame.to_vec(), frames: 1 });
             }
             at = end;
         }
@@ -156,8 +132,7 @@ impl Relay {
         if platform {
             let slot = pending.next;
             pending.next = (slot + 1) % SLOTS;
-            pending.owner[slot] =
-                (index as u32, [stan[0], stan[1], stan[2], stan[3], stan[4], stan[5]]);
+            pending.owner[slot] = (index as u32, <[u8; 6]>::try_from(&*stan).unwrap_or_default());
             stan.copy_from_slice(format!("{slot:06}").as_bytes());
             return (false, slot % self.banks.len());
         }

@@ -1,8 +1,8 @@
 //! Rows of the benchmark: one JSON line each, medians, ratios, and whether the run is valid.
 
-use super::Who;
 use super::load::{Measured, Pace};
 use super::subject::Usage;
+use super::{Who, chart};
 use std::collections::BTreeMap;
 use std::io;
 
@@ -97,6 +97,24 @@ impl Rows {
             }
         }
         Ok(())
+    }
+
+    /// A chart of the medians: throughput with 1,024 in flight, and latency at 5,000 a second.
+    pub(crate) fn drawn(&self) -> String {
+        let bars = |case: &str, value: fn(&Row) -> f64| -> Vec<(&'static str, f64)> {
+            let subjects = self.0.get(case).into_iter().flatten();
+            subjects.map(|(who, rows)| (who.name(), value(&median(rows)))).collect()
+        };
+        chart::svg(&[
+            (
+                "closed loop, 1,024 in flight: transactions per second",
+                bars("closed-1024", |row| row.per_second),
+            ),
+            (
+                "open loop, 5,000 tx/s: median latency, microseconds",
+                bars("open-5000", |row| row.p50 as f64),
+            ),
+        ])
     }
 }
 
