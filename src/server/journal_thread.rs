@@ -28,6 +28,8 @@ const FULL_DISK_RETRY: Duration = Duration::from_millis(200);
 /// Bytes after which a new batch is begun, where segments allow that much: a commit of more
 /// gains nothing.
 const BATCH_BYTES: usize = 1 << 20;
+/// Empty batches kept for use: what a slow disk made necessary is given back.
+const EMPTY_KEPT: usize = 4;
 
 /// How the journal is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -259,6 +261,7 @@ impl Scribe {
     ) -> bool {
         let mut work = self.shared.work();
         work.empty.extend(batches.drain(..));
+        work.empty.truncate(EMPTY_KEPT);
         if marked {
             let wait = self.shared.wake.wait_while(work, |work| work.is_idle() && !work.stop);
             work = wait.unwrap_or_else(PoisonError::into_inner);
