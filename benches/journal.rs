@@ -4,7 +4,8 @@
 //!
 //! A turn: every waiter hands in one record of 300 bytes, all are written and synced, all are
 //! acknowledged. Both sides commit on a thread of their own and acknowledge across threads, as
-//! the switch does, and write to files that are zero-filled and recycled; the journal's checkpoints, retirement and spares run beside it on another thread.
+//! the switch does, and write to files that are zero-filled and recycled; the journal's
+//! checkpoints, retirement and spares run beside it on another thread.
 //! Prints JSON lines. `--restart N` adds a restart over N records. Without `--bench` (as a test)
 //! it runs each case for a moment only.
 
