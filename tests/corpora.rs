@@ -19,6 +19,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
+/// What must hold for any bytes; panics where it does not.
+type Check = fn(&[u8]);
+
 /// Allocations are counted for the whole process: one test at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
@@ -44,7 +47,7 @@ fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn every_committed_input_keeps_its_promises() {
     let _one = alone();
-    let targets: [(&str, fn(&[u8])); 7] = [
+    let targets: [(&str, Check); 7] = [
         ("frame_split", checks::frame_split),
         ("unpack", checks::unpack),
         ("pack_unpack_pack", checks::pack_unpack_pack),
