@@ -10,6 +10,10 @@
 //!    v      `--------> done, unknown: debt
 //!   done, not sent
 //! ```
+//! The debit of a top-up has one more way out of `Sent`: approved, it ends with
+//! [`Step::Credit`], and its credit begins as a leg of its own ([`super::top_up`]). Every pair
+//! stands in `docs/transaction.md`.
+//!
 //! Contract: [`step`] is total and pure; a pair that cannot happen is [`Step::Impossible`],
 //! counted and alarmed, and changes nothing. [`debt_of`] and [`unknown_debt`] are the one
 //! table of what is owed, live and at recovery (domain.md section 6).
@@ -252,5 +256,45 @@ mod tests {
                 assert!(!matches!(step, Step::Deny(Leg::NotSent) | Step::Settle(Leg::NotSent)));
             }
         }
+    }
+
+    /// Every pair that can happen, as the page has it.
+    fn pairs() -> String {
+        use Happening as H;
+        use Phase as P;
+        let phases = [
+            P::Held,
+            P::Cancelling,
+            P::HeldReversed,
+            P::Sent,
+            P::SentReversed,
+            P::Granting,
+            P::Withdrawing,
+            P::Revoked,
+        ];
+        let happenings = [
+            H::Released,
+            H::Unsent,
+            H::Answered(Verdict::Approved),
+            H::Answered(Verdict::Debited),
+            H::Answered(Verdict::Partial),
+            H::Answered(Verdict::Declined),
+            H::Answered(Verdict::Refused),
+            H::Answered(Verdict::Invalid),
+            H::Deadline,
+            H::PlatformReversal,
+            H::GrantReleased,
+            H::GrantUnsent,
+        ];
+        let all = phases.into_iter().flat_map(|p| happenings.into_iter().map(move |h| (p, h)));
+        let legal = all.map(|(p, h)| (p, h, step(p, h))).filter(|(_, _, s)| *s != Step::Impossible);
+        legal.map(|(p, h, s)| format!("| {p:?} | {h:?} | {s:?} |\n")).collect()
+    }
+
+    #[test]
+    fn the_page_about_transactions_has_every_pair_of_the_table() {
+        let page = include_str!("../../docs/transaction.md");
+        let pairs = pairs();
+        assert!(page.contains(&pairs), "docs/transaction.md should have:\n{pairs}");
     }
 }

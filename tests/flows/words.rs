@@ -201,16 +201,25 @@ fn code(answer: Answer) -> String {
     }
 }
 
+/// The business date it counts on, where the bank stated one.
+fn on(date: Option<pointsman::text::Text<4>>) -> String {
+    date.map(|date| format!(" f15={date}")).unwrap_or_default()
+}
+
 /// Records worth a line: outcomes and obligations, not what a message line says already.
 pub(crate) fn show_record(no: RecordNo, record: &Record) -> Option<String> {
     Some(match record {
         Record::Intent(i) => format!("journal {no} intent {} {}", i.bank, i.keys.stan),
-        Record::Outcome(o) => format!("journal {no} outcome {} {:?}", o.txn, o.leg),
+        Record::Outcome(o) => {
+            format!("journal {no} outcome {} {:?}{}", o.txn, o.leg, on(o.settlement_date))
+        }
         Record::Queued(q) => {
             let of = q.txn.map_or("unknown".to_owned(), |t| t.to_string());
             format!("journal {no} owed {:?} {of} {:?}", q.owed, q.reason)
         }
-        Record::Closed(c) => format!("journal {no} closed {} {:?}", c.entry, c.ending),
+        Record::Closed(c) => {
+            format!("journal {no} closed {} {:?}{}", c.entry, c.ending, on(c.settlement_date))
+        }
         Record::Late(l) => {
             let of = l.txn.map_or("unknown".to_owned(), |t| t.to_string());
             format!("journal {no} late {of} {:?}", l.leg)
