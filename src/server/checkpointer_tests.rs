@@ -1,7 +1,7 @@
 //! The checkpoint thread over a simulated disk: what it writes restarts the switch, what it lets
 //! go nobody needs, and its failures are nobody else's.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use super::checkpointer::{Cadence, Checkpointer, Holdings};
 use super::clock::Clock;

@@ -192,6 +192,7 @@ impl CrashPoints {
     ///
     /// # Errors
     /// A name that is none, or a count that is none.
+    #[expect(clippy::disallowed_methods, reason = "a test's wish, and no configuration")]
     pub fn of_environment() -> Result<Self, String> {
         match std::env::var(VARIABLE) {
             Ok(named) => Self::named(&named).ok_or_else(|| {
