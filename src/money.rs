@@ -42,6 +42,11 @@ impl Currency {
         if code <= 999 { Some(Self(code)) } else { None }
     }
 
+    /// No currency: 000, which ISO 4217 gives to none.
+    pub const fn none() -> Self {
+        Self(0)
+    }
+
     /// The numeric code.
     pub const fn code(self) -> u16 {
         self.0

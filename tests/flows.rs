@@ -16,6 +16,8 @@
 mod stage;
 #[path = "flows/storm.rs"]
 mod storm;
+#[path = "flows/totals.rs"]
+mod totals;
 #[path = "flows/words.rs"]
 mod words;
 

@@ -13,7 +13,8 @@ mod tests;
 mod write;
 
 pub use crate::meaning::{
-    Answer, Flow, KeyCheck, Kind, MacCheck, NetworkFunction, Reason, ResponseClass, TransactionType,
+    Answer, Balance, Flow, KeyCheck, Kind, MacCheck, NetworkFunction, Reason, Reconciliation,
+    ResponseClass, Sum, Totals, TransactionType,
 };
 pub use error::{ReadError, WriteError};
 
@@ -128,6 +129,8 @@ pub struct Canonical {
     pub referred: Option<OriginalData>,
     /// `F95` or `F30`: what the amount really was, in a partial reversal or completion.
     pub replacement_amount: Option<Amount>,
+    /// In a reconciliation: what is compared.
+    pub reconciliation: Option<Box<Reconciliation>>,
     /// The platform says that it takes partial approvals.
     pub accepts_partial: bool,
     /// Allow-listed fields passed on as they are.
@@ -176,6 +179,7 @@ impl Canonical {
             original: None,
             referred: None,
             replacement_amount: None,
+            reconciliation: None,
             accepts_partial: false,
             carried: Carried::default(),
         }

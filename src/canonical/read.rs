@@ -6,8 +6,8 @@
 //! (checked by the session, [`crate::iso8583::mac`]) and anything about other messages.
 
 use super::{
-    Answer, Canonical, Flow, Header, Kind, NetworkFunction, OriginalData, ReadError,
-    TransactionType,
+    Answer, Balance, Canonical, Flow, Header, Kind, NetworkFunction, OriginalData, ReadError,
+    Reconciliation, TransactionType,
 };
 use crate::iso8583::rules::{
     Atom, Breach, FieldSet, Link, NoMessage, Part, Rules, StanRule, What, Width,
@@ -28,6 +28,7 @@ struct Pending {
     code: Option<Text<4>>,
     reason: Option<Text<4>>,
     original: OriginalData,
+    reconciliation: Reconciliation,
 }
 
 /// What was expected instead.
@@ -53,6 +54,14 @@ pub(super) fn read(
         }
     }
     identify(rules, message, pending.original.mti, into)?;
+    if into.kind == Kind::Reconciliation {
+        for link in rules.fields().settlement() {
+            if let Some(value) = message.get(link.de).filter(|v| !v.is_empty()) {
+                take_link(link, value, into, &mut pending)?;
+            }
+        }
+        settle_totals(rules, &pending, into);
+    }
     settle_amounts(rules, &pending, into)?;
     settle_codes(rules, &pending, into);
     settle_original(rules, pending.original, into);
@@ -336,9 +345,69 @@ fn take_pending(atom: Atom, value: &[u8], pending: &mut Pending) -> Result<(), U
         }
         Atom::Answer => text(&mut pending.code, value)?,
         Atom::Reason => text(&mut pending.reason, value)?,
+        _ if atom.is_settlement() => return take_total(atom, value, &mut pending.reconciliation),
         _ => return take_original(atom, value, &mut pending.original),
     }
     Ok(())
+}
+
+fn take_total(atom: Atom, value: &[u8], into: &mut Reconciliation) -> Result<(), Unfit> {
+    match atom {
+        Atom::NetAmount => {
+            let (sign, digits) = value.split_first().ok_or("C or D and digits")?;
+            let net = number(digits).and_then(|n| i64::try_from(n).ok()).ok_or("digits")?;
+            into.net = Some(match sign {
+                b'C' => net,
+                b'D' => -net,
+                _ => return Err("C or D first"),
+            });
+            return Ok(());
+        }
+        Atom::SettlementCurrency => {
+            let code = number(value).and_then(|n| u16::try_from(n).ok()).and_then(Currency::new);
+            into.currency = Some(code.ok_or("a numeric currency code")?);
+            return Ok(());
+        }
+        Atom::SettlementCode => {
+            into.balance = Balance::of_digit(number(value).ok_or("one digit")?);
+            return Ok(());
+        }
+        _ => {}
+    }
+    let stated = number(value).ok_or("digits")?;
+    let totals = into.totals.get_or_insert_default();
+    let place = match atom {
+        Atom::CreditsNumber | Atom::StandingCreditsNumber => &mut totals.credits.count,
+        Atom::CreditsReversalNumber => &mut totals.credits_reversed.count,
+        Atom::DebitsNumber | Atom::StandingDebitsNumber => &mut totals.debits.count,
+        Atom::DebitsReversalNumber => &mut totals.debits_reversed.count,
+        Atom::InquiriesNumber => &mut totals.inquiries,
+        Atom::AuthorizationsNumber => &mut totals.authorizations,
+        Atom::CreditsAmount | Atom::StandingCreditsAmount => &mut totals.credits.minor,
+        Atom::CreditsReversalAmount => &mut totals.credits_reversed.minor,
+        Atom::DebitsAmount | Atom::StandingDebitsAmount => &mut totals.debits.minor,
+        Atom::DebitsReversalAmount => &mut totals.debits_reversed.minor,
+        _ => return Ok(()),
+    };
+    *place = stated;
+    into.standing |= matches!(
+        atom,
+        Atom::StandingCreditsNumber
+            | Atom::StandingDebitsNumber
+            | Atom::StandingCreditsAmount
+            | Atom::StandingDebitsAmount
+    );
+    Ok(())
+}
+
+/// Currency and verdict may stand elsewhere.
+fn settle_totals(rules: &Rules, pending: &Pending, into: &mut Canonical) {
+    let mut stated = pending.reconciliation;
+    stated.currency = stated.currency.or(pending.currency).or(rules.fields().currency());
+    let code = pending.code.filter(|_| into.flow.is_answer());
+    let coded = code.and_then(|code| rules.fields().balance_of(code.as_bytes()));
+    stated.balance = stated.balance.or(coded);
+    into.reconciliation = Some(Box::new(stated));
 }
 
 fn take_original(atom: Atom, value: &[u8], original: &mut OriginalData) -> Result<(), Unfit> {

@@ -21,6 +21,8 @@ pub(super) enum Value<'a> {
     Text(&'a [u8]),
     Code(Text<4>),
     Number(u64),
+    /// C or D, then digits.
+    Signed(i64),
 }
 
 impl Value<'_> {
@@ -30,6 +32,13 @@ impl Value<'_> {
             Self::Text(text) => Some(text),
             Self::Code(code) => Some(code.as_bytes()),
             Self::Number(number) => digits(*number, width.min(20), scratch),
+            Self::Signed(number) => {
+                let width = width.min(20);
+                let first = scratch.len().checked_sub(width)?;
+                digits(number.unsigned_abs(), width.checked_sub(1)?, scratch)?;
+                *scratch.get_mut(first)? = if *number < 0 { b'D' } else { b'C' };
+                scratch.get(first..)
+            }
         }
     }
 }

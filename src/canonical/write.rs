@@ -11,7 +11,7 @@ use super::read::{is_currency, name_of};
 use super::render::{
     Room, Value, ZEROS, check_carried, push_part, put_number, put_text, put_value, set,
 };
-use super::{Canonical, Flow, Kind, OriginalData, WriteError};
+use super::{Answer, Canonical, Flow, Kind, OriginalData, Reason, WriteError};
 use crate::iso8583::rules::{
     Atom, Breach, Entry, FieldSet, Link, Need, Part, Rules, StanRule, What,
 };
@@ -35,6 +35,11 @@ pub(super) fn write(
                 Ok(()) => {}
                 Err(unfit) => writer.forgive(de, unfit)?,
             }
+        }
+    }
+    if from.kind == Kind::Reconciliation {
+        for link in rules.fields().settlement() {
+            writer.put_link(link, message)?;
         }
     }
     writer.put_literals(message)?;
@@ -122,7 +127,8 @@ impl<'a> Writer<'a> {
             return put_number(link.de, atom.word(), link.shape, number, message);
         }
         // What is left is rare: no value at all, codes, and the entry mode between versions.
-        if !matches!(atom, Atom::PosEntryMode | Atom::Answer | Atom::Reason) {
+        let rare = [Atom::PosEntryMode, Atom::Answer, Atom::Reason, Atom::NetAmount];
+        if !rare.contains(&atom) {
             return Ok(());
         }
         let Some(value) = self.value(atom, link.de)? else { return Ok(()) };
@@ -172,6 +178,10 @@ impl<'a> Writer<'a> {
     /// Parts of original data that are filled with zeros when nobody knows them (`F90`).
     fn filling(&self, part: &Part) -> Option<Value<'static>> {
         let What::Atom(atom) = part.what else { return None };
+        // What a composite of totals has no word for is nothing: no flag, no transactions.
+        if atom.is_settlement() && self.from.reconciliation.is_some() {
+            return Some(Value::Number(0));
+        }
         let filled = matches!(
             atom,
             Atom::OriginalMti
@@ -238,14 +248,47 @@ impl<'a> Writer<'a> {
             Atom::OriginalStan => self.original?.stan.map(u64::from),
             Atom::OriginalBatch => self.original?.batch.map(u64::from),
             Atom::OriginalYear => self.original_year(self.original?).map(u64::from),
+            _ if atom.is_settlement() => self.total(atom),
             _ => None,
         }
+    }
+
+    fn total(&self, atom: Atom) -> Option<u64> {
+        let stated = self.from.reconciliation.as_ref()?;
+        match atom {
+            Atom::SettlementCurrency => return stated.currency.map(|c| c.code().into()),
+            Atom::SettlementCode => return stated.balance.map(|b| b.digit().into()),
+            _ => {}
+        }
+        let totals = stated.totals?;
+        let standing = totals.standing();
+        Some(match atom {
+            Atom::CreditsNumber => totals.credits.count,
+            Atom::CreditsReversalNumber => totals.credits_reversed.count,
+            Atom::DebitsNumber => totals.debits.count,
+            Atom::DebitsReversalNumber => totals.debits_reversed.count,
+            Atom::InquiriesNumber => totals.inquiries,
+            Atom::AuthorizationsNumber => totals.authorizations,
+            Atom::CreditsAmount => totals.credits.minor,
+            Atom::CreditsReversalAmount => totals.credits_reversed.minor,
+            Atom::DebitsAmount => totals.debits.minor,
+            Atom::DebitsReversalAmount => totals.debits_reversed.minor,
+            Atom::StandingCreditsNumber => standing.credits.count,
+            Atom::StandingDebitsNumber => standing.debits.count,
+            Atom::StandingCreditsAmount => standing.credits.minor,
+            Atom::StandingDebitsAmount => standing.debits.minor,
+            _ => return None,
+        })
     }
 
     fn value(&self, atom: Atom, de: u8) -> Result<Option<Value<'a>>, WriteError> {
         match atom {
             Atom::PosEntryMode => self.pos_entry_mode(de),
             Atom::Answer | Atom::Reason => self.code(atom, de),
+            Atom::NetAmount => {
+                let stated = self.from.reconciliation.as_ref();
+                Ok(stated.and_then(|r| r.totals).map(|totals| Value::Signed(totals.net())))
+            }
             _ => {
                 let text = self.characters(atom);
                 Ok(text.map(Value::Text).or_else(|| self.number(atom).map(Value::Number)))
@@ -345,6 +388,12 @@ impl<'a> Writer<'a> {
         let Some(answer) = self.from.answer.filter(|_| self.from.flow != Flow::Request) else {
             return Ok(None);
         };
+        let balance = self.from.reconciliation.as_ref().and_then(|r| r.balance);
+        if let (Some(balance), Answer::Own(Reason::Accepted)) = (balance, &answer)
+            && let Some(code) = self.rules.fields().balance_code(balance)
+        {
+            return Ok(Some(Value::Code(code)));
+        }
         let code = self.rules.spell(&answer, self.from.kind);
         code.map(|c| Some(Value::Code(c))).ok_or(WriteError::NoCode { de, name: "answer" })
     }

@@ -1,5 +1,5 @@
-//! `pointsman journal verify | dump | stat`: looking at a journal, beside a running switch or
-//! after it, without changing a byte.
+//! `pointsman journal verify | dump | stat | totals`: looking at a journal, beside a running
+//! switch or after it, without changing a byte.
 //!
 //! Contract: `verify` names segment, offset and cause of everything that is not intact and exits
 //! 1 if anything durable is damaged; without a key it checks checksums and order, with the key
@@ -46,6 +46,8 @@ enum Command {
     Dump(Box<DumpArgs>),
     /// Say what is there: segments, records, checkpoints, sizes.
     Stat(StatArgs),
+    /// Print totals by bank, business date and currency.
+    Totals(super::totals::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -132,12 +134,13 @@ pub fn run(args: Args, describe: Describe, resolve: Resolve) -> anyhow::Result<E
         Command::Verify(args) => verify(&args, resolve, &mut out)?,
         Command::Dump(args) => dump(&args, describe, resolve, &mut out)?,
         Command::Stat(args) => stat(&args, &mut out)?,
+        Command::Totals(args) => super::totals::run(&args, resolve, &mut out)?,
     };
     out.flush()?;
     Ok(code)
 }
 
-fn open(folder: &Path) -> anyhow::Result<DiskBackend> {
+pub(super) fn open(folder: &Path) -> anyhow::Result<DiskBackend> {
     let backend = DiskBackend::open_read_only(folder);
     let backend = backend.with_context(|| format!("cannot open {}", folder.display()))?;
     let files = backend.list().with_context(|| format!("cannot list {}", folder.display()))?;
@@ -145,7 +148,11 @@ fn open(folder: &Path) -> anyhow::Result<DiskBackend> {
     Ok(backend)
 }
 
-fn open_key(backend: &dyn Backend, reference: &str, resolve: Resolve) -> anyhow::Result<DataKey> {
+pub(super) fn open_key(
+    backend: &dyn Backend,
+    reference: &str,
+    resolve: Resolve,
+) -> anyhow::Result<DataKey> {
     let hex = resolve(reference).context("--key")?;
     Ok(read_keys(backend, &KeyEncryptionKey::from_hex(&hex)?)?)
 }
@@ -168,22 +175,23 @@ fn verify(args: &VerifyArgs, resolve: Resolve, out: &mut impl Write) -> anyhow::
     }
     let accepted = Accepted::of(&args.folder);
     let (old, findings): (Vec<_>, Vec<_>) =
-        findings.into_iter().partition(|finding| damaged(finding) && accepted.holds(finding));
+        findings.into_iter().partition(|finding| is_damage(finding) && accepted.holds(finding));
     for finding in &old {
         writeln!(out, "accepted by an operator: {finding}")?;
     }
     for finding in &findings {
-        let what = if damaged(finding) { "DAMAGED" } else { "torn tail" };
+        let what = if is_damage(finding) { "DAMAGED" } else { "torn tail" };
         writeln!(out, "{what}: {finding}")?;
     }
     let extent = if key.is_some() { "chain and seals" } else { "checksums only, no key given" };
-    let damage = findings.iter().filter(|finding| damaged(finding)).count();
+    let damage = findings.iter().filter(|finding| is_damage(finding)).count();
     writeln!(out, "{} records, {damage} places damaged ({extent})", found.next.saturating_sub(1))?;
     let broken = money.map_or(Ok(0), |money| money.tell(out))?;
     Ok(ExitCode::from(u8::from(damage > 0 || broken > 0)))
 }
 
-fn damaged(finding: &Finding) -> bool {
+/// Whether a finding is more than a torn tail.
+pub(super) fn is_damage(finding: &Finding) -> bool {
     finding.row.verdict != Verdict::Torn
 }
 
@@ -230,7 +238,7 @@ fn dump(
     for finding in &findings {
         eprintln!("pointsman: {finding}");
     }
-    Ok(ExitCode::from(u8::from(findings.iter().any(damaged))))
+    Ok(ExitCode::from(u8::from(findings.iter().any(is_damage))))
 }
 
 fn print_record(

@@ -17,6 +17,7 @@ pub mod input;
 pub mod journal;
 mod money;
 pub mod serve;
+mod totals;
 
 use crate::config::settings::SecretRef;
 use crate::server::secrets::resolve;

@@ -54,6 +54,7 @@ fn bank(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
         identities: identities(section),
         acquirer: section.parsed("acquirer"),
         forwarder: section.parsed("forwarder"),
+        reconcile_at_cutover: section.flag("reconcile_at_cutover", false),
         pin_translation: false,
     };
     builder.policy.banks.push(bank);

@@ -7,9 +7,11 @@
 
 mod codes;
 mod kind;
+mod totals;
 
 pub use codes::{Answer, Reason, ResponseClass};
 pub use kind::{Flow, Kind, NetworkFunction, TransactionType};
+pub use totals::{Balance, Reconciliation, Sum, Totals};
 
 /// Whether the message's MAC was checked, by the session that received it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

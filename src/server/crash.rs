@@ -136,8 +136,8 @@ impl Point {
             Record::LineState(_) => Self::SignOn,
             Record::Answered(_) => Self::Delivered,
             Record::Forgotten(_) => Self::Forgotten,
-            // The input that causes it is a place already.
-            Record::Released(_) | Record::Garbled(_) => return None,
+            // The input that causes it, or the debt that follows it, is a place already.
+            Record::Released(_) | Record::Garbled(_) | Record::Reconciled(_) => return None,
         })
     }
 }

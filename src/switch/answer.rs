@@ -15,7 +15,7 @@ use super::record::{BankKeys, Ending, Intent, Late, Leg, Record};
 use super::reply;
 use super::role::Role;
 use super::txn::{Happening, Verdict};
-use crate::canonical::{Answer, Canonical, MacCheck, Reason, ResponseClass};
+use crate::canonical::{Answer, Canonical, Kind, MacCheck, Reason, ResponseClass};
 use crate::iso8583::rules::Atom;
 use crate::money::Amount;
 use crate::text::Text;
@@ -26,7 +26,10 @@ impl Switch {
     pub(super) fn bank_message(&mut self, from: SessionId, bank: BankId, msg: Box<Canonical>) {
         let Some(line) = self.lines.sessions.get(from).map(|s| s.line) else { return };
         if !msg.flow.is_answer() {
-            // Banks may only ask for network management here.
+            if msg.kind == Kind::Reconciliation {
+                return self.bank_reconciles(bank, (line, from), msg);
+            }
+            // Banks may ask for nothing else.
             let answer = reply::own_answer(msg, Reason::InvalidTransaction);
             self.send((line, from), answer, None, None, SendOwner::Plain);
             return;

@@ -169,6 +169,7 @@ impl Auditor {
             }
             Record::Refused(_)
             | Record::Cutover(_)
+            | Record::Reconciled(_)
             | Record::Policy(_)
             | Record::LineState(_)
             | Record::Garbled(_)

@@ -14,10 +14,11 @@ use super::ids::RecordNo;
 use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
 use super::stans::Stans;
 use super::state::{BankState, Entry, Open, Signed, State};
-use std::collections::{BTreeMap, VecDeque};
+use super::totals::{Asked, Books, Bucket, Closing, Counting, Kept};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The format written. A checkpoint of any other is passed over: the records tell the same.
-const CHECKPOINT_VERSION: u8 = 3;
+const CHECKPOINT_VERSION: u8 = 4;
 
 coded_struct!(State {
     last,
@@ -34,7 +35,13 @@ coded_struct!(State {
     banks,
     lines,
     policy,
+    books,
 });
+coded_struct!(Books { kept, chains, done, partials, asked, closing });
+coded_struct!(Bucket { bank, period, currency });
+coded_struct!(Kept { totals, first, last });
+coded_struct!(Asked { bucket, totals });
+coded_struct!(Closing { cutover, date });
 coded_struct!(Open { intent, position });
 coded_struct!(Entry { queued, tries, again });
 coded_struct!(Doubt { bank, at, intent, undelivered });
@@ -99,6 +106,17 @@ impl Coded for () {
     }
 }
 
+impl<T: Coded + Ord> Coded for BTreeSet<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.len() as u64).put(out);
+        self.iter().for_each(|value| value.put(out));
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+        take_all(from)
+    }
+}
+
 impl<K: Coded + Ord, V: Coded> Coded for BTreeMap<K, V> {
     fn put(&self, out: &mut Vec<u8>) {
         (self.len() as u64).put(out);
@@ -110,6 +128,25 @@ impl<K: Coded + Ord, V: Coded> Coded for BTreeMap<K, V> {
 
     fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
         take_all(from)
+    }
+}
+
+impl Coded for Counting {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(match self {
+            Self::Open => 0,
+            Self::Counted => 1,
+            Self::Done => 2,
+        });
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+        match from.byte()? {
+            0 => Ok(Self::Open),
+            1 => Ok(Self::Counted),
+            2 => Ok(Self::Done),
+            _ => Err(from.wrong()),
+        }
     }
 }
 
@@ -260,6 +297,7 @@ impl Switch {
             banks: state.banks.clone(),
             lines: state.lines.clone(),
             policy: state.policy,
+            books: state.books.clone(),
         })
     }
 

@@ -110,6 +110,7 @@ impl State {
             | Record::Refused(_)
             | Record::Attempt(_)
             | Record::Cutover(_)
+            | Record::Reconciled(_)
             | Record::Policy(_)
             | Record::LineState(_)
             | Record::Garbled(_)

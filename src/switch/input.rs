@@ -124,6 +124,21 @@ pub enum Command {
         /// `true` = off, `false` = on again.
         off: bool,
     },
+    /// Compare totals with a bank: of this business date, or of the one in force; banks whose
+    /// terminals settle batches are asked about each terminal's.
+    Reconcile {
+        /// The bank, by name.
+        bank: super::ids::Name,
+        /// MMDD.
+        date: Option<Text<4>>,
+    },
+    /// Move a bank's business date: to this one, or to the day after.
+    Cutover {
+        /// The bank, by name.
+        bank: super::ids::Name,
+        /// MMDD.
+        date: Option<Text<4>>,
+    },
     /// An operator's decision about an in-doubt item (issue: the desk).
     Desk(DeskAction),
 }

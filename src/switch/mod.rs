@@ -22,6 +22,7 @@ pub mod record;
 pub mod record_bytes;
 pub mod record_json;
 pub mod role;
+pub mod totals;
 pub mod txn;
 
 mod advice_reversal;
@@ -39,6 +40,7 @@ mod lines;
 mod netmgmt;
 mod prints;
 mod recalled;
+mod reconciliation;
 mod record_fields;
 #[cfg(test)]
 mod record_proofs;
@@ -125,6 +127,8 @@ pub struct Switch {
     last_send: u64,
     last_ticket: u64,
     draining: bool,
+    /// A business date may be over that a bank is to be asked about.
+    closing: bool,
     /// Settling what the last run left.
     recovering: bool,
     planted: plants::Planted,
@@ -156,6 +160,7 @@ impl Switch {
             last_send: 0,
             last_ticket: 0,
             draining: false,
+            closing: false,
             recovering: false,
             planted: plants::Planted::default(),
             #[cfg(feature = "faults")]
@@ -199,6 +204,7 @@ impl Switch {
         }
         self.expire();
         self.settle_debits();
+        self.reconcile_closed();
     }
 
     /// The next thing to do outside, until `None`.
@@ -388,6 +394,8 @@ impl Switch {
             Command::Reload(policy) => self.reload(policy),
             Command::Drain => self.drain(),
             Command::SignOff { bank, off } => self.sign_off(&bank, off),
+            Command::Reconcile { bank, date } => self.reconcile(&bank, date),
+            Command::Cutover { bank, date } => self.move_date(&bank, date),
             Command::Desk(action) => self.desk_action(&action),
         }
     }

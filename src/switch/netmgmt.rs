@@ -186,7 +186,7 @@ impl Switch {
     }
 
     /// The bank's business date moves: to the one it names, or to the day after.
-    fn cutover(&mut self, bank: BankId, date: Option<Text<4>>) -> super::ids::RecordNo {
+    pub(super) fn cutover(&mut self, bank: BankId, date: Option<Text<4>>) -> super::ids::RecordNo {
         let bank = self.bank_name(bank);
         let current = self.state.bank(&bank).and_then(|b| b.business_date);
         let date = date.or_else(|| next_day(current?)).unwrap_or_else(|| {
@@ -194,7 +194,9 @@ impl Switch {
             let text = format!("{:02}{:02}", utc.month(), utc.day());
             Text::new(text.as_bytes()).unwrap_or_default()
         });
-        self.record(Record::Cutover(Cutover { bank, at: self.now.wall, date }))
+        let no = self.record(Record::Cutover(Cutover { bank, at: self.now.wall, date }));
+        self.note_closing();
+        no
     }
 
     fn network_answer(&mut self, session: SessionId, msg: &Canonical) {

@@ -233,6 +233,13 @@ pub enum Event {
         /// The bank.
         bank: Name,
     },
+    /// Totals were compared with a bank's.
+    Reconciled {
+        /// The bank.
+        bank: Name,
+        /// Whether they agree.
+        balanced: bool,
+    },
     /// A new policy was refused, and the old one runs on: a bank with open obligations would
     /// vanish, or banks, platforms or lines would change their order.
     ReloadRefused,

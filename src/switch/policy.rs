@@ -84,6 +84,8 @@ pub struct Bank {
     pub acquirer: Option<Text<11>>,
     /// Value of `F33` towards this bank; unset: not sent.
     pub forwarder: Option<Text<11>>,
+    /// Whether the bank is asked about the totals of a business date when that is over.
+    pub reconcile_at_cutover: bool,
     /// Whether the bank takes a PIN block translated by us (not before an HSM is there).
     pub pin_translation: bool,
 }

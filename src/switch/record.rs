@@ -9,8 +9,9 @@
 use super::ids::{Name, RecordNo, TxnNo};
 use super::input::DeskVerb;
 use super::role::{Debited, Role};
-use crate::canonical::{Flow, Kind, NetworkFunction, Reason, ResponseClass};
-use crate::money::Amount;
+use super::totals::{Bucket, Period};
+use crate::canonical::{Flow, Kind, NetworkFunction, Reason, ResponseClass, Totals};
+use crate::money::{Amount, Currency};
 use crate::sensitive::Pan;
 use crate::text::Text;
 use crate::time::Wall;
@@ -48,6 +49,8 @@ pub enum Record {
     /// Hint, not synced for its own sake: the approval to the platform left. An approval
     /// without one goes to the desk at recovery.
     Answered(TxnNo),
+    /// Totals were asked about, or compared.
+    Reconciled(Box<Reconciled>),
     /// Something that can have no consequence any more left the core's memory.
     Forgotten(Forgotten),
 }
@@ -408,6 +411,46 @@ pub struct Cutover {
     pub at: Wall,
     /// The new business date, MMDD.
     pub date: Text<4>,
+}
+
+/// How totals were weighed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Weighing {
+    /// We ask; the next record owes the question to the bank.
+    Asked,
+    /// Both sides agree.
+    InBalance,
+    /// They do not: an operator looks.
+    OutOfBalance,
+}
+
+/// Totals were asked about, or compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reconciled {
+    /// When.
+    pub at: Wall,
+    /// With which bank.
+    pub bank: Name,
+    /// What is settled together.
+    pub period: Period,
+    /// Numeric code of the currency.
+    pub currency: u16,
+    /// Our totals.
+    pub ours: Totals,
+    /// The bank's, where it stated any.
+    pub theirs: Option<Totals>,
+    /// How they were weighed.
+    pub weighing: Weighing,
+    /// The bank's code, where it answered.
+    pub bank_code: Option<Text<4>>,
+}
+
+impl Reconciled {
+    /// Whose totals.
+    pub fn bucket(&self) -> Bucket {
+        let currency = Currency::new(self.currency).unwrap_or_else(Currency::none);
+        Bucket { bank: self.bank, period: self.period, currency }
+    }
 }
 
 /// The policy in force from here on.

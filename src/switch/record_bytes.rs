@@ -293,6 +293,17 @@ impl<const N: usize> Coded for Text<N> {
     }
 }
 
+impl Coded for Currency {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.code().put(out);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+        let code = u16::take(from)?;
+        Self::new(code).ok_or(from.wrong())
+    }
+}
+
 impl Coded for Amount {
     fn put(&self, out: &mut Vec<u8>) {
         self.minor.put(out);

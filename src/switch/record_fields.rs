@@ -6,12 +6,16 @@
 use super::input::DeskVerb;
 use super::record::{
     Attempt, BankKeys, CardFacts, Closed, Cutover, Debt, Desk, Ending, Forgotten, GarbledNote,
-    Intent, Late, Leg, LineState, Origin, Outcome, Owed, PolicyStamp, Queued, Record, Refused,
+    Intent, Late, Leg, LineState, Origin, Outcome, Owed, PolicyStamp, Queued, Reconciled, Record,
+    Refused, Weighing,
 };
 use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
 use super::record_json::Shown;
 use super::role::{Debited, Role};
-use crate::meaning::{Flow, Kind, NetworkFunction, Reason, ResponseClass, TransactionType};
+use super::totals::{Period, TerminalBatch};
+use crate::meaning::{
+    Flow, Kind, NetworkFunction, Reason, ResponseClass, Sum, Totals, TransactionType,
+};
 use serde_json::{Map, Value};
 
 macro_rules! record_struct {
@@ -78,7 +82,7 @@ record_enum!(Record {
     1 = Intent(body), 2 = Outcome(body), 3 = Refused(body), 4 = Queued(body), 5 = Attempt(body),
     6 = Closed(body), 7 = Late(body), 8 = Desk(body), 9 = Cutover(body), 10 = Policy(body),
     11 = LineState(body), 12 = Garbled(body), 13 = Released(body), 14 = Answered(body),
-    15 = Forgotten(body),
+    15 = Forgotten(body), 16 = Reconciled(body),
 });
 
 record_struct!(Origin {
@@ -186,6 +190,19 @@ record_struct!(Closed { entry, at, ending, bank_code, settlement_date });
 record_struct!(Late { txn, at, bank, stan, leg, bank_code, auth_id, amount });
 record_struct!(Desk { item, at, operator, verb });
 record_struct!(Cutover { bank, at, date });
+record_struct!(Reconciled { at, bank, period, currency, ours, theirs, weighing, bank_code });
+record_struct!(TerminalBatch { terminal, batch });
+record_struct!(Sum { count, minor });
+record_struct!(Totals {
+    credits,
+    credits_reversed,
+    debits,
+    debits_reversed,
+    inquiries,
+    authorizations,
+});
+record_enum!(Period { 0 = Date(date), 1 = Batch(of) });
+record_enum!(Weighing { 0 = Asked, 1 = InBalance, 2 = OutOfBalance });
 record_struct!(PolicyStamp { at, hash, start });
 record_struct!(LineState { line, terminal, at, function, signed_on, batch });
 record_struct!(GarbledNote { line, at, path, offset, len, digest });

@@ -83,6 +83,8 @@ pub(super) fn own_answer(mut msg: Box<Canonical>, reason: Reason) -> Box<Canonic
     msg.reason = None;
     msg.original = None;
     msg.replacement_amount = None;
+    // The asker's totals are not ours.
+    msg.reconciliation = None;
     // An answer has the fields that a bank's answer comes home with, so that a stored one is the
     // same again; the expiry date is the request's secret.
     msg.expiry = None;

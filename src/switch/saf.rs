@@ -260,7 +260,8 @@ impl Switch {
         let repeats =
             self.policy.banks.get(usize::from(bank.0)).is_some_and(|b| b.reversal.repeat_mti);
         let bare = self.planted.has(Plant::RetryWithoutRepeatMti);
-        let msg = reply::owed_message(&queued, repeats && tries > 0 && !bare);
+        let mut msg = reply::owed_message(&queued, repeats && tries > 0 && !bare);
+        self.state_totals(entry, &mut msg);
         let count = tries.saturating_add(1);
         let at = self.now.wall;
         let no = self.record(Record::Attempt(Attempt { entry, at, count }));
@@ -422,9 +423,10 @@ impl Switch {
         let over =
             self.lifetime_passed(bank, entry) || self.planted.has(Plant::NotFoundFinalAtOnce);
         let again = self.state.saf.get(&entry).is_some_and(|e| e.again);
+        let weighed = if trusted { self.weigh_answer(entry, msg) } else { None };
         let dead = queued.owed == Owed::Repeat && self.is_dead_code(bank, code);
         let ending = if dead { Some(Ending::Dead) } else { ending_of(queued.owed, class, over) };
-        match ending.filter(|_| trusted) {
+        match weighed.or(ending.filter(|_| trusted)) {
             // An original approved after this try left may have overtaken nothing: once more.
             Some(Ending::Acknowledged) if again => {
                 self.saf_set(bank, entry, Place::Ready);

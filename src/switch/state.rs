@@ -15,6 +15,7 @@ use super::record::{
 use super::role::{Debited, Role};
 use super::stamps::own_stamp;
 use super::stans::Stans;
+use super::totals::Books;
 use super::txn::debt_of;
 use crate::canonical::{Kind, Reason};
 use crate::text::Text;
@@ -99,6 +100,8 @@ pub(super) struct State {
     pub lines: BTreeMap<(Name, Option<Text<16>>), Signed>,
     /// Hash of the policy in force.
     pub policy: u64,
+    /// Totals by bank, business date and currency.
+    pub books: Books,
 }
 
 impl State {
@@ -126,6 +129,7 @@ impl State {
     /// Takes in one record. Total: a record that fits nothing changes nothing.
     pub(super) fn apply(&mut self, no: RecordNo, record: &Record) {
         self.last = no;
+        self.keep_books(no, record);
         let concerned = self.concerned(record);
         let before = concerned.map(|item| item.and_then(|item| self.in_doubt(item)));
         self.take(no, record);
@@ -166,6 +170,8 @@ impl State {
                 self.desk.remove(txn);
             }
             Record::Forgotten(what) => self.forgotten(*what),
+            // The books have it.
+            Record::Reconciled(_) => {}
             Record::Released(_) | Record::Garbled(_) => {}
         }
     }

@@ -64,6 +64,7 @@ fn policy() -> Policy {
         identities: Identities::default(),
         acquirer: None,
         forwarder: None,
+        reconcile_at_cutover: false,
         pin_translation: false,
     };
     let (budget, margin) = (30 * SECOND, SECOND);

@@ -80,6 +80,7 @@ impl Watch {
             | Event::UnmatchedAnswer { .. }
             | Event::OnDesk { .. }
             | Event::PinDeclined { .. }
+            | Event::Reconciled { .. }
             | Event::StansExhausted { .. } => self.bank_event(event),
         }
     }
@@ -147,6 +148,15 @@ impl Watch {
             Event::PinDeclined { bank } => {
                 self.meters.count(names::PIN_DECLINED, "bank", *bank, None);
                 debug!(%bank, "declined: its PIN cannot be translated");
+            }
+            Event::Reconciled { bank, balanced } => {
+                let result = if *balanced { "in_balance" } else { "out_of_balance" };
+                self.meters.count(names::RECONCILIATIONS, "bank", *bank, Some(("result", result)));
+                if *balanced {
+                    info!(%bank, "totals are in balance");
+                } else {
+                    warn!(%bank, "totals are OUT OF BALANCE: both sides stand in the journal");
+                }
             }
             Event::StansExhausted { bank } => {
                 self.meters.count(names::STANS_EXHAUSTED, "bank", *bank, None);

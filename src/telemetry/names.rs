@@ -71,6 +71,8 @@ metrics_table! {
         "Bank legs that passed their deadline after they were sent, by bank.";
     REVERSALS = "pointsman_reversals_total", Counter,
         "Reversals, by bank and step (queued, recovered, closed).";
+    RECONCILIATIONS = "pointsman_reconciliations_total", Counter,
+        "Totals compared with a bank, by bank and result (in_balance, out_of_balance).";
     REPEATS = "pointsman_repeats_total", Counter,
         "Requests that a platform repeated, by platform.";
     CONFLICTS = "pointsman_duplicate_conflicts_total", Counter,

@@ -96,6 +96,7 @@ fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union
         identities: identities(options),
         acquirer: None,
         forwarder: None,
+        reconcile_at_cutover: options.has("reconcile"),
         pin_translation: false,
     }
 }
@@ -383,6 +384,17 @@ impl Stage {
             }
             ["without", bank] => self.without(bank),
             ["end"] => {}
+            ["reconcile", bank] => {
+                self.feed(Input::Command(Command::Reconcile { bank: text(bank), date: None }));
+            }
+            ["reconcile", bank, date] => {
+                let (bank, date) = (text(bank), Some(text(date)));
+                self.feed(Input::Command(Command::Reconcile { bank, date }));
+            }
+            ["cutover", bank, date] => {
+                let (bank, date) = (text(bank), Some(text(date)));
+                self.feed(Input::Command(Command::Cutover { bank, date }));
+            }
             ["drain"] => self.feed(Input::Command(Command::Drain)),
             ["desk", "resend", no] => self.desk(no, DeskVerb::Resend)?,
             ["desk", "giveup", no] => self.desk(no, DeskVerb::GiveUp(Text::EMPTY))?,
@@ -579,6 +591,8 @@ fn is_input(what: &str) -> bool {
                     | "signoff"
                     | "signon"
                     | "recall"
+                    | "reconcile"
+                    | "cutover"
                     | "without",
                 ..
             ]

@@ -3,6 +3,7 @@
 //! MTIs and codes are only spelled for the reader: no dialect is involved.
 
 use crate::stage::{Fallible, text};
+use crate::totals;
 use pointsman::canonical::{
     Answer, Canonical, Flow, Kind, MacCheck, NetworkFunction, OriginalData, Reason, ResponseClass,
     TransactionType,
@@ -12,6 +13,7 @@ use pointsman::sensitive::{Pan, PinBlock};
 use pointsman::switch::ids::RecordNo;
 use pointsman::switch::output::Event;
 use pointsman::switch::record::Record;
+use pointsman::switch::totals::Period;
 use std::fmt::Write;
 
 const TYPES: [(&str, TransactionType); 9] = [
@@ -93,6 +95,9 @@ pub(crate) fn read(mti: &str, words: &[&str]) -> Fallible<Canonical> {
     msg.auth_id = stated("auth").map(text);
     msg.batch = stated("batch").and_then(|b| b.parse().ok());
     msg.settlement_date = stated("f15").map(text);
+    if kind == Kind::Reconciliation {
+        msg.reconciliation = Some(Box::new(totals::read(&stated)?));
+    }
     msg.accepts_partial = words.contains(&"partial");
     if words.contains(&"mac=bad") {
         msg.mac = MacCheck::Bad;
@@ -166,11 +171,15 @@ pub(crate) fn show(msg: &Canonical) -> String {
     put("new", msg.replacement_amount.map(|a| a.minor.to_string()));
     put("rc", msg.answer.map(code));
     put("auth", msg.auth_id.map(|a| a.to_string()));
+    put("f15", msg.settlement_date.filter(|_| class == 5).map(|d| d.to_string()));
     put("batch", msg.batch.map(|b| b.to_string()));
     put("orig", msg.original.as_ref().and_then(|o| o.stan).map(|n| n.to_string()));
     put("reason", msg.reason.map(|r| format!("{r:?}")));
     let identified = msg.terminal.filter(|t| t.as_str() != "TERM1");
     put("term", identified.map(|t| t.to_string()));
+    if let Some(stated) = &msg.reconciliation {
+        s.push_str(&totals::show(stated));
+    }
     s
 }
 
@@ -227,6 +236,14 @@ pub(crate) fn show_record(no: RecordNo, record: &Record) -> Option<String> {
         Record::Desk(d) => format!("journal {no} desk {} {:?}", d.item, d.verb),
         Record::Refused(r) => format!("journal {no} refused {:?}", r.reason),
         Record::Cutover(c) => format!("journal {no} cutover {} {}", c.bank, c.date),
+        Record::Reconciled(r) => {
+            let period = match r.period {
+                Period::Date(date) => date.to_string(),
+                Period::Batch(of) => format!("{}/{}", of.terminal, of.batch),
+            };
+            let currency = r.currency;
+            format!("journal {no} totals {} {period} {currency} {:?}", r.bank, r.weighing)
+        }
         Record::Forgotten(f) => format!("journal {no} forgotten {f:?}"),
         Record::Answered(_)
         | Record::Released(_)
@@ -261,6 +278,7 @@ pub(crate) fn show_event(event: &Event) -> Option<String> {
         | Event::OnDesk { .. }
         | Event::DeskDecided { .. }
         | Event::PinDeclined { .. }
+        | Event::Reconciled { .. }
         | Event::ReloadRefused => return None,
     })
 }

@@ -41,7 +41,8 @@ const fn room(
 pub(crate) const ROOMS: &[Room] = &[
     room("hex", Floor::Words, &[], "thiserror"),
     room("limits", Floor::Words, &[], ""),
-    room("meaning", Floor::Words, &["text"], ""),
+    // Totals are amounts: they name their currency.
+    room("meaning", Floor::Words, &["money", "text"], ""),
     room("money", Floor::Words, &[], "rust_decimal serde thiserror"),
     room("sensitive", Floor::Words, &[], "subtle thiserror zeroize"),
     room("text", Floor::Words, &[], "serde thiserror"),

@@ -5,6 +5,7 @@
 mod bank_flows;
 mod codes;
 mod kinds;
+mod reconciliation;
 mod sealing;
 
 use super::*;

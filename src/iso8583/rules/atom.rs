@@ -103,9 +103,48 @@ atoms! {
     OriginalYear = "original-year",
     /// Minor units of the replacement amount, in the transaction currency.
     ReplacementAmount = "replacement-amount",
+    /// Reconciliation: number of credits.
+    CreditsNumber = "credits-number",
+    /// Reconciliation: number of reversals of credits.
+    CreditsReversalNumber = "credits-reversal-number",
+    /// Reconciliation: number of debits.
+    DebitsNumber = "debits-number",
+    /// Reconciliation: number of reversals of debits.
+    DebitsReversalNumber = "debits-reversal-number",
+    /// Reconciliation: number of inquiries.
+    InquiriesNumber = "inquiries-number",
+    /// Reconciliation: number of authorizations.
+    AuthorizationsNumber = "authorizations-number",
+    /// Reconciliation: minor units of credits.
+    CreditsAmount = "credits-amount",
+    /// Reconciliation: minor units of reversals of credits.
+    CreditsReversalAmount = "credits-reversal-amount",
+    /// Reconciliation: minor units of debits.
+    DebitsAmount = "debits-amount",
+    /// Reconciliation: minor units of reversals of debits.
+    DebitsReversalAmount = "debits-reversal-amount",
+    /// Reconciliation: number of credits, those reversed taken out.
+    StandingCreditsNumber = "standing-credits-number",
+    /// Reconciliation: number of debits, those reversed taken out.
+    StandingDebitsNumber = "standing-debits-number",
+    /// Reconciliation: minor units of credits, those reversed taken out.
+    StandingCreditsAmount = "standing-credits-amount",
+    /// Reconciliation: minor units of debits, those reversed taken out.
+    StandingDebitsAmount = "standing-debits-amount",
+    /// Reconciliation: net amount, C or D and digits.
+    NetAmount = "net-amount",
+    /// Reconciliation: currency of the amounts, three digits.
+    SettlementCurrency = "settlement-currency",
+    /// Reconciliation: 1 in balance, 2 out of balance, 3 error; 0 says nothing.
+    SettlementCode = "settlement-code",
 }
 
 impl Atom {
+    /// Whether only reconciliations carry it.
+    pub const fn is_settlement(self) -> bool {
+        (self as u8) >= (Self::CreditsNumber as u8)
+    }
+
     pub(super) fn named(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|atom| atom.word() == word)
     }
@@ -114,9 +153,18 @@ impl Atom {
     /// PIN block check themselves.
     pub(super) const fn room(self) -> usize {
         match self {
-            Self::Exponent | Self::AcceptsPartial => 1,
+            Self::Exponent | Self::AcceptsPartial | Self::SettlementCode => 1,
             Self::LocalYear | Self::OriginalYear | Self::PosCondition | Self::PinCapture => 2,
-            Self::Currency | Self::CardSequence | Self::NetworkId => 3,
+            Self::Currency | Self::CardSequence | Self::NetworkId | Self::SettlementCurrency => 3,
+            Self::CreditsNumber
+            | Self::CreditsReversalNumber
+            | Self::DebitsNumber
+            | Self::DebitsReversalNumber
+            | Self::InquiriesNumber
+            | Self::AuthorizationsNumber
+            | Self::StandingCreditsNumber
+            | Self::StandingDebitsNumber => 12,
+            Self::NetAmount => 17,
             Self::LocalDate
             | Self::Expiry
             | Self::SettlementDate
@@ -133,7 +181,14 @@ impl Atom {
             Self::Stan | Self::OriginalStan | Self::Batch | Self::OriginalBatch => 12,
             Self::Rrn | Self::PosEntryMode => 12,
             Self::Terminal => 16,
-            Self::Amount | Self::ReplacementAmount => 18,
+            Self::Amount
+            | Self::ReplacementAmount
+            | Self::CreditsAmount
+            | Self::CreditsReversalAmount
+            | Self::DebitsAmount
+            | Self::DebitsReversalAmount
+            | Self::StandingCreditsAmount
+            | Self::StandingDebitsAmount => 18,
             Self::Pan => 19,
             Self::PinBlock => 16,
             Self::Merchant => 35,

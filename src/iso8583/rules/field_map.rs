@@ -10,6 +10,7 @@
 use super::field_set::data_element;
 use super::{Atom, Faults, FieldSet, Shape};
 use crate::limits::DE_MAX;
+use crate::meaning::Balance;
 use crate::money::Currency;
 use crate::text::Text;
 use serde::Deserialize;
@@ -98,6 +99,10 @@ pub struct FieldMap {
     /// The data elements of `links`, and by data element the index there.
     mapped: FieldSet,
     index: Vec<u8>,
+    /// The same for what only reconciliations carry: no other message looks at it.
+    settlement: Vec<Link>,
+    /// Values of the response code that say whether totals agree: in balance, then out of balance.
+    balance_codes: [Vec<Text<4>>; 2],
     /// Every data element of the dialect.
     known: FieldSet,
     carry: [FieldSet; 2],
@@ -109,7 +114,7 @@ pub struct FieldMap {
 }
 
 /// The 1987 numbering, for what a dialect does not say otherwise.
-const NUMBERING: [(u8, &[&str]); 26] = [
+const NUMBERING: [(u8, &[&str]); 39] = [
     (2, &["pan"]),
     (3, &["processing-code"]),
     (4, &["amount"]),
@@ -134,8 +139,21 @@ const NUMBERING: [(u8, &[&str]); 26] = [
     (41, &["terminal"]),
     (42, &["merchant"]),
     (49, &["currency"]),
+    (50, &["settlement-currency"]),
     (52, &["pin-block"]),
+    (66, &["settlement-code"]),
+    (74, &["credits-number"]),
+    (75, &["credits-reversal-number"]),
+    (76, &["debits-number"]),
+    (77, &["debits-reversal-number"]),
+    (80, &["inquiries-number"]),
+    (81, &["authorizations-number"]),
+    (86, &["credits-amount"]),
+    (87, &["credits-reversal-amount"]),
+    (88, &["debits-amount"]),
+    (89, &["debits-reversal-amount"]),
     (90, &ORIGINAL_DATA),
+    (97, &["net-amount"]),
 ];
 
 const ORIGINAL_DATA: [&str; 5] = [
@@ -164,6 +182,15 @@ enum Carry {
         #[serde(default)]
         answer: Vec<u8>,
     },
+}
+
+#[derive(Deserialize, std::default::Default)]
+#[serde(deny_unknown_fields)]
+struct BalanceCodes {
+    #[serde(default)]
+    in_balance: Vec<Text<4>>,
+    #[serde(default)]
+    out_of_balance: Vec<Text<4>>,
 }
 
 impl FieldMap {
@@ -212,6 +239,11 @@ impl FieldMap {
                     faults.add(&path, "expected an ISO 4217 numeric code such as \"156\"");
                 }
             }
+            "balance_codes" => {
+                let codes: Option<BalanceCodes> = faults.typed(&path, value.clone());
+                let codes = codes.unwrap_or_default();
+                self.balance_codes = [codes.in_balance, codes.out_of_balance];
+            }
             "accepts_partial" => {
                 self.accepts_partial = faults.typed(&path, value.clone()).unwrap_or_default();
             }
@@ -253,6 +285,7 @@ impl FieldMap {
     ) {
         if value.as_bool() == Some(false) {
             self.links.retain(|link| link.de != de);
+            self.settlement.retain(|link| link.de != de);
             self.number_links();
             return;
         }
@@ -285,9 +318,16 @@ impl FieldMap {
     }
 
     fn put(&mut self, link: Link) {
-        match self.links.binary_search_by_key(&link.de, |l| l.de) {
-            Ok(at) => self.links[at] = link,
-            Err(at) => self.links.insert(at, link),
+        let settles = |p: &Part| matches!(p.what, What::Atom(atom) if atom.is_settlement());
+        let (into, other) = if link.parts.iter().any(settles) {
+            (&mut self.settlement, &mut self.links)
+        } else {
+            (&mut self.links, &mut self.settlement)
+        };
+        other.retain(|l| l.de != link.de);
+        match into.binary_search_by_key(&link.de, |l| l.de) {
+            Ok(at) => into[at] = link,
+            Err(at) => into.insert(at, link),
         }
         self.number_links();
     }
@@ -310,7 +350,7 @@ impl FieldMap {
 
     fn check(&self, faults: &mut Faults) {
         let mut seen: Vec<Atom> = Vec::new();
-        for link in &self.links {
+        for link in self.links.iter().chain(&self.settlement) {
             let key = format!("canonical.{}", link.de);
             self.check_widths(link, &key, faults);
             for part in &link.parts {
@@ -400,11 +440,33 @@ impl FieldMap {
         &self.links
     }
 
+    /// Every data element that only reconciliations carry, ascending.
+    pub fn settlement(&self) -> &[Link] {
+        &self.settlement
+    }
+
+    /// What a response code says about totals.
+    pub fn balance_of(&self, code: &[u8]) -> Option<Balance> {
+        let lists = self.balance_codes.iter().zip([Balance::InBalance, Balance::OutOfBalance]);
+        let mut found = lists.filter(|(codes, _)| codes.iter().any(|c| c.as_bytes() == code));
+        found.next().map(|(_, balance)| balance)
+    }
+
+    /// The response code that says this about totals, where the dialect has one.
+    pub fn balance_code(&self, balance: Balance) -> Option<Text<4>> {
+        let [in_balance, out_of_balance] = &self.balance_codes;
+        let codes = if balance == Balance::InBalance { in_balance } else { out_of_balance };
+        codes.first().copied()
+    }
+
     /// The mapping of one data element.
     #[inline]
     pub fn link(&self, de: u8) -> Option<&Link> {
         let number = *self.index.get(usize::from(de))?;
-        self.links.get(usize::from(number))
+        self.links.get(usize::from(number)).or_else(|| {
+            let at = self.settlement.binary_search_by_key(&de, |l| l.de).ok()?;
+            self.settlement.get(at)
+        })
     }
 
     /// Every mapped data element.

@@ -160,6 +160,7 @@ fn bank() -> Bank {
         identities: Identities::default(),
         acquirer: Some(text("00700000")),
         forwarder: None,
+        reconcile_at_cutover: false,
         pin_translation: false,
     }
 }

@@ -460,6 +460,7 @@ fn describe(record: &Record) -> String {
         Record::Garbled(g) => format!("garbage on {}", g.line),
         Record::Released(t) => format!("{t} left"),
         Record::Answered(t) => format!("approval of {t} left"),
+        Record::Reconciled(r) => format!("totals {:?} {:?}", r.period, r.weighing),
         Record::Forgotten(f) => format!("forgotten: {f:?}"),
     }
 }

@@ -1,0 +1,128 @@
+//! `pointsman journal totals DIR`: what banks owe and are owed, by bank, business date and
+//! currency, from the journal alone.
+//!
+//! Contract: the same bookkeeping as the running switch, over the same records; nothing is
+//! changed. One line per bank, period and currency, with the first and last record that counted,
+//! or with `--json` one object per line. A journal whose oldest segments are gone is told on
+//! standard error: what stood there does not count. Deliberately absent: periods beyond the
+//! newest 64 of a bank.
+
+use super::journal::{Resolve, is_damage, open, open_key};
+use crate::journal::{Replayed, walk_all};
+use crate::switch::ids::RecordNo;
+use crate::switch::record::Record;
+use crate::switch::totals::{Bookkeeper, Bucket, Kept, Period};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Arguments of `journal totals`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The journal's folder.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// The key-encryption key, 64 hex digits in a file or variable.
+    #[arg(long, value_name = "file:PATH|env:NAME")]
+    key: String,
+    /// Of this business date alone.
+    #[arg(long, value_name = "MMDD")]
+    date: Option<String>,
+    /// Of this bank alone.
+    #[arg(long)]
+    bank: Option<String>,
+    /// One JSON object per line.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `journal totals`.
+pub(super) fn run(args: &Args, resolve: Resolve, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    if let Some(date) = &args.date {
+        let fits = date.len() == 4 && date.bytes().all(|digit| digit.is_ascii_digit());
+        anyhow::ensure!(fits, "--date: expected MMDD, got {date}");
+    }
+    let backend = open(&args.folder)?;
+    let key = open_key(&backend, &args.key, resolve)?;
+    let (mut keeper, mut first) = (Bookkeeper::default(), None);
+    let walked = walk_all(&backend, Some(&key), &mut |_, _, replayed| {
+        let Replayed::Record { no, bytes } = replayed else { return Ok(()) };
+        first.get_or_insert(no);
+        let record = Record::decode(bytes).map_err(|error| error.to_string())?;
+        keeper.learn(RecordNo(no), &record);
+        Ok(())
+    })?;
+    if let Some(first) = first.filter(|no| *no > 1) {
+        eprintln!("pointsman: the journal begins with record {first}; what stood before is not in");
+    }
+    for (bucket, kept) in keeper.books().all().filter(|(bucket, _)| wanted(args, bucket)) {
+        if args.json {
+            writeln!(out, "{}", as_json(bucket, kept))?;
+        } else {
+            print(bucket, kept, out)?;
+        }
+    }
+    for finding in &walked.findings {
+        eprintln!("pointsman: {finding}");
+    }
+    Ok(ExitCode::from(u8::from(walked.findings.iter().any(is_damage))))
+}
+
+fn wanted(args: &Args, bucket: &Bucket) -> bool {
+    let date = match &bucket.period {
+        Period::Date(date) => Some(date.as_str()),
+        Period::Batch(_) => None,
+    };
+    args.bank.as_deref().is_none_or(|bank| bucket.bank.as_str() == bank)
+        && args.date.as_deref().is_none_or(|wanted| date == Some(wanted))
+}
+
+fn period(bucket: &Bucket) -> String {
+    match &bucket.period {
+        Period::Date(date) => format!("date {date}"),
+        Period::Batch(of) => format!("terminal {} batch {:06}", of.terminal, of.batch),
+    }
+}
+
+fn print(bucket: &Bucket, kept: &Kept, out: &mut impl Write) -> std::io::Result<()> {
+    let totals = &kept.totals;
+    let sums = [
+        ("debits", totals.debits),
+        ("debits reversed", totals.debits_reversed),
+        ("credits", totals.credits),
+        ("credits reversed", totals.credits_reversed),
+    ];
+    write!(out, "{}  {}  currency {}", bucket.bank, period(bucket), bucket.currency)?;
+    for (name, sum) in sums {
+        write!(out, "  {name} {} / {}", sum.count, sum.minor)?;
+    }
+    write!(out, "  net {}", totals.net())?;
+    write!(out, "  inquiries {}  authorizations {}", totals.inquiries, totals.authorizations)?;
+    writeln!(out, "  records {} to {}", kept.first, kept.last)
+}
+
+fn as_json(bucket: &Bucket, kept: &Kept) -> Value {
+    let totals = &kept.totals;
+    let sum = |sum: crate::canonical::Sum| json!({ "count": sum.count, "minor": sum.minor });
+    let (date, terminal, batch) = match &bucket.period {
+        Period::Date(date) => (Some(date.as_str()), None, None),
+        Period::Batch(of) => (None, Some(of.terminal.as_str()), Some(of.batch)),
+    };
+    json!({
+        "bank": bucket.bank.as_str(),
+        "date": date,
+        "terminal": terminal,
+        "batch": batch,
+        "currency": bucket.currency.to_string(),
+        "debits": sum(totals.debits),
+        "debits_reversed": sum(totals.debits_reversed),
+        "credits": sum(totals.credits),
+        "credits_reversed": sum(totals.credits_reversed),
+        "net_minor": totals.net(),
+        "inquiries": totals.inquiries,
+        "authorizations": totals.authorizations,
+        "first_record": kept.first.0,
+        "last_record": kept.last.0,
+    })
+}

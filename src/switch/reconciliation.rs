@@ -1,0 +1,296 @@
+//! Reconciliation (05xx) with banks: what we ask, how we judge the answer, and what banks ask us.
+//!
+//! Contract: a question goes through the SAF: repeated until it is answered, on the desk after
+//! some tries, remembered over a restart. Totals in balance close it; out of balance it stands
+//! on the desk with both sides' totals in the journal, and alarms. After a cutover the old date is
+//! asked about once nothing of it is in flight. What a bank asks is compared with the same
+//! totals and answered once that is durable. Deliberately absent: batch upload (0320) after an
+//! unbalanced settlement, and reconciliation with platforms, who are answered 12.
+
+use super::ids::{BankId, LineId, Name, RecordNo, SessionId};
+use super::inflight::SendOwner;
+use super::output::Event;
+use super::policy::{Bank, SignOn};
+use super::record::{
+    BankKeys, CardFacts, Desk, Ending, Owed, Queued, Reconciled, Record, Weighing,
+};
+use super::state::Open;
+use super::totals::{Bucket, Period, TerminalBatch};
+use super::{Switch, reply};
+use crate::canonical::{
+    Answer, Balance, Canonical, Flow, Kind, MacCheck, Reason, Reconciliation, ResponseClass, Totals,
+};
+use crate::money::Currency;
+use crate::text::Text;
+use std::sync::Arc;
+
+impl Switch {
+    /// Totals by bank, period and currency.
+    pub fn totals(&self) -> &super::totals::Books {
+        &self.state.books
+    }
+
+    /// An operator wants a bank reconciled: a date, or else its current batches, or the date in
+    /// force.
+    pub(super) fn reconcile(&mut self, name: &Name, date: Option<Text<4>>) {
+        let Some(bank) = self.bank_id(name) else {
+            return self.impossible("a reconciliation with an unknown bank");
+        };
+        let periods = self.periods(bank, date);
+        self.ask_about(bank, &periods);
+    }
+
+    /// The operator moves a bank's business date.
+    pub(super) fn move_date(&mut self, name: &Name, date: Option<Text<4>>) {
+        match self.bank_id(name) {
+            Some(bank) => drop(self.cutover(bank, date)),
+            None => self.impossible("a cutover of an unknown bank"),
+        }
+    }
+
+    /// A bank's date has moved, or the process has started: dates that are over may be due.
+    pub(super) fn note_closing(&mut self) {
+        self.closing = self.policy.banks.iter().any(|b| b.reconcile_at_cutover);
+    }
+
+    /// Asks about dates that are over, once nothing of them is in flight.
+    pub(super) fn reconcile_closed(&mut self) {
+        if !self.closing {
+            return;
+        }
+        self.closing = false;
+        let policy = Arc::clone(&self.policy);
+        for (at, bank) in policy.banks.iter().enumerate().filter(|(_, b)| b.reconcile_at_cutover) {
+            let Some(closing) = self.state.books.closing.get(&bank.name) else { continue };
+            let (cutover, date) = (closing.cutover, closing.date);
+            let late =
+                |(no, open): (RecordNo, &Open)| no < cutover && open.intent.bank == bank.name;
+            if self.state.open.iter().any(late) {
+                self.closing = true;
+                continue;
+            }
+            let id = BankId(u16::try_from(at).unwrap_or(u16::MAX));
+            let periods = self.periods(id, Some(date));
+            self.ask_about(id, &periods);
+        }
+    }
+
+    fn periods(&self, bank: BankId, date: Option<Text<4>>) -> Vec<Period> {
+        let Some(settings) = self.policy.banks.get(usize::from(bank.0)) else { return vec![] };
+        match &settings.network.sign_on {
+            SignOn::Terminals(terminals) => terminals
+                .iter()
+                .filter_map(|(terminal, _)| {
+                    let terminal = terminal.trimmed();
+                    let mut lines = settings.lines.iter();
+                    let batch = lines.find_map(|line| self.batch_of(*line, Some(&terminal)))?;
+                    Some(Period::Batch(TerminalBatch { terminal, batch }))
+                })
+                .collect(),
+            SignOn::No | SignOn::Line => {
+                let date = date.unwrap_or_else(|| self.state.business_date(&settings.name));
+                vec![Period::Date(date)]
+            }
+        }
+    }
+
+    fn ask_about(&mut self, bank: BankId, periods: &[Period]) {
+        let policy = Arc::clone(&self.policy);
+        let Some(settings) = policy.banks.get(usize::from(bank.0)) else { return };
+        for period in periods {
+            let mine = |b: &&Bucket| b.bank == settings.name && b.period == *period;
+            let mut buckets: Vec<Bucket> =
+                self.state.books.kept.keys().filter(mine).copied().collect();
+            // What has no currency moves no money.
+            buckets.retain(|bucket| bucket.currency.code() != 0);
+            for bucket in buckets {
+                let asked = self.state.books.asked.values().any(|asked| asked.bucket == bucket);
+                if !asked {
+                    self.ask_totals(settings, bucket);
+                }
+            }
+        }
+    }
+
+    fn ask_totals(&mut self, bank: &Bank, bucket: Bucket) {
+        let Some(stan) = self.free_stan(&bank.name) else {
+            return self.event(Event::StansExhausted { bank: bank.name });
+        };
+        let ours = self.state.books.of(&bucket);
+        self.note_weighing(bucket, ours, None, Weighing::Asked, None);
+        let (terminal, batch) = match bucket.period {
+            Period::Batch(of) => (Some(of.terminal), Some(of.batch)),
+            Period::Date(_) => (bank.identities.default.as_ref().map(|i| i.1), None),
+        };
+        let merchant = match &bank.network.sign_on {
+            SignOn::Terminals(all) => {
+                all.iter().find(|(t, _)| Some(t.trimmed()) == terminal).map(|(_, m)| *m)
+            }
+            _ => bank.identities.default.as_ref().map(|i| i.0),
+        };
+        let keys = BankKeys {
+            stan,
+            transmission: Some(self.stamp.at(self.now.wall)),
+            acquirer: bank.acquirer,
+            forwarder: bank.forwarder,
+            terminal,
+            merchant,
+            batch,
+            ..BankKeys::default()
+        };
+        let queued = Queued {
+            at: self.now.wall,
+            txn: None,
+            bank: bank.name,
+            line: None,
+            owed: Owed::Repeat,
+            kind: Kind::Reconciliation,
+            debit: None,
+            flow: Flow::Request,
+            reason: Reason::Accepted,
+            origin: None,
+            platform: None,
+            keys,
+            original: BankKeys::default(),
+            referred: None,
+            original_mti: None,
+            pan: None,
+            amount: None,
+            replacement: None,
+            facts: CardFacts::default(),
+            auth_id: None,
+            not_found_final_after: self.now.wall,
+        };
+        self.queue(queued, self.now.mono);
+    }
+
+    fn note_weighing(
+        &mut self,
+        bucket: Bucket,
+        ours: Totals,
+        theirs: Option<Totals>,
+        weighing: Weighing,
+        bank_code: Option<Text<4>>,
+    ) -> RecordNo {
+        let Bucket { bank, period, currency } = bucket;
+        let (at, currency) = (self.now.wall, currency.code());
+        let record = Reconciled { at, bank, period, currency, ours, theirs, weighing, bank_code };
+        self.record(Record::Reconciled(Box::new(record)))
+    }
+
+    /// Puts the totals into a question that is about to be sent.
+    pub(super) fn state_totals(&self, entry: RecordNo, msg: &mut Canonical) {
+        let Some(asked) = self.state.books.asked.get(&entry) else { return };
+        if let Period::Date(date) = asked.bucket.period {
+            msg.settlement_date = Some(date);
+        }
+        msg.reconciliation = Some(Box::new(Reconciliation {
+            currency: Some(asked.bucket.currency),
+            totals: Some(asked.totals),
+            ..Reconciliation::default()
+        }));
+    }
+
+    /// Judges the answer to a question; `None` where it is none and the question is asked again.
+    pub(super) fn weigh_answer(&mut self, entry: RecordNo, msg: &Canonical) -> Option<Ending> {
+        let asked = self.state.books.asked.get(&entry)?.clone();
+        let (class, code) = match msg.answer {
+            Some(Answer::Given { class, code }) => (class, Some(code)),
+            Some(Answer::Own(_)) | None => (ResponseClass::Unknown, None),
+        };
+        let stated = msg.reconciliation.as_deref().copied().unwrap_or_default();
+        let balance = match (stated.balance, class) {
+            (Some(balance), _) => balance,
+            (None, class) if class.is_approval() => Balance::InBalance,
+            (None, _) => return None,
+        };
+        let balanced = balance == Balance::InBalance && stated.agrees(&asked.totals);
+        let weighing = if balanced { Weighing::InBalance } else { Weighing::OutOfBalance };
+        self.note_weighing(asked.bucket, asked.totals, stated.totals, weighing, code);
+        self.event(Event::Reconciled { bank: asked.bucket.bank, balanced });
+        if balanced {
+            self.next_batch(asked.bucket);
+        }
+        Some(if balanced { Ending::Acknowledged } else { Ending::Dead })
+    }
+
+    /// A settled batch is followed by the next one.
+    fn next_batch(&mut self, bucket: Bucket) {
+        let Period::Batch(TerminalBatch { terminal, batch }) = bucket.period else { return };
+        let policy = Arc::clone(&self.policy);
+        let Some(bank) = policy.banks.iter().find(|b| b.name == bucket.bank) else { return };
+        for line in &bank.lines {
+            let line_name = self.line_name(*line);
+            let key = (line_name, Some(terminal));
+            let Some(signed) = self.state.lines.get(&key).copied() else { continue };
+            if signed.batch == Some(batch) {
+                self.record(Record::LineState(super::record::LineState {
+                    line: line_name,
+                    terminal: Some(terminal),
+                    at: self.now.wall,
+                    function: crate::canonical::NetworkFunction::Unstated,
+                    signed_on: signed.on,
+                    batch: Some(if batch >= 999_999 { 1 } else { batch + 1 }),
+                }));
+            }
+        }
+    }
+
+    /// A bank asks for, or tells, totals.
+    pub(super) fn bank_reconciles(
+        &mut self,
+        bank: BankId,
+        to: (LineId, SessionId),
+        msg: Box<Canonical>,
+    ) {
+        if matches!(msg.mac, MacCheck::Bad | MacCheck::Missing) {
+            let answer = reply::own_answer(msg, Reason::MacFailed);
+            self.send(to, answer, None, None, SendOwner::Plain);
+            return;
+        }
+        let name = self.bank_name(bank);
+        let stated = msg.reconciliation.as_deref().copied().unwrap_or_default();
+        let date = msg.settlement_date.unwrap_or_else(|| self.state.business_date(&name));
+        let period = match (msg.batch, msg.terminal) {
+            (Some(batch), Some(terminal)) => {
+                Period::Batch(TerminalBatch { terminal: terminal.trimmed(), batch })
+            }
+            _ => Period::Date(date),
+        };
+        let Some(currency) = stated.currency.or_else(|| self.only_currency(&name, period)) else {
+            let answer = reply::own_answer(msg, Reason::FormatError);
+            self.send(to, answer, None, None, SendOwner::Plain);
+            return;
+        };
+        let bucket = Bucket { bank: name, period, currency };
+        let ours = self.state.books.of(&bucket);
+        let balanced = stated.agrees(&ours);
+        let weighing = if balanced { Weighing::InBalance } else { Weighing::OutOfBalance };
+        let no = self.note_weighing(bucket, ours, stated.totals, weighing, None);
+        self.event(Event::Reconciled { bank: name, balanced });
+        if !balanced {
+            let at = self.now.wall;
+            self.record(Record::Desk(Desk { item: no, at, operator: None, verb: None }));
+            self.event(Event::OnDesk { bank: name, txn: no, amount: None });
+        }
+        let after = RecordNo(self.state.last.0);
+        let mut answer = reply::own_answer(msg, Reason::Accepted);
+        let balance = if balanced { Balance::InBalance } else { Balance::OutOfBalance };
+        answer.settlement_date = Some(date);
+        answer.reconciliation = Some(Box::new(Reconciliation {
+            currency: Some(currency),
+            totals: Some(ours),
+            standing: stated.standing,
+            net: None,
+            balance: Some(balance),
+        }));
+        self.send(to, answer, Some(after), None, SendOwner::Plain);
+    }
+
+    fn only_currency(&self, bank: &Name, period: Period) -> Option<Currency> {
+        let mine = |b: &&Bucket| b.bank == *bank && b.period == period && b.currency.code() != 0;
+        let mut all = self.state.books.kept.keys().filter(mine);
+        let first = all.next()?.currency;
+        all.next().is_none().then_some(first)
+    }
+}
