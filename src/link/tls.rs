@@ -3,8 +3,8 @@
 //! Contract: both sides show a certificate and both are checked: against the configured
 //! authorities, the clock, and the names the peer may have. Whoever fails is gone before a byte
 //! of his reaches a dialect. A renewed certificate is used by the next handshake; sessions that
-//! are up go on (safety.md, fault 19). One crypto provider (ring), named here and not installed
-//! for the process. Deliberately absent: reading files, plain text as a way out.
+//! are up go on (safety.md, fault 19). The crypto provider is the one that is compiled in (ring).
+//! Deliberately absent: reading files, plain text as a way out.
 
 use super::stream::Stream;
 use arc_swap::ArcSwap;
@@ -12,7 +12,7 @@ use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
-use rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::CryptoProvider};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,30 +150,23 @@ impl Side {
     }
 }
 
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
-}
-
 fn server(papers: &Papers) -> Result<Side, TlsError> {
     let roots = Arc::new(roots(papers)?);
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
+    let verifier = WebPkiClientVerifier::builder(roots).build();
     let verifier = verifier.map_err(|error| TlsError::paper("authorities", error))?;
-    let config =
-        ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| TlsError::paper("certificate", error))?;
     let (chain, key) = own(papers)?;
-    let config = config.with_client_cert_verifier(verifier).with_single_cert(chain, key);
+    let config =
+        ServerConfig::builder().with_client_cert_verifier(verifier).with_single_cert(chain, key);
     let config = config.map_err(|error| TlsError::paper("certificate", error))?;
     let peers = papers.peers.iter().map(|name| named(name)).collect::<Result<_, _>>()?;
     Ok(Side::Server { config: Arc::new(config), peers })
 }
 
 fn client(papers: &Papers) -> Result<Side, TlsError> {
-    let config =
-        ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| TlsError::paper("certificate", error))?;
     let (chain, key) = own(papers)?;
-    let config = config.with_root_certificates(roots(papers)?).with_client_auth_cert(chain, key);
+    let config = ClientConfig::builder()
+        .with_root_certificates(roots(papers)?)
+        .with_client_auth_cert(chain, key);
     let config = config.map_err(|error| TlsError::paper("certificate", error))?;
     let [peer] = papers.peers.as_slice() else {
         return Err(TlsError::paper("peers", "expected exactly one name of the bank's host"));

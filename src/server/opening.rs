@@ -114,6 +114,7 @@ pub(super) fn open(
 /// The planted bug that the environment names, so that what watches the whole process can be
 /// proved to find it; never in a release.
 #[cfg(feature = "faults")]
+#[expect(clippy::disallowed_methods, reason = "a test tells the process where to break")]
 fn plant(switch: &mut Switch) -> Result<(), StartError> {
     use crate::switch::plants::Plant;
     const NAME: &str = "POINTSMAN_PLANT";

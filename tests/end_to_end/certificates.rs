@@ -52,13 +52,11 @@ fn furnish(folder: &Path, by: &Issuer) -> Tested {
 type Line = StreamOwned<ClientConnection, TcpStream>;
 
 fn call(door: SocketAddr, by: &Issuer, name: &str) -> Tested<Line> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(by.pem().as_bytes())?)?;
     let (certificate, key) = issue(by, name)?;
     let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes())?];
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
+    let config = ClientConfig::builder()
         .with_root_certificates(roots)
         .with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes())?)?;
     let connection = ClientConnection::new(Arc::new(config), ServerName::try_from("door.test")?)?;
