@@ -156,8 +156,7 @@ impl Core {
     /// any more; gives what was sent first.
     fn account(&mut self) -> Vec<Send> {
         let mut sent = Vec::new();
-        loop {
-            let Some((upto, _)) = self.taken.records.last() else { break };
+        while let Some((upto, _)) = self.taken.records.last() {
             let mut inputs = vec![Input::Durable { upto: *upto }];
             let sends = std::mem::take(&mut self.taken.sends);
             inputs.extend(sends.iter().map(|send| Input::Released { id: send.id }));

@@ -164,7 +164,11 @@ pub(crate) fn dialect_text(data: &[u8]) {
         Ok(dialect) => {
             let _ = page(&dialect);
             let mut msg = Message::new();
-            let _ = iso8583::unpack(&dialect, b"0200\xB2\x20\0\0\x80\0\0\0160000000000", &mut msg);
+            let _ = iso8583::unpack(
+                &dialect,
+                b"0200\xB2\x20\x00\x00\x80\x00\x00\x00160000000000",
+                &mut msg,
+            );
         }
         Err(errors) => assert!(errors.iter().all(|e| !e.to_string().is_empty())),
     }

@@ -2,7 +2,7 @@
 //!
 //! Contract: what sign-ins bring is shared by all sessions of a bank, because a terminal has one
 //! set of keys whichever line it signs in on. Keys come into force as
-//! [`WorkingKeys`](crate::crypto::WorkingKeys) says, before anything that follows the answer on
+//! [`WorkingKeys`] says, before anything that follows the answer on
 //! its session is read or written. They live in memory only: after a restart every session signs
 //! in again. Deliberately absent: reading key files, the decision whether a sign-on succeeded.
 

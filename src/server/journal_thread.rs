@@ -148,7 +148,7 @@ impl JournalHandle {
         self.shared.wake.notify_one();
     }
 
-    /// Asks for an old record; the answer comes as [`Input::Recalled`].
+    /// Asks for an old record; the answer comes as `Input::Recalled`.
     pub fn recall(&self, ticket: Ticket, key: RecallKey) {
         self.shared.work().recalls.push_back((ticket, key));
         self.shared.wake.notify_one();

@@ -4,7 +4,7 @@
 //! Contract: [`index_keys`] says how a record is entered in the index by day, and [`fit`] judges
 //! what such an index finds: fingerprints are hints, the record decides. Both are pure; the shell
 //! holds the index. An entry stands under the UTC day its record was written. Deliberately
-//! absent: what is done with the answer ([`super::request`], [`super::reversal`]).
+//! absent: what is done with the answer (`request`, `reversal`).
 
 use super::duplicates::fingerprint;
 use super::hash::Digest;

@@ -11,7 +11,7 @@
 //!   done, not sent
 //! ```
 //! The debit of a top-up has one more way out of `Sent`: approved, it ends with
-//! [`Step::Credit`], and its credit begins as a leg of its own ([`super::top_up`]). Every pair
+//! [`Step::Credit`], and its credit begins as a leg of its own (`top_up`). Every pair
 //! stands in `docs/transaction.md`.
 //!
 //! Contract: [`step`] is total and pure; a pair that cannot happen is [`Step::Impossible`],
