@@ -370,7 +370,9 @@ impl FieldMap {
                     faults.add(&key, &why);
                 }
             }
-            if self.carry(false).or(self.carry(true)).contains(link.de) {
+            // What only reconciliations map may be carried by all others.
+            let maps = self.links.iter().any(|l| l.de == link.de);
+            if maps && self.carry(false).or(self.carry(true)).contains(link.de) {
                 faults.add(&key, "is carried and mapped; one of the two");
             }
         }
