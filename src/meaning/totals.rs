@@ -89,6 +89,7 @@ impl Totals {
 
 /// What one side says about the other's totals (`F66`; UnionPay `F48` flag).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::enum_variant_names, reason = "the words of the field")]
 pub enum Balance {
     /// They agree.
     InBalance,

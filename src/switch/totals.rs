@@ -5,7 +5,7 @@
 //! date; a reversal answered "original not found" counts nowhere. An original whose answer never
 //! came counts together with its accepted reversal, because the bank had it. An advice counts when
 //! the bank has taken it. Kept by `apply`, so that replay and checkpoints rebuild it; bounded by
-//! [`PERIODS_MAX`] a bank. Deliberately absent: who asks for totals ([`super::reconciliation`]).
+//! [`PERIODS_MAX`] a bank. Deliberately absent: who asks for totals (`reconciliation`).
 
 use super::ids::{Name, RecordNo, TxnNo};
 use super::record::{
