@@ -2,7 +2,8 @@
 //!
 //! Contract: the bank must not keep what its platform has reversed. What never left is not sent
 //! any more; what may have left is reversed behind itself, in the order of its card; a dead
-//! letter is given up, because its platform decided about it. Deliberately absent: reversals of
+//! letter is given up, because its platform decided about it. Where a part is taken back, the
+//! advice goes first; what is dead an operator decides before. Deliberately absent: reversals of
 //! requests ([`super::reversal`]).
 
 use super::Switch;
@@ -13,7 +14,7 @@ use super::output::RecallKey;
 use super::record::{Desk, Ending, Owed, Queued, Record};
 use super::reply;
 use super::request::Recalling;
-use super::reversal::Reversing;
+use super::reversal::{Reversing, leaves_less};
 use crate::canonical::{Canonical, Kind, Reason, TransactionType};
 use crate::text::Text;
 use std::sync::Arc;
@@ -51,12 +52,23 @@ impl Switch {
             // A reversal is not reversed; what it took back stays taken back.
             return self.refuse(from, msg, Reason::Accepted, Some(advice), None);
         }
+        if !leaves_less(&msg, queued.amount) {
+            return self.refuse(from, msg, Reason::FormatError, Some(advice), None);
+        }
         let Some((reversal, not_found_final)) = self.reversal_of_advice(from, &msg, advice, queued)
         else {
             return self.refuse(from, msg, Reason::SystemError, Some(advice), None);
         };
         let waits = self.state.saf.get(&advice).is_some_and(|entry| entry.tries == 0);
         let dead = self.state.dead.get(&advice).map(|letter| letter.may_be_at_bank());
+        if reversal.replacement.is_some() {
+            // What is left has to get there: first the advice, then this.
+            return if dead.is_some() {
+                self.not_yet(from, msg, advice);
+            } else {
+                self.acknowledge_queued(from, msg, reversal, not_found_final);
+            };
+        }
         if waits || dead == Some(false) {
             self.acknowledge_unsent(from, msg, reversal, Ending::Needless);
         } else {

@@ -24,6 +24,10 @@ use std::sync::Arc;
 impl Switch {
     /// A message of a bank other than network management.
     pub(super) fn bank_message(&mut self, from: SessionId, bank: BankId, msg: Box<Canonical>) {
+        if msg.flow == crate::canonical::Flow::Notification {
+            // Nobody waits for an answer; the journal has it.
+            return self.unmatched(bank, None, &msg);
+        }
         let Some(line) = self.lines.sessions.get(from).map(|s| s.line) else { return };
         if !msg.flow.is_answer() {
             if msg.kind == Kind::Reconciliation {

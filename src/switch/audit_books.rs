@@ -68,6 +68,12 @@ impl Told {
         i64::try_from(minor).unwrap_or(i64::MAX) * i64::from(self.sign)
     }
 
+    /// What a reversal leaves of an effect: nothing, or as much as it says.
+    fn left_of(&self, effect: i64, reversal: &Queued) -> i64 {
+        let left = reversal.replacement.map_or(0, |left| self.effect(Some(left)));
+        if left.unsigned_abs() < effect.unsigned_abs() { left } else { effect }
+    }
+
     const fn account(&self) -> Account {
         (self.bank, self.currency, self.date)
     }
@@ -384,7 +390,8 @@ impl Auditor {
         // Only a late approval makes us reverse once more what was reversed.
         let again = own && of.reversed && queued.reason != Reason::AnswerTooLate;
         of.chained = true;
-        let returned = std::mem::take(&mut of.granted);
+        let stays = of.left_of(of.granted, queued);
+        let returned = std::mem::replace(&mut of.granted, stays) - stays;
         let told = *of;
         self.totals(told.account()).returned += i128::from(returned);
         self.carry(&told, false);
@@ -457,14 +464,18 @@ impl Auditor {
         self.chains.remove(&txn);
         let Some(of) = self.told(txn) else { return };
         let acknowledged = closed.ending == Ending::Acknowledged;
-        of.reversed |= acknowledged;
+        of.reversed |= acknowledged && queued.replacement.is_none();
         let left = of.at_bank.filter(|effect| *effect != 0);
+        let stays = of.at_bank.map(|effect| of.left_of(effect, &queued)).filter(|e| *e != 0);
         let taken = of.at_bank.take_if(|_| acknowledged);
+        if taken.is_some() {
+            of.at_bank = stays;
+        }
         let account = of.account();
         if let Some(effect) = taken {
             let totals = self.totals(account);
             totals.reversals += 1;
-            totals.taken_back += i128::from(effect);
+            totals.taken_back += i128::from(effect - stays.unwrap_or(0));
         }
         if closed.ending == Ending::Needless && left.is_some() {
             self.broken(Violation::MoneyLeft { no, txn });

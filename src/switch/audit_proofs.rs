@@ -132,6 +132,36 @@ fn an_honest_story_has_no_violation_and_its_sums_agree() {
     assert_eq!((totals[0].at_banks, totals[0].taken_back, totals[0].difference()), (200, 100, 0));
 }
 
+/// The same reversal, leaving so much.
+fn leaving(reversal: Record, minor: u64) -> Record {
+    let Record::Queued(mut queued) = reversal else { return reversal };
+    let left = amount().map(|whole| Amount::new(minor, whole.currency));
+    Arc::make_mut(&mut queued).replacement = left;
+    Record::Queued(queued)
+}
+
+#[test]
+fn a_partial_reversal_takes_back_a_part_and_a_further_one_the_rest() {
+    let mut story = vec![
+        intent(1),
+        outcome(1, Leg::Approved),
+        Record::Answered(RecordNo(1)),
+        leaving(reversal(1, 2, Owed::PlatformReversal), 70),
+        closed(4),
+    ];
+    let sums = |story: &[Record]| {
+        let report = judge(story);
+        assert_eq!((report.violations, report.open), (vec![], vec![]));
+        let sums = report.totals.values().map(|t| (t.taken_back, t.returned, t.difference()));
+        sums.collect::<Vec<_>>()
+    };
+    assert_eq!(sums(&story), [(30, 30, 0)]);
+    story.extend([leaving(reversal(1, 3, Owed::PlatformReversal), 90), closed(6)]);
+    assert_eq!(sums(&story), [(30, 30, 0)], "more is left than there was");
+    story.extend([reversal(1, 4, Owed::PlatformReversal), closed(8)]);
+    assert_eq!(sums(&story), [(100, 100, 0)]);
+}
+
 #[test]
 fn each_doctored_story_breaks_its_rule() {
     let (no, txn) = (RecordNo, RecordNo);

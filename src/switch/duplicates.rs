@@ -89,9 +89,12 @@ pub(super) enum Past {
     Acknowledged,
     /// Never seen, but reversed already: its late original is declined.
     Tombstone,
+    /// Part of it was taken back, the rest stands: a repeat gets the decline, a further reversal
+    /// goes to the bank, and what refers to it may.
+    PartlyReversed,
 }
 
-const PASTS: [Past; 7] = [
+const PASTS: [Past; 8] = [
     Past::Open,
     Past::Granted,
     Past::Denied,
@@ -99,6 +102,7 @@ const PASTS: [Past; 7] = [
     Past::Refused,
     Past::Acknowledged,
     Past::Tombstone,
+    Past::PartlyReversed,
 ];
 
 /// One remembered request.
@@ -123,6 +127,11 @@ pub(super) struct Stamp {
 }
 
 impl Past {
+    /// Whether a reversal of it is owed or done, in whole or in part.
+    pub(super) const fn is_taken_back(self) -> bool {
+        matches!(self, Self::Reversed | Self::PartlyReversed)
+    }
+
     /// The one with this number in checkpoints.
     pub(super) fn numbered(number: u8) -> Option<Self> {
         PASTS.get(usize::from(number)).copied()

@@ -35,6 +35,8 @@ pub(super) enum Became {
     Denied(RecordNo, Outcome),
     /// A reversal is owed or done.
     TakenBack,
+    /// Part of it is or will be taken back; the rest stands.
+    PartlyTakenBack,
     /// It has not ended, or its end is not on disk any more.
     Unknown,
 }
@@ -147,7 +149,9 @@ impl Switch {
         found: Found,
     ) {
         match self.became(txn, found) {
-            Became::TakenBack => self.answer_own(from, msg, Reason::Reversed, None),
+            Became::TakenBack | Became::PartlyTakenBack => {
+                self.answer_own(from, msg, Reason::Reversed, None);
+            }
             Became::Granted(no, outcome) | Became::Denied(no, outcome) => {
                 self.tell_again(from, msg, no, &outcome);
             }
@@ -158,10 +162,18 @@ impl Switch {
     /// What became of a transaction, from the journal and from what came since.
     pub(super) fn became(&self, txn: TxnNo, found: Found) -> Became {
         let past = self.state.memory.of(txn).map(super::duplicates::Remembered::past);
+        if past == Some(Past::PartlyReversed) || self.partial_at_work(txn).is_some() {
+            return Became::PartlyTakenBack;
+        }
         if self.state.chains.contains_key(&txn) || past == Some(Past::Reversed) {
             return Became::TakenBack;
         }
         match found.map(|(no, record)| (no, *record)) {
+            Some((_, Record::Queued(queued)))
+                if queued.replacement.is_some() && queued.txn == Some(txn) =>
+            {
+                Became::PartlyTakenBack
+            }
             Some((_, record)) if takes_back(&record) == Some(txn) => Became::TakenBack,
             Some((no, Record::Outcome(outcome))) if outcome.leg.grants() => {
                 Became::Granted(no, outcome)
@@ -191,11 +203,14 @@ impl Switch {
                 self.reverse_intent(&from, msg, txn, intent, None, outcome.auth_id);
             }
             // Nothing stands at the bank, or its reversal is on its way, or an operator has it.
-            Became::TakenBack | Became::Denied(..) => {
-                self.refuse(&from, msg, Reason::Accepted, Some(txn), None);
+            Became::TakenBack | Became::Denied(..) => self.taken_back_already(&from, msg, txn),
+            Became::PartlyTakenBack if self.state.chains.contains_key(&txn) => {
+                self.taken_back_already(&from, msg, txn);
             }
             // Better one reversal too many: the bank knows what stands.
-            Became::Unknown => self.reverse_intent(&from, msg, txn, intent, None, None),
+            Became::PartlyTakenBack | Became::Unknown => {
+                self.reverse_intent(&from, msg, txn, intent, None, None)
+            }
         }
     }
 
@@ -214,10 +229,12 @@ impl Switch {
             return self.asked_again(from, msg);
         }
         match self.became(referred.0, found) {
-            Became::Granted(..) if msg.flow != Flow::Request => {
+            Became::Granted(..) | Became::PartlyTakenBack if msg.flow != Flow::Request => {
                 self.advise(from, msg, Some(referred.1));
             }
-            Became::Granted(..) => self.admit(from, msg, Some(referred)),
+            Became::Granted(..) | Became::PartlyTakenBack => {
+                self.admit(from, msg, Some(referred));
+            }
             _ if msg.flow != Flow::Request => self.advise(from, msg, None),
             _ if msg.kind == Kind::Transaction(TransactionType::Refund) => {
                 msg.original = None;

@@ -521,7 +521,7 @@ impl Switch {
                 let key = RecallKey::Record(past.outcome().unwrap_or(past.no()));
                 self.recall(key, Recalling::Stored { requester: from, msg, fingerprint });
             }
-            Past::Reversed | Past::Tombstone => {
+            Past::Reversed | Past::PartlyReversed | Past::Tombstone => {
                 self.answer_own(&from, msg, Reason::Reversed, None);
             }
             Past::Acknowledged => self.answer_own(&from, msg, Reason::Accepted, Some(past.no())),
@@ -612,7 +612,7 @@ impl Switch {
         record: Option<(RecordNo, Box<Record>)>,
     ) {
         let past = self.state.memory.find(fingerprint).map(Remembered::past);
-        if past.map(|past| self.told_past(past)) == Some(Past::Reversed) {
+        if past.is_some_and(|past| self.told_past(past).is_taken_back()) {
             return self.answer_own(from, msg, Reason::Reversed, None);
         }
         match record.map(|(no, record)| (no, *record)) {

@@ -3,7 +3,8 @@
 //! Contract: one chain per original, whoever asked; a platform's reversal or advice is never
 //! declined because a bank is down: it is journaled, acknowledged once durable, and forwarded.
 //! A reversal whose original is at the bank goes out after that answer or its deadline. One for
-//! an unknown original leaves a tombstone.
+//! an unknown original leaves a tombstone. Part of what was granted may be taken back, and more
+//! of it later: one reversal of it after the other.
 
 use super::duplicates::{self, Past, Remembered};
 use super::ids::{BankId, Name, RecordNo, TxnNo};
@@ -224,10 +225,12 @@ impl Switch {
     fn reverse_known(&mut self, from: Requester, msg: Box<Canonical>, past: Remembered) {
         let txn = past.no();
         if self.state.chains.contains_key(&txn) {
-            return self.refuse(&from, msg, Reason::Accepted, Some(txn), None);
+            return self.taken_back_already(&from, msg, txn);
         }
         match past.past() {
-            Past::Open | Past::Granted => self.reverse_standing(from, msg, txn),
+            Past::Open | Past::Granted | Past::PartlyReversed => {
+                self.reverse_standing(from, msg, txn)
+            }
             Past::Acknowledged => self.take_back_advice(from, msg, txn),
             // Nothing stands at the bank, or an operator has it.
             Past::Denied | Past::Reversed | Past::Refused | Past::Tombstone => {
@@ -243,6 +246,10 @@ impl Switch {
             (Arc::clone(&f.intent), f.released, f.outcome.as_ref().and_then(|o| o.1.auth_id))
         });
         match (slot, intent) {
+            // Its platform cannot know yet what to take a part of.
+            (Some(_), Some(_)) if msg.replacement_amount.is_some() => {
+                self.not_yet(&from, msg, txn);
+            }
             (Some(slot), Some((intent, released, auth_id))) => {
                 self.reverse_intent(&from, msg, txn, &intent, released, auth_id);
                 self.happen(slot, Happening::PlatformReversal, None);
@@ -282,9 +289,7 @@ impl Switch {
         match found {
             None => self.reverse_unknown(from, msg),
             // Another reversal of it was quicker, and may be over already.
-            Some((txn, _)) if self.is_reversed(txn) => {
-                self.refuse(from, msg, Reason::Accepted, Some(txn), None);
-            }
+            Some((txn, _)) if self.is_reversed(txn) => self.taken_back_already(from, msg, txn),
             Some((txn, intent)) => self.reverse_intent(from, msg, txn, &intent, None, None),
         }
     }
@@ -292,6 +297,30 @@ impl Switch {
     fn is_reversed(&self, txn: TxnNo) -> bool {
         let past = self.state.memory.of(txn).map(Remembered::past);
         self.state.chains.contains_key(&txn) || past == Some(Past::Reversed)
+    }
+
+    /// What the reversal at work leaves of a transaction, where it takes back a part of it.
+    pub(super) fn partial_at_work(&self, txn: TxnNo) -> Option<Amount> {
+        let entry = self.state.chains.get(&txn)?;
+        self.state.saf.get(entry)?.queued.replacement
+    }
+
+    /// Reversed once more. What takes back more than the reversal at work waits for its end: a
+    /// bank that heard both in another order would keep what the first one left.
+    pub(super) fn taken_back_already(&mut self, from: &Requester, msg: Box<Canonical>, txn: TxnNo) {
+        let left = self.partial_at_work(txn);
+        if left.is_some() && left != msg.replacement_amount {
+            return self.not_yet(from, msg, txn);
+        }
+        // What is left of it may be reversed later: nothing here says that all of it was.
+        let concerns = Some(txn).filter(|_| left.is_none());
+        self.refuse(from, msg, Reason::Accepted, concerns, None);
+    }
+
+    /// Not acknowledged and not remembered: its platform goes on sending it.
+    pub(super) fn not_yet(&mut self, from: &Requester, msg: Box<Canonical>, txn: TxnNo) {
+        self.answer_own(from, msg, Reason::SystemError, None);
+        self.answered_event(from, None, Some(txn), "refused");
     }
 
     /// Queues the platform's reversal of a known original and acknowledges it.
@@ -304,6 +333,9 @@ impl Switch {
         released: Option<Instant>,
         auth_id: Option<Text<6>>,
     ) {
+        if !leaves_less(&msg, intent.amount) {
+            return self.refuse(from, msg, Reason::FormatError, Some(txn), None);
+        }
         if intent.owes != Debt::Reversal {
             // The bank's dialect has no reversal of this: an operator settles it.
             if intent.owes == Debt::Desk {
@@ -411,7 +443,7 @@ impl Switch {
             let content = duplicates::content(msg.pan.as_ref(), code, msg.amount);
             self.repeat_event(&from, past.no());
             // Also where its platform took it back meanwhile: an advice is never declined.
-            let told = matches!(past.past(), Past::Acknowledged | Past::Reversed);
+            let told = past.past() == Past::Acknowledged || past.past().is_taken_back();
             if told && past.same_content(content) {
                 return self.answer_own(&from, msg, Reason::Accepted, Some(past.no()));
             }
@@ -518,6 +550,14 @@ impl Switch {
     pub(super) fn platform_name(&self, from: &Requester) -> Option<super::ids::Name> {
         self.policy.platforms.get(usize::from(from.platform.0)).map(|p| p.name)
     }
+}
+
+/// Whether a reversal that leaves a part leaves less than there was.
+pub(super) fn leaves_less(msg: &Canonical, whole: Option<Amount>) -> bool {
+    msg.replacement_amount.is_none_or(|left| {
+        let taken = whole.and_then(|whole| whole.minus(left));
+        taken.is_some_and(|taken| taken.minor > 0)
+    })
 }
 
 /// What the original of a reversal may have been called by its platform, likeliest first.

@@ -506,7 +506,8 @@ impl Switch {
     ) {
         let Some((bank, queued)) = self.saf_entry(entry) else { return };
         // Its platform has taken it back: nobody may send it again.
-        let taken_back = ending.is_dead_letter() && self.state.chains.contains_key(&entry);
+        let whole = self.partial_at_work(entry).is_none();
+        let taken_back = ending.is_dead_letter() && whole && self.state.chains.contains_key(&entry);
         let ending = if taken_back { Ending::Needless } else { ending };
         let tries = self.state.saf.get(&entry).map_or(0, |e| e.tries);
         self.record(Record::Closed(Closed {

@@ -299,7 +299,9 @@ impl State {
             self.debits.remove(&txn);
             self.desk.remove(&txn);
             if let Some(position) = self.memory.position_of(txn) {
-                self.memory.set(position, Past::Reversed, None);
+                let part = queued.replacement.is_some();
+                let past = if part { Past::PartlyReversed } else { Past::Reversed };
+                self.memory.set(position, past, None);
             }
         }
         self.saf.insert(no, Entry { queued: Arc::clone(queued), tries: 0, again: false });
