@@ -278,6 +278,10 @@ impl Auditor {
         }
         self.names.insert(name, no.0);
         let debit = intent.role.debited().map(|debited| debited.txn);
+        // First, so that the room for `most` is never doubled for one more.
+        while self.recent.len() >= self.most.max(1) {
+            self.forget_oldest();
+        }
         self.recent.push_back(Told {
             txn: no,
             name,
@@ -299,9 +303,6 @@ impl Auditor {
         });
         if let Some(of) = debit.and_then(|debit| self.told(debit)) {
             of.partner = Some(no);
-        }
-        while self.recent.len() > self.most {
-            self.forget_oldest();
         }
     }
 
