@@ -316,6 +316,10 @@ impl State {
                 let kept = queued.replacement;
                 let back = whole.map(|w| kept.and_then(|kept| w.minus(kept)).unwrap_or(w));
                 self.books.count(no, &Item { amount: back, ..original }, date, true);
+                if let (Some(txn), Some(kept)) = (queued.txn, kept) {
+                    // A further reversal takes back of what this one left.
+                    self.books.partials.insert(txn, kept);
+                }
             }
             (Kind::Transaction(_), _) => {
                 let advice = Item { bank: queued.bank, keys: &queued.keys, of, amount: whole };
