@@ -183,7 +183,7 @@ impl Stage {
         // Each load has numbers of its own: a tenth of all that there are.
         let first = self.next.get();
         self.next.set(first + 90_000);
-        let template = wire::template(&month_day_hour(), card);
+        let template = wire::template(&wire::month_day_hour(), card);
         let (warm, pace) = (length / 5, Pace::Open(rate));
         Ok(load::run(&subject.door, pace, warm, length, (first, template)).await?.0)
     }
@@ -227,12 +227,4 @@ fn write_configuration(home: &Path, healthy: &str, other: &str) -> io::Result<()
         bank = preload::BANK,
     );
     std::fs::write(home.join("bench.toml"), text)
-}
-
-/// Today's MMDDhh in GMT, so that no key is stale.
-fn month_day_hour() -> String {
-    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let millis = seconds.map_or(0, |d| d.as_millis() as i64);
-    let now = pointsman::time::Wall::from_millis(millis).utc();
-    format!("{:02}{:02}{:02}", now.month(), now.day(), now.hour())
 }

@@ -130,7 +130,7 @@ fn one(who: Who, pace: Pace, length: Duration) -> io::Result<Row> {
         let subject = start.await.map_err(io::Error::other)??;
         let door = subject.as_ref().map_or(&bank, |s| &s.door).clone();
         let first = u64::from(std::process::id()) % 1_000;
-        let template = wire::template(&month_day_hour(), "5555555555554444");
+        let template = wire::template(&wire::month_day_hour(), "5555555555554444");
         let before = usage(subject.as_ref())?;
         let warm = length / 3;
         let (measured, last) = load::run(&door, pace, warm, length, (first, template)).await?;
@@ -180,12 +180,4 @@ fn configuration(bank: &str) -> String {
          [[route]]\nname = \"all\"\nbank = \"river\"\n",
         line.repeat(LINES)
     )
-}
-
-/// Today's MMDDhh in GMT, so that no key is stale.
-fn month_day_hour() -> String {
-    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let millis = seconds.map_or(0, |d| d.as_millis() as i64);
-    let now = pointsman::time::Wall::from_millis(millis).utc();
-    format!("{:02}{:02}{:02}", now.month(), now.day(), now.hour())
 }

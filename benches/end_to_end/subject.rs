@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 /// A running relay or switch; killed when dropped.
 pub(crate) struct Subject {
     child: Child,
+    /// Its process id.
+    pub(crate) id: u32,
     /// `host:port` of its platform door.
     pub(crate) door: String,
 }
@@ -23,6 +25,7 @@ impl Subject {
     /// Starts `command` and waits for the line with its address (and `ready`, where `ready`).
     pub(crate) fn start(mut command: Command, ready: bool) -> io::Result<Self> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let id = child.id();
         let stdout = child.stdout.take().ok_or_else(|| io::Error::other("no stdout"))?;
         let (mut door, mut lines) = (None, BufReader::new(stdout).lines());
         for line in lines.by_ref() {
@@ -38,12 +41,12 @@ impl Subject {
         std::thread::spawn(move || lines.for_each(drop));
         let door =
             door.ok_or_else(|| io::Error::other("the subject did not say where it listens"))?;
-        Ok(Self { child, door })
+        Ok(Self { child, id, door })
     }
 
     /// What it used so far.
     pub(crate) fn usage(&self) -> io::Result<Usage> {
-        let id = self.child.id();
+        let id = self.id;
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
         let after_name = stat.rsplit(')').next().unwrap_or_default();
         let ticks = |index: usize| -> u64 {

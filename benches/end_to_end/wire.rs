@@ -25,6 +25,14 @@ pub(crate) fn request(template: &mut [u8], n: u64) {
     put(template, F7_AT + 6, 4, n / 7 % 60 + n / 11 % 60 * 100);
 }
 
+/// Today's MMDDhh in GMT, so that no key is stale.
+pub(crate) fn month_day_hour() -> String {
+    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let millis = seconds.map_or(0, |d| d.as_millis() as i64);
+    let now = pointsman::time::Wall::from_millis(millis).utc();
+    format!("{:02}{:02}{:02}", now.month(), now.day(), now.hour())
+}
+
 /// One framed request.
 pub(crate) fn template(month_day_hour: &str, pan: &str) -> Vec<u8> {
     let mut message = b"0200".to_vec();

@@ -1,0 +1,152 @@
+//! The switch, its three banks and what stands between them.
+//!
+//! Contract: a healthy bank that answers at once; a sick one behind a proxy that can reset it; a
+//! slow one behind a pipe that can be made narrow. Every load has numbers of its own, so that no
+//! duplicate key repeats within a run of 4 × 10⁹ requests.
+
+use super::load::{self, Measured, Pace};
+use super::narrow::Narrow;
+use super::subject::Subject;
+use super::wire;
+use simulators::bank::{Bank, BankSpec};
+use simulators::proxy::Proxy;
+use simulators::speaker::SpeakerSpec;
+use std::cell::Cell;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// Whose requests: an index, and the card that is routed there (published test cards).
+pub(crate) type Whose = (usize, &'static str);
+/// Those of the healthy bank.
+pub(crate) const HEALTHY: Whose = (0, "5555555555554444");
+/// Those of the sick bank.
+pub(crate) const SICK: Whose = (1, "4111111111111111");
+/// Those of the slow bank.
+pub(crate) const SLOW: Whose = (2, "3530111333300000");
+/// Requests per second for the sick and for the slow bank.
+pub(crate) const OTHER_RATE: u64 = 100;
+/// How long the switch waits for an answer of the sick or the slow bank.
+pub(crate) const TIMEOUT: Duration = Duration::from_millis(1_000);
+/// Sessions that the platform's door takes.
+pub(crate) const MOST_SESSIONS: usize = 256;
+
+const NUMBERS: u64 = 3_000_000_000;
+
+/// Everything that runs.
+pub(crate) struct Stage {
+    /// The switch.
+    pub(crate) switch: Subject,
+    /// The bank that faults strike.
+    pub(crate) sick: Bank,
+    /// What stands before it.
+    pub(crate) proxy: Proxy,
+    /// The bank that can be heard slowly only.
+    pub(crate) slow: Bank,
+    /// What stands before it.
+    pub(crate) narrow: Narrow,
+    /// The journal's folder.
+    pub(crate) journal: PathBuf,
+    next: [Cell<u64>; 3],
+    _folder: tempfile::TempDir,
+}
+
+impl Stage {
+    /// Starts banks and switch; `window` requests are remembered.
+    pub(crate) async fn start(window: u64) -> io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let healthy =
+            tokio::task::spawn_blocking(healthy_bank).await.map_err(io::Error::other)??;
+        let (sick, slow) = (bank("sick").await?, bank("slow").await?);
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let proxy = Proxy::start(any, sick.address()).await?;
+        let narrow = Narrow::start(slow.address())?;
+        let doors = [healthy, proxy.address().to_string(), narrow.address.to_string()];
+        let config = folder.path().join("soak.toml");
+        std::fs::write(&config, configuration(&doors, window))?;
+        let start = tokio::task::spawn_blocking(move || serve(&config));
+        let switch = start.await.map_err(io::Error::other)??;
+        let next = [0, 1, 2].map(|whose| Cell::new(whose * NUMBERS + 1));
+        let journal = folder.path().join("journal");
+        Ok(Self { switch, sick, proxy, slow, narrow, journal, next, _folder: folder })
+    }
+
+    /// Requests so far.
+    pub(crate) fn requests(&self) -> u64 {
+        self.next.iter().enumerate().map(|(at, next)| next.get() - at as u64 * NUMBERS - 1).sum()
+    }
+
+    /// Load for one bank; a twentieth more goes before what is measured.
+    pub(crate) async fn load(
+        &self,
+        (whose, card): Whose,
+        pace: Pace,
+        length: Duration,
+    ) -> io::Result<Measured> {
+        let template = wire::template(&wire::month_day_hour(), card);
+        let (door, next) = (&self.switch.door, &self.next[whose]);
+        let (measured, last) =
+            load::run(door, pace, length / 20, length, (next.get(), template)).await?;
+        next.set(last);
+        Ok(measured)
+    }
+}
+
+/// The healthy bank has a thread of its own, so that no load and no simulator slows it.
+fn healthy_bank() -> io::Result<String> {
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            tell.send(load::bank(&wire::BCD).await).map_err(io::Error::other)?;
+            std::future::pending::<io::Result<()>>().await
+        })
+    });
+    told.recv().map_err(io::Error::other)?
+}
+
+async fn bank(name: &str) -> io::Result<Bank> {
+    let (dialect, framing) = ("iso8583-1987-ascii".to_owned(), "2-byte-be".to_owned());
+    let speaker = SpeakerSpec { dialect, framing, mak: None };
+    Bank::start(BankSpec::new(name, speaker)).await.map_err(io::Error::other)
+}
+
+fn serve(config: &Path) -> io::Result<Subject> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pointsman"));
+    command.arg("serve").arg(config).args(["--log", "error"]);
+    Subject::start(command, true)
+}
+
+fn configuration([healthy, sick, slow]: &[String; 3], window: u64) -> String {
+    let timeout_ms = TIMEOUT.as_millis();
+    let other = |name: &str, address: &str| {
+        format!(
+            "[bank.{name}]\ndialect = \"iso8583-1987-ascii\"\nframing = \"2-byte-be\"\n\
+             window = 1024\nsign_on = \"no\"\nresponse_timeout_ms = {timeout_ms}\n\
+             default_merchant = \"RIVER0000000001\"\ndefault_terminal = \"RIV00001\"\n\
+             [[bank.{name}.line]]\nconnect = [\"{address}\"]\nfirst_retry_ms = 50\n\
+             max_retry_ms = 500\n\
+             [bank.{name}.saf]\ntimeout_ms = 500\nfirst_retry_ms = 200\nmax_retry_ms = 1000\n"
+        )
+    };
+    format!(
+        "[journal]\nfolder = \"journal\"\nsegment_bytes = 4194304\n\
+         checkpoint_records = 100_000\ncheckpoint_s = 30\n\
+         [duplicates]\ncount = {window}\n\
+         [platform.shop]\nlisten = \"127.0.0.1:0\"\ndialect = \"iso8583-1987-ascii\"\n\
+         framing = \"2-byte-be\"\nbudget_ms = 5000\nmargin_ms = 500\nmax_in_flight = 4096\n\
+         max_sessions = {MOST_SESSIONS}\n\
+         [bank.healthy]\ndialect = \"iso8583-1987-bcd\"\nframing = \"2-byte-be-tpdu\"\n\
+         tpdu = \"6000010002\"\nwindow = 4096\nsign_on = \"no\"\nresponse_timeout_ms = 4000\n\
+         default_merchant = \"RIVER0000000001\"\ndefault_terminal = \"RIV00001\"\n\
+         [[bank.healthy.line]]\nconnect = [\"{healthy}\"]\n\
+         {}{}\
+         [[route]]\nname = \"sick\"\npan = [\"4\"]\nbank = \"sick\"\n\
+         [[route]]\nname = \"slow\"\npan = [\"35\"]\nbank = \"slow\"\n\
+         [[route]]\nname = \"all\"\nbank = \"healthy\"\n",
+        other("sick", sick),
+        other("slow", slow),
+    )
+}

@@ -1,0 +1,173 @@
+//! `--isolation`: what one trouble costs the healthy bank's traffic.
+//!
+//! Contract: baseline and trouble in turns against one switch, the same load in both; the ratio
+//! of the medians of the healthy p99 is the figure, one line per trouble. Trouble begins after
+//! the load has connected and has ended before the next baseline.
+
+use super::load::{CONNECTIONS, Pace};
+use super::stage::{self, HEALTHY, MOST_SESSIONS, Stage};
+use super::{watch, wire};
+use simulators::bank::command::Command;
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+/// At most this may the p99 of healthy traffic grow.
+const RATIO_GOAL: f64 = 2.0;
+/// Connections that send a byte a second.
+const DRIPPING: usize = 128;
+/// New connections per second of a flood.
+const FLOOD_PER_S: u32 = 1_000;
+/// How many of them stay open: with the load's more than the door takes.
+const FLOOD_HELD: usize = MOST_SESSIONS;
+
+/// What happens beside the load.
+#[derive(Debug, Clone, Copy)]
+enum Trouble {
+    Slowloris,
+    Flood,
+    Silent,
+    SlowReader,
+}
+
+impl Trouble {
+    const ALL: [Self; 4] = [Self::Slowloris, Self::Flood, Self::Silent, Self::SlowReader];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Slowloris => "slowloris",
+            Self::Flood => "connection flood",
+            Self::Silent => "silent bank",
+            Self::SlowReader => "slow reader",
+        }
+    }
+
+    /// Strikes for so long; returns how many connections it opened, or requests it hid.
+    async fn strike(self, stage: &Stage, long: Duration) -> io::Result<u64> {
+        match self {
+            Self::Slowloris => drip(&stage.switch.door, long).await,
+            Self::Flood => flood(&stage.switch.door, long).await,
+            Self::Silent => {
+                let before = stage.sick.counts().muted;
+                stage.sick.command(&Command::Silent(Duration::MAX));
+                sleep(long).await;
+                stage.sick.command(&Command::Heal);
+                Ok(stage.sick.counts().muted - before)
+            }
+            Self::SlowReader => {
+                let before = stage.slow.counts().heard;
+                stage.narrow.narrow(true);
+                sleep(long).await;
+                let heard = stage.slow.counts().heard - before;
+                stage.narrow.narrow(false);
+                let asked = (long.as_secs_f64() * stage::OTHER_RATE as f64) as u64;
+                Ok(asked.saturating_sub(heard))
+            }
+        }
+    }
+}
+
+/// Every trouble; whether the healthy bank's traffic stayed within the goal in each.
+pub(crate) async fn isolation(
+    stage: &Stage,
+    rate: u64,
+    rounds: usize,
+    length: Duration,
+) -> io::Result<bool> {
+    let mut good = true;
+    for trouble in Trouble::ALL {
+        let (mut calm, mut beside, mut declined, mut struck) = (Vec::new(), Vec::new(), 0, 0);
+        for _ in 0..rounds {
+            calm.push(phase(stage, rate, length, None).await?.0);
+            let (p99, refused, count) = phase(stage, rate, length, Some(trouble)).await?;
+            beside.push(p99);
+            declined += refused;
+            struck += count;
+            // Reversals that the trouble left behind are no part of the next baseline.
+            sleep(length.min(stage::TIMEOUT * 2)).await;
+        }
+        let (calm, beside) = (watch::median(&mut calm), watch::median(&mut beside));
+        let ratio = beside as f64 / calm.max(1) as f64;
+        let met = ratio <= RATIO_GOAL && struck > 0;
+        good &= met;
+        let line = serde_json::json!({
+            "case": "isolation", "trouble": trouble.name(), "rounds": rounds, "rate": rate,
+            "baseline_p99_us": calm, "trouble_p99_us": beside,
+            "p99_ratio": (ratio * 100.0).round() / 100.0, "goal": RATIO_GOAL,
+            "healthy_declined": declined, "struck": struck,
+            "verdict": if met { "met" } else { "missed" },
+        });
+        println!("{line}");
+    }
+    Ok(good)
+}
+
+/// One phase: healthy p99 in microseconds, its declines, and how much trouble there was.
+async fn phase(
+    stage: &Stage,
+    rate: u64,
+    length: Duration,
+    trouble: Option<Trouble>,
+) -> io::Result<(u64, u64, u64)> {
+    let strike = async {
+        sleep(length / 20).await;
+        match trouble {
+            Some(trouble) => trouble.strike(stage, length).await,
+            None => Ok(0),
+        }
+    };
+    let (healthy, sick, slow, struck) = tokio::join!(
+        stage.load(HEALTHY, Pace::Open(rate), length),
+        stage.load(stage::SICK, Pace::Open(stage::OTHER_RATE), length),
+        stage.load(stage::SLOW, Pace::Open(stage::OTHER_RATE), length),
+        strike,
+    );
+    let (healthy, struck) = (healthy?, struck?);
+    sick.and(slow)?;
+    Ok((healthy.latency.value_at_quantile(0.99), healthy.other, struck))
+}
+
+/// Connections that send one byte of a request a second, the first at once.
+async fn drip(door: &str, long: Duration) -> io::Result<u64> {
+    let frame = wire::template(&wire::month_day_hour(), HEALTHY.1);
+    let mut streams = Vec::new();
+    for _ in 0..DRIPPING {
+        streams.push(TcpStream::connect(door).await?);
+    }
+    let end = Instant::now() + long;
+    for byte in &frame {
+        for stream in &mut streams {
+            // Whoever is thrown out stays out: that is one way to be isolated.
+            drop(stream.write_all(&[*byte]).await);
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        sleep(left.min(Duration::from_secs(1))).await;
+    }
+    Ok(streams.len() as u64)
+}
+
+/// New connections at a steady pace; the oldest go once so many are held.
+async fn flood(door: &str, long: Duration) -> io::Result<u64> {
+    let (mut held, mut opened) = (VecDeque::new(), 0);
+    let began = Instant::now();
+    while began.elapsed() < long {
+        let due = (began.elapsed().as_secs_f64() * f64::from(FLOOD_PER_S)) as u64;
+        while opened < due {
+            opened += 1;
+            if let Ok(Ok(stream)) = timeout(long, TcpStream::connect(door)).await {
+                held.push_back(stream);
+            }
+            if held.len() > FLOOD_HELD - CONNECTIONS {
+                held.pop_front();
+            }
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
+    Ok(opened)
+}
