@@ -1,14 +1,15 @@
 //! `cargo bench --bench soak`: whether the switch stays as it is under load and faults.
 //!
-//! Contract: the real binary runs with small segments, frequent checkpoints and a duplicate window
-//! that fills early, under an open loop of half the peak measured at the start, or less where
-//! that is declined (`--rate N`: that rate), for `--minutes N` (10). Faults strike one of its three banks all the time; healthy traffic
-//! goes to another. Every 30 s (nine times in shorter runs) one JSON line; the last line is the
-//! verdict: of the rows after the window filled, the last third against the first. `--isolation`
-//! runs something else: baseline and trouble in turns, one line with the ratio of healthy p99 per
-//! trouble. Exit code 1 where it is not flat, or not isolated. Without `--bench` (as the tests call
-//! it) both run for moments and only have to complete. Deliberately absent: segments that retire –
-//! originals are looked up for 32 days, and no run is that long.
+//! Contract: the real binary runs with small segments, frequent checkpoints and a duplicate
+//! window that fills early, under an open loop of half the peak measured at the start, or less
+//! where that is declined (`--rate N`: that rate), for `--minutes N` (10). Faults strike one of
+//! its three banks all the time; healthy traffic goes to another. Every 30 s (nine times in
+//! shorter runs) one JSON line; the last line is the verdict: of the rows after the window
+//! filled, the last third against the first. `--isolation` runs something else: baseline and
+//! trouble in turns, one line with the ratio of healthy p99 per trouble. Exit code 1 where it
+//! is not flat, or not isolated. Without `--bench` (as the tests call it) both run for moments
+//! and only have to complete. Deliberately absent: segments that retire – originals are looked
+//! up for 32 days, and no run is that long.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock and paces itself")]
 
