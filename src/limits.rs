@@ -29,3 +29,10 @@ pub const RECALLS_MAX: usize = 4_096;
 /// The largest description of messages that is imported, in bytes: packagers and specifications
 /// in the field have 10 to 200 kB, and reading one takes some ten times its size.
 pub const IMPORT_BYTES_MAX: usize = 4 << 20;
+
+/// Decisions in banks' places that are remembered to limit them per card: 6 MB. A full memory
+/// allows no more of them until the oldest are a day old.
+pub const STOOD_IN_MAX: usize = 65_536;
+
+/// The longest window of those limits, in seconds: a day. Older decisions are forgotten.
+pub const STAND_IN_WINDOW_MAX_S: u64 = 86_400;

@@ -50,6 +50,7 @@ fn bank(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
         reversal: dialect.as_deref().map_or_else(no_reversal, reversal),
         original_lifetime: section.millis("original_lifetime_ms", 120_000, 0..=86_400_000),
         saf,
+        stand_in: super::stand_in::read(section, dialect.as_deref()),
         network,
         identities: identities(section),
         acquirer: section.parsed("acquirer"),

@@ -11,6 +11,7 @@ mod platforms;
 mod routes;
 mod section;
 pub mod settings;
+mod stand_in;
 mod top;
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ fn route(policy: &Policy, section: &Section<'_, '_>) -> Option<Route> {
     let credit = credit(policy, section);
     let route = Route {
         name,
-        pan_prefixes: prefixes(section),
+        pan_prefixes: prefixes(section, "pan"),
         mtis: digits(section, "mti"),
         processing_codes: digits(section, "processing_code"),
         currencies: currencies(section),
@@ -94,8 +94,8 @@ fn known_banks(policy: &Policy) -> String {
 }
 
 /// `pan = ["622500-622599", "4"]`: prefixes, or ranges of two prefixes of equal length.
-fn prefixes(section: &Section<'_, '_>) -> Vec<(Text<8>, Text<8>)> {
-    let given: Vec<String> = section.list("pan");
+pub(super) fn prefixes(section: &Section<'_, '_>, key: &'static str) -> Vec<(Text<8>, Text<8>)> {
+    let given: Vec<String> = section.list(key);
     let mut ranges = Vec::new();
     for text in given {
         let (low, high) = text.split_once('-').unwrap_or((&text, &text));
@@ -104,7 +104,7 @@ fn prefixes(section: &Section<'_, '_>) -> Vec<(Text<8>, Text<8>)> {
         match (sane, low.parse(), high.parse()) {
             (true, Ok(low), Ok(high)) => ranges.push((low, high)),
             _ => section.wrong(
-                "pan",
+                key,
                 format!(
                     "\"{text}\": expected 1 to 8 digits, or two such of equal length as LOW-HIGH"
                 ),

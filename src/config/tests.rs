@@ -168,3 +168,47 @@ fn an_empty_file_says_what_is_missing() {
         assert!(errors.iter().any(|e| e.contains(key)), "{key} {errors:#?}");
     }
 }
+
+/// The example with its stand-in section, which stands there as a comment, made valid and edited.
+fn with_stand_in(from: &str, to: &str) -> Result<super::settings::Settings, Vec<String>> {
+    load_demo(|text| {
+        let mut inside = false;
+        let lines = text.lines().map(|line| {
+            inside = (inside || line.starts_with("# [bank.river.stand_in]")) && !line.is_empty();
+            if inside { line.trim_start_matches("# ") } else { line }
+        });
+        let text = lines.collect::<Vec<_>>().join("\n");
+        text.replacen(from, to, 1)
+    })
+}
+
+#[test]
+fn stand_in_needs_every_limit_and_a_bank_that_can_be_told() -> Result<(), Vec<String>> {
+    assert!(load_demo(|text| text)?.policy.banks[0].stand_in.is_none());
+    let settings = with_stand_in("", "")?;
+    let stand_in = settings.policy.banks[0].stand_in.as_ref().ok_or(vec![])?;
+    assert_eq!((stand_in.count, stand_in.window.as_secs()), (3, 3_600));
+    assert_eq!((stand_in.kinds.len(), stand_in.never.len()), (1, 1));
+    let limit = stand_in.limits[0];
+    assert_eq!((limit.currency, limit.floor, limit.total), (156, 5_000, 10_000));
+    for (from, to, part) in [
+        ("count = 3 ", "", "stand_in.count: is missing"),
+        ("window_s = 3_600", "window_s = 86_401", "expected 1 to 86400"),
+        ("floor = 5_000", "floor = 10_001", "limit[0].total: is smaller than floor"),
+        ("floor = 5_000", "", "limit[0].floor: is missing"),
+        ("currency = \"156\"\nfloor", "currency = \"CNY\"\nfloor", "three digits"),
+        ("[\"purchase\"]", "[\"refund\"]", "expected any of purchase, pre-authorization"),
+        ("[\"purchase\"]", "[]", "expected at least one of purchase"),
+        ("never = [\"411111\"]", "never = [\"4111111111111111\"]", "expected 1 to 8 digits"),
+        (
+            "[bank.river.stand_in]",
+            "[bank.mountain.stand_in]\nkinds = [\"pre-authorization\"]\n[bank.river.stand_in]",
+            "no advice of a pre-authorization to send",
+        ),
+        ("[[bank.river.stand_in.limit]]", "[[bank.river.stand_in.limits]]", "limit: is missing"),
+    ] {
+        let errors = with_stand_in(from, to).map(|_| vec![]).unwrap_or_else(|errors| errors);
+        assert!(errors.iter().any(|e| e.contains(part)), "{from} -> {to}: {errors:#?}");
+    }
+    Ok(())
+}

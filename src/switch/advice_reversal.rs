@@ -83,7 +83,7 @@ impl Switch {
     }
 
     /// Nobody may send it again.
-    fn give_up_letter(&mut self, advice: RecordNo, queued: &Queued) {
+    pub(super) fn give_up_letter(&mut self, advice: RecordNo, queued: &Queued) {
         let reason = Text::new(b"reversed by its platform").unwrap_or_default();
         let (at, verb) = (self.now.wall, Some(DeskVerb::GiveUp(reason)));
         let operator = Some(queued.platform.unwrap_or_default());

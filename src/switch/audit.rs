@@ -33,7 +33,7 @@ pub enum Violation {
         txn: TxnNo,
     },
     /// I4: a debt is recorded before the outcome it follows from.
-    #[error("outcome {no} of transaction {txn} owes a reversal that is not queued")]
+    #[error("outcome {no} of transaction {txn} owes a message that is not queued")]
     DebtNotQueued {
         /// The outcome.
         no: RecordNo,

@@ -48,6 +48,8 @@ struct Told {
     chained: bool,
     /// One was acknowledged.
     reversed: bool,
+    /// Its bank is to be told what was decided in its place.
+    advised: bool,
     /// Of the debit of a top-up its credit, of a credit its debit.
     partner: Option<TxnNo>,
     /// Of the debit of a top-up: its credit was granted and stands, which tells of both.
@@ -298,6 +300,7 @@ impl Auditor {
             delivered: false,
             chained: false,
             reversed: false,
+            advised: false,
             partner: debit,
             carried: false,
         });
@@ -352,17 +355,20 @@ impl Auditor {
         of.leg = Some(leg);
         of.date = date;
         let approved = leg.grants() || leg == Leg::LateApproved;
-        of.at_bank = approved.then_some(effect);
+        // The bank has what was decided in its place when it has the advice.
+        let at_bank = approved && leg != Leg::StoodIn;
+        of.at_bank = at_bank.then_some(effect);
         of.granted = if leg.grants() { effect } else { 0 };
         let told = *of;
         if approved {
             let totals = self.totals(told.account());
             totals.approvals += 1;
-            totals.at_banks += i128::from(effect);
+            totals.at_banks += i128::from(told.at_bank.unwrap_or_default());
             totals.granted += i128::from(told.granted);
         }
         self.carry(&told, leg.grants());
-        if debt_of(leg, told.owes) == Debt::Reversal && !told.chained {
+        let untold = leg == Leg::StoodIn && !told.advised;
+        if untold || (debt_of(leg, told.owes) == Debt::Reversal && !told.chained) {
             self.broken(Violation::DebtNotQueued { no, txn });
         }
         if !matches!(leg, Leg::SentUnknown | Leg::InvalidAnswer) {
@@ -374,9 +380,15 @@ impl Auditor {
         self.entries.insert(no, Owing { queued: Arc::clone(queued), tries: 0 });
         if queued.keys.stan != queued.original.stan {
             let (bank, stan) = (self.bank_no(&queued.bank), queued.keys.stan);
-            if let Some(holder) = self.stans.insert((bank, stan), no) {
+            // The advice of a decision in the bank's place takes its transaction's number over.
+            let own = queued.stands_in_for();
+            let holder = self.stans.insert((bank, stan), no).filter(|h| Some(*h) != own);
+            if let Some(holder) = holder {
                 self.broken(Violation::StanShared { no, stan, holder });
             }
+        }
+        if let Some(of) = queued.stands_in_for().and_then(|txn| self.told(txn)) {
+            of.advised = true;
         }
         if let Some(txn) = queued.txn.filter(|_| queued.owed != Owed::Repeat) {
             self.chain(no, txn, queued);
@@ -490,8 +502,17 @@ impl Auditor {
         }
         let currency = queued.amount.map_or(0, |amount| amount.currency.code());
         let minor = queued.amount.map_or(0, |amount| amount.minor);
-        let account = (self.bank_no(&queued.bank), currency, date_of(closed.settlement_date));
+        let bank = self.bank_no(&queued.bank);
         let effect = i128::from(minor) * i128::from(sign_of(queued.kind));
+        if let Some(txn) = queued.stands_in_for() {
+            // Its approval was counted when it was given, on no date of the bank.
+            if let Some(of) = self.told(txn) {
+                of.at_bank = Some(of.effect(None));
+            }
+            self.totals((bank, currency, 0)).at_banks += effect;
+            return;
+        }
+        let account = (bank, currency, date_of(closed.settlement_date));
         let totals = self.totals(account);
         totals.advices += 1;
         totals.advised += effect;

@@ -287,3 +287,38 @@ fn what_came_before_the_first_record_is_not_judged() {
     let stray = Violation::StrayEntry { no: RecordNo(102), entry };
     assert_eq!(auditor.see(RecordNo(102), &closed(100)), [stray]);
 }
+
+fn advice(txn: u64, stan: u32) -> Record {
+    let Record::Queued(queued) = reversal(txn, stan, Owed::Repeat) else {
+        return Record::Released(RecordNo(txn));
+    };
+    let mut queued = Queued::clone(&queued);
+    queued.kind = Kind::Transaction(TransactionType::Purchase);
+    queued.original = BankKeys::default();
+    queued.reason = Reason::BankDown;
+    Record::Queued(Arc::new(queued))
+}
+
+#[test]
+fn what_was_stood_in_for_counts_at_the_bank_once_its_advice_is_there() {
+    let told = |end: usize| {
+        let story = [
+            intent(1),
+            advice(1, 1),
+            outcome(1, Leg::StoodIn),
+            Record::Answered(RecordNo(1)),
+            closed(2),
+            reversal(1, 2, Owed::PlatformReversal),
+            closed(6),
+        ];
+        let report = judge(&story[..end]);
+        assert_eq!(report.violations, []);
+        let sums = |t: &super::audit::Totals| (t.granted, t.at_banks, t.taken_back, t.advised);
+        report.totals.values().map(sums).next()
+    };
+    assert_eq!(told(4), Some((100, 0, 0, 0)));
+    assert_eq!(told(5), Some((100, 100, 0, 0)), "once, as an approval and not as an advice");
+    assert_eq!(told(7), Some((100, 100, 100, 0)));
+    let untold = judge(&[intent(1), outcome(1, Leg::StoodIn)]).violations;
+    assert_eq!(untold, [Violation::DebtNotQueued { no: RecordNo(2), txn: RecordNo(1) }]);
+}

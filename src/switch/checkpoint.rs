@@ -18,7 +18,7 @@ use super::totals::{Asked, Books, Bucket, Closing, Counting, Kept};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The format written. A checkpoint of any other is passed over: the records tell the same.
-const CHECKPOINT_VERSION: u8 = 4;
+const CHECKPOINT_VERSION: u8 = 5;
 
 coded_struct!(State {
     last,
@@ -36,6 +36,7 @@ coded_struct!(State {
     lines,
     policy,
     books,
+    stood_in,
 });
 coded_struct!(Books { kept, chains, done, partials, asked, closing });
 coded_struct!(Bucket { bank, period, currency });
@@ -298,6 +299,7 @@ impl Switch {
             lines: state.lines.clone(),
             policy: state.policy,
             books: state.books.clone(),
+            stood_in: std::sync::Arc::clone(&state.stood_in),
         })
     }
 

@@ -170,6 +170,10 @@ impl fmt::Display for Why {
             Self::Owed(Owed::PlatformReversal, reason) => {
                 write!(f, "the platform's reversal: {reason:?}")
             }
+            // No platform's advice has this reason.
+            Self::Owed(Owed::Repeat, Reason::BankDown) => {
+                f.write_str("an advice of what was decided in its place")
+            }
             Self::Owed(Owed::Repeat, _) => f.write_str("an advice of the platform"),
             Self::Dead(ending, code) => {
                 f.write_str(match ending {

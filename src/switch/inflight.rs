@@ -59,6 +59,8 @@ pub(super) struct Flight {
     pub granted: bool,
     /// In the debit of a top-up: the credit to ask for once it is approved.
     pub credit: Option<Box<Pending>>,
+    /// The bank's dialect cannot say it, nor any advice of it.
+    pub unpackable: bool,
 }
 
 /// A request that waits for room in its bank's window. Nothing is recorded of it yet.
@@ -148,6 +150,13 @@ impl InFlight {
         self.matches.insert(key, Target::Flight(slot));
         self.by_txn.insert(flight.txn.0, slot);
         self.flights.insert(flight);
+    }
+
+    /// Enters a flight that no frame belongs to; no answer is looked for.
+    pub(super) fn enter_unsent(&mut self, flight: Flight) {
+        let txn = flight.txn.0;
+        let slot = self.flights.insert(flight);
+        self.by_txn.insert(txn, slot);
     }
 
     /// Takes a flight out of its slot.

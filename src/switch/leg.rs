@@ -6,7 +6,7 @@
 //! is due.
 
 use super::Switch;
-use super::ids::{PlatformId, RecordNo, SendId, SessionId, TxnNo};
+use super::ids::{BankId, PlatformId, RecordNo, SendId, SessionId, TxnNo};
 use super::inflight::{Flight, Requester, SendOwner, Target, match_key};
 use super::input::Unsent;
 use super::output::{Event, Output};
@@ -54,7 +54,12 @@ impl Switch {
             self.event(Event::NotSent { line, why });
         }
         match owner {
-            SendOwner::Flight(slot) => self.happen(slot, Happening::Unsent, None),
+            SendOwner::Flight(slot) => {
+                if let Some(flight) = self.air.flights.get_mut(slot) {
+                    flight.unpackable = matches!(why, Unsent::Unpackable(_));
+                }
+                self.happen(slot, Happening::Unsent, None);
+            }
             SendOwner::Grant(slot) if why == Unsent::TooLate => {
                 // The gate was quicker than our own timer; the table knows one order.
                 if let Some(flight) = self.air.flights.get_mut(slot) {
@@ -159,32 +164,41 @@ impl Switch {
             return self.impossible("an approval without an answer");
         };
         let (no, outcome) = self.outcome(slot, leg, Some((&msg, None)));
-        let policy = Arc::clone(&self.policy);
         let Some(flight) = self.air.flights.get_mut(slot) else { return };
         let amount = outcome.amount;
         flight.outcome = Some((no, outcome));
+        reply::restore(&mut msg, &flight.intent, flight.requester.header);
+        msg.amount = amount.or(msg.amount);
+        let word = if leg == Leg::PartiallyApproved { "partially_approved" } else { "approved" };
+        self.flight_event(slot, word);
+        self.offer(slot, no, msg);
+    }
+
+    /// Hands an approval to the gate, to leave when its outcome is durable.
+    pub(super) fn offer(&mut self, slot: usize, outcome: RecordNo, msg: Box<Canonical>) {
+        let Some(flight) = self.air.flights.get_mut(slot) else { return };
         flight.phase = Phase::Granting;
         let from = flight.requester.clone();
-        let intent = Arc::clone(&flight.intent);
-        reply::restore(&mut msg, &intent, from.header);
-        msg.amount = amount.or(msg.amount);
-        let budget = policy.platforms.get(usize::from(from.platform.0)).map(|p| p.budget);
-        let not_after = from.received.after(budget.unwrap_or_default());
+        let not_after = from.received.after(self.budget(from.platform));
         let Some(to) = self.way_back(&from) else {
             return self.happen(slot, Happening::GrantUnsent, None);
         };
-        let id = self.send(to, msg, Some(no), Some(not_after), SendOwner::Grant(slot));
+        let id = self.send(to, msg, Some(outcome), Some(not_after), SendOwner::Grant(slot));
         self.timers.set(Timer::Flight(slot), not_after);
         if let Some(flight) = self.air.flights.get_mut(slot) {
             flight.requester.session = to.1;
             flight.grants.push(id);
         }
-        let word = if leg == Leg::PartiallyApproved { "partially_approved" } else { "approved" };
-        self.flight_event(slot, word);
     }
 
-    /// Not granted: what is owed and the outcome are recorded; the decline need not wait.
+    /// Not granted: what is owed and the outcome are recorded; the decline need not wait. What
+    /// never left may be decided in the bank's place.
     fn deny(&mut self, slot: usize, leg: Leg, answer: Option<Answered>) {
+        if leg == Leg::NotSent && self.stands_in_for(slot) {
+            let bank = self.air.flights.get(slot).map(|f| f.bank);
+            self.stood_in(slot);
+            return bank.map_or((), |bank| self.leg_over(bank));
+        }
         let leg = match leg {
             Leg::SentUnknown if self.planted.has(Plant::SentUnknownAsNotSent) => Leg::NotSent,
             leg => leg,
@@ -303,11 +317,16 @@ impl Switch {
             self.air.matches.remove(key);
             self.air.note_answered(key, txn);
         }
+        self.leg_over(bank);
+        (no, outcome)
+    }
+
+    /// One request less is at a bank: the next may go.
+    fn leg_over(&mut self, bank: BankId) {
         if let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
             live.in_flight = live.in_flight.saturating_sub(1);
         }
         self.fill_window(bank);
-        (no, outcome)
     }
 
     /// Records what this ending of a flight owes.
@@ -440,7 +459,7 @@ impl Switch {
         other.map(|(id, s)| (s.line, id))
     }
 
-    fn flight_event(&mut self, slot: usize, outcome: &'static str) {
+    pub(super) fn flight_event(&mut self, slot: usize, outcome: &'static str) {
         let Some(flight) = self.air.flights.get(slot) else { return };
         let micros = |d: std::time::Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
         let till = flight.answered.unwrap_or(self.now.mono);

@@ -51,6 +51,7 @@ mod reversal;
 mod routing;
 mod saf;
 mod stamps;
+mod stand_in;
 mod stans;
 mod state;
 mod timers;

@@ -76,6 +76,8 @@ pub struct Bank {
     pub original_lifetime: Duration,
     /// Store and forward.
     pub saf: Saf,
+    /// What the switch may decide in its place while it cannot be reached; unset: nothing.
+    pub stand_in: Option<StandIn>,
     /// Sign-on, echo.
     pub network: Network,
     /// The platform's identities and what they are called at this bank.
@@ -137,6 +139,32 @@ pub struct Saf {
     pub advice_tries: Option<u32>,
     /// Codes that are final for an advice, besides those whose class says so.
     pub dead_codes: Vec<Text<4>>,
+}
+
+/// What may be decided in a bank's place.
+#[derive(Debug, Clone)]
+pub struct StandIn {
+    /// Of these types only.
+    pub kinds: Vec<TransactionType>,
+    /// Card number prefixes it is never done for: low and high of equal length, inclusive.
+    pub never: Vec<(Text<8>, Text<8>)>,
+    /// Over which time the limits per card run; at most a day.
+    pub window: Duration,
+    /// Decisions for one card within it, over all currencies.
+    pub count: u32,
+    /// One per currency; there is no stand-in in any other.
+    pub limits: Vec<StandInLimit>,
+}
+
+/// What may be decided in one currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StandInLimit {
+    /// Numeric ISO 4217 code.
+    pub currency: u16,
+    /// The largest single amount, in minor units.
+    pub floor: u64,
+    /// The most for one card within the window, in minor units.
+    pub total: u64,
 }
 
 /// Network management of one bank's lines.

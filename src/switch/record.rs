@@ -20,7 +20,8 @@ use std::sync::Arc;
 /// One entry of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
-    /// A request accepted and about to be sent to a bank. Its number names the transaction.
+    /// A request accepted and about to be sent to a bank, or decided in its place. Its number
+    /// names the transaction.
     Intent(Arc<Intent>),
     /// The final outcome of a bank leg.
     Outcome(Outcome),
@@ -274,7 +275,8 @@ pub enum Owed {
 pub struct Queued {
     /// When.
     pub at: Wall,
-    /// The transaction it reverses or repeats; unset for a reversal of an unknown original.
+    /// The transaction it reverses, repeats or tells of; unset for a reversal of an unknown
+    /// original and for an advice of the platform.
     pub txn: Option<TxnNo>,
     /// The bank it is owed to.
     pub bank: Name,
@@ -314,6 +316,15 @@ pub struct Queued {
     pub not_found_final_after: Wall,
     /// In the reversal of a top-up's credit: the debit that is reversed once this is over.
     pub debit: Option<Arc<Debited>>,
+}
+
+impl Queued {
+    /// The transaction this advice tells the bank of, where the switch decided in its place, as
+    /// its reason says. An advice of the platform belongs to none.
+    pub fn stands_in_for(&self) -> Option<TxnNo> {
+        let told = self.owed == Owed::Repeat && self.reason == Reason::BankDown;
+        self.txn.filter(|_| told)
+    }
 }
 
 /// A SAF entry is about to be sent once more. After a restart every entry counts as tried.

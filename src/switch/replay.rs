@@ -93,6 +93,13 @@ impl Switch {
         let open: Vec<_> =
             self.state.open.iter().map(|(no, o)| (no, Arc::clone(&o.intent))).collect();
         for (txn, intent) in open {
+            if let Some(outcome) = self.recovered_stand_in(txn, &intent) {
+                self.record(Record::Outcome(outcome));
+                if let Some(advice) = self.stand_in_advice(txn) {
+                    self.saf_wake(advice);
+                }
+                continue;
+            }
             let leg = Leg::SentUnknown;
             #[cfg(feature = "faults")]
             if self.planted.has(Plant::OriginalResentAfterRestart) {

@@ -8,7 +8,7 @@ use super::duplicates::{self, Past, Remembered};
 use super::ids::{BankId, LineId, Name, RecordNo, SessionId, Ticket};
 use super::inflight::{Flight, Pending, Requester, SendOwner, match_key};
 use super::output::{Event, Output, RecallKey};
-use super::policy::Policy;
+use super::policy::{Bank, Policy};
 use super::recall::{NAMES_MAX, REFERENCE_DAYS};
 use super::record::{BankKeys, Debt, Intent, Leg, Origin, Outcome, Record, Refused};
 use super::role::Role;
@@ -225,6 +225,9 @@ impl Switch {
         let deadline = from.received.after(platform.budget.saturating_sub(platform.margin));
         let (rule, bank) = match self.place(&from, &msg) {
             Ok(placed) => placed,
+            Err(why) if referred.is_none() => {
+                return self.not_placed(from, msg, why, (fingerprint, content));
+            }
             Err((reason, bank)) => return self.refuse(&from, msg, reason, None, bank),
         };
         let mut original = None;
@@ -268,7 +271,8 @@ impl Switch {
         if self.draining || self.over_cap(from) {
             return Err((Reason::SystemError, Some(bank)));
         }
-        if self.carrier(bank, terminal.map(|t| t.trimmed()).as_ref()).is_none() {
+        let carrier = self.carrier(bank, terminal.map(|t| t.trimmed()).as_ref());
+        if carrier.is_none() || self.is_undrained(bank, msg.pan.as_ref()) {
             return Err((Reason::BankDown, Some(bank)));
         }
         if let Some(credit) = rule_credit {
@@ -326,7 +330,10 @@ impl Switch {
         self.give_up(pending, reason);
     }
 
-    fn give_up(&mut self, pending: Pending, reason: Reason) {
+    /// It never leaves: decided in the bank's place where that is why, or declined.
+    pub(super) fn give_up(&mut self, pending: Pending, reason: Reason) {
+        let left = if reason == Reason::BankDown { self.stand_in(pending) } else { Some(pending) };
+        let Some(pending) = left else { return };
         self.load(pending.requester.platform, -1);
         let concerns = pending.role.debited().map(|debited| debited.txn);
         self.refuse(&pending.requester, pending.msg, reason, concerns, Some(pending.bank));
@@ -344,28 +351,48 @@ impl Switch {
         let Some((line, session)) = self.carrier(pending.bank, trimmed.as_ref()) else {
             return self.give_up(pending, Reason::BankDown);
         };
+        if self.is_undrained(pending.bank, pending.msg.pan.as_ref()) {
+            return self.give_up(pending, Reason::BankDown);
+        }
         let Some(stan) = self.free_stan(&bank.name) else {
             self.event(Event::StansExhausted { bank: bank.name });
             return self.give_up(pending, Reason::BankDown);
         };
-        let keys = BankKeys {
-            stan,
-            transmission: Some(self.stamp.at(self.now.wall)),
-            local_time: pending.msg.local_time,
-            local_date: pending.msg.local_date,
-            acquirer: bank.acquirer.or(pending.msg.acquirer),
-            forwarder: bank.forwarder,
-            rrn: pending.msg.rrn,
-            terminal,
-            merchant,
-            batch: self.batch_of(line, trimmed.as_ref()),
-        };
+        let keys = self.keys_at(bank, &pending.msg, (merchant, terminal), (line, stan));
         let intent = Arc::new(self.intent(&policy, &pending, line, keys));
         self.take_off(pending, intent, (line, session));
     }
 
+    /// What a new message is called at its bank.
+    pub(super) fn keys_at(
+        &mut self,
+        bank: &Bank,
+        msg: &Canonical,
+        (merchant, terminal): routing::Identified,
+        (line, stan): (LineId, u32),
+    ) -> BankKeys {
+        BankKeys {
+            stan,
+            transmission: Some(self.stamp.at(self.now.wall)),
+            local_time: msg.local_time,
+            local_date: msg.local_date,
+            acquirer: bank.acquirer.or(msg.acquirer),
+            forwarder: bank.forwarder,
+            rrn: msg.rrn,
+            terminal,
+            merchant,
+            batch: self.batch_of(line, terminal.map(|t| t.trimmed()).as_ref()),
+        }
+    }
+
     /// What will be journaled of a request before it leaves.
-    fn intent(&self, policy: &Policy, pending: &Pending, line: LineId, keys: BankKeys) -> Intent {
+    pub(super) fn intent(
+        &self,
+        policy: &Policy,
+        pending: &Pending,
+        line: LineId,
+        keys: BankKeys,
+    ) -> Intent {
         let msg = &pending.msg;
         let kind = pending.role.leg(msg.kind);
         let platform = policy.platforms.get(usize::from(pending.requester.platform.0));
@@ -419,6 +446,7 @@ impl Switch {
             grants: vec![],
             granted: false,
             credit,
+            unpackable: false,
         };
         self.air.enter(slot, key, flight);
         self.timers.set(Timer::Flight(slot), deadline);

@@ -498,18 +498,7 @@ impl Switch {
         let (merchant, terminal) = routing::identify(bank, msg)?;
         let stan = self.free_stan(&bank.name).ok_or(Reason::SystemError)?;
         let line = bank.lines.first().copied().unwrap_or_default();
-        let keys = BankKeys {
-            stan,
-            transmission: Some(self.stamp.at(self.now.wall)),
-            local_time: msg.local_time,
-            local_date: msg.local_date,
-            acquirer: bank.acquirer.or(msg.acquirer),
-            forwarder: bank.forwarder,
-            rrn: msg.rrn,
-            terminal,
-            merchant,
-            batch: self.batch_of(line, terminal.map(|t| t.trimmed()).as_ref()),
-        };
+        let keys = self.keys_at(bank, msg, (merchant, terminal), (line, stan));
         Ok((rule.bank, keys))
     }
 

@@ -34,7 +34,8 @@ fn fits(rule: &Route, from: PlatformId, msg: &Canonical) -> bool {
         && starts(&rule.processing_codes, msg.processing_code.as_ref())
 }
 
-fn in_ranges(pan: &Pan, ranges: &[(Text<8>, Text<8>)]) -> bool {
+/// Whether a card number begins within one of these ranges of prefixes.
+pub(super) fn in_ranges(pan: &Pan, ranges: &[(Text<8>, Text<8>)]) -> bool {
     ranges.iter().any(|(low, high)| {
         let prefix = pan.prefix(low.as_bytes().len());
         low.as_bytes() <= prefix && prefix <= high.as_bytes()

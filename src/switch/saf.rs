@@ -56,6 +56,8 @@ struct Work {
     left: Option<Instant>,
     /// When it is too old to be sent.
     expires: Option<Instant>,
+    /// It tells of a decision in the bank's place.
+    stands_in: bool,
 }
 
 /// The SAF of one bank.
@@ -67,6 +69,8 @@ pub(super) struct Forwarding {
     /// two under one number, once numbers have gone round: their answers look the same.
     keys: BTreeMap<u64, VecDeque<RecordNo>>,
     ready: BTreeSet<RecordNo>,
+    /// How many decisions in its place the bank has yet to hear of, by card.
+    undrained: BTreeMap<u64, u32>,
     busy: usize,
     /// Beside live traffic: when the next try is due.
     paced: Instant,
@@ -82,6 +86,11 @@ impl Forwarding {
     /// How many entries there are.
     pub(super) fn len(&self) -> usize {
         self.work.len()
+    }
+
+    /// Whether the bank has yet to hear of a decision in its place for this card.
+    pub(super) fn is_undrained(&self, card: u64) -> bool {
+        self.undrained.contains_key(&card)
     }
 
     /// When the next try may go at this rate, if not now.
@@ -129,6 +138,9 @@ impl Forwarding {
     /// next to come under that key.
     fn add(&mut self, entry: RecordNo, work: Work) -> bool {
         self.queues.entry(work.order).or_default().push_back(entry);
+        if work.stands_in {
+            *self.undrained.entry(work.order).or_default() += 1;
+        }
         let same_key = self.keys.entry(work.key).or_default();
         same_key.push_back(entry);
         let first = same_key.len() == 1;
@@ -140,6 +152,14 @@ impl Forwarding {
     fn remove(&mut self, entry: RecordNo) -> [Option<RecordNo>; 2] {
         self.set(entry, Place::Parked);
         let Some(work) = self.work.remove(&entry) else { return [None; 2] };
+        if work.stands_in
+            && let Some(count) = self.undrained.get_mut(&work.order)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.undrained.remove(&work.order);
+            }
+        }
         let next = |queues: &mut BTreeMap<u64, VecDeque<RecordNo>>, of: u64| {
             let queue = queues.get_mut(&of)?;
             // All entries may be of one card: the first of a long queue goes without a search.
@@ -161,6 +181,10 @@ impl Forwarding {
 impl Switch {
     /// Journals a new obligation and begins to work on it.
     pub(super) fn queue(&mut self, queued: Queued, not_found_final: Instant) -> RecordNo {
+        let whole = queued.owed != Owed::Repeat && queued.replacement.is_none();
+        if let Some(txn) = queued.txn.filter(|_| whole) {
+            self.give_up_dead_advice(txn, queued.platform);
+        }
         let queued = Arc::new(queued);
         let entry = self.record(Record::Queued(Arc::clone(&queued)));
         self.mark_window();
@@ -186,7 +210,8 @@ impl Switch {
         let Some(live) = self.banks.get_mut(usize::from(bank.0)) else { return };
         let place = Place::Parked;
         let (last_try, left) = (None, None);
-        let work = Work { order, key, place, not_found_final, last_try, left, expires };
+        let stands_in = queued.stands_in_for().is_some();
+        let work = Work { order, key, place, not_found_final, last_try, left, expires, stands_in };
         if live.saf.add(entry, work) {
             self.air.matches.insert(key, Target::Saf(entry));
         }
@@ -506,8 +531,10 @@ impl Switch {
     ) {
         let Some((bank, queued)) = self.saf_entry(entry) else { return };
         // Its platform has taken it back: nobody may send it again.
-        let whole = self.partial_at_work(entry).is_none();
-        let taken_back = ending.is_dead_letter() && whole && self.state.chains.contains_key(&entry);
+        let reversed =
+            |txn| self.state.chains.contains_key(&txn) && self.partial_at_work(txn).is_none();
+        let taken_back = reversed(entry) || queued.stands_in_for().is_some_and(reversed);
+        let taken_back = taken_back && ending.is_dead_letter();
         let ending = if taken_back { Ending::Needless } else { ending };
         let tries = self.state.saf.get(&entry).map_or(0, |e| e.tries);
         self.record(Record::Closed(Closed {

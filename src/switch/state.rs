@@ -14,6 +14,7 @@ use super::record::{
 };
 use super::role::{Debited, Role};
 use super::stamps::own_stamp;
+use super::stand_in::Decisions;
 use super::stans::Stans;
 use super::totals::Books;
 use super::txn::debt_of;
@@ -102,6 +103,8 @@ pub(super) struct State {
     pub policy: u64,
     /// Totals by bank, business date and currency.
     pub books: Books,
+    /// What was decided in banks' places.
+    pub stood_in: Arc<Decisions>,
 }
 
 impl State {
@@ -211,6 +214,10 @@ impl State {
         };
         self.memory.set(position, past, Some(no));
         self.debit_left_over(outcome, &intent);
+        if let (Leg::StoodIn, Some(amount)) = (outcome.leg, intent.amount) {
+            let decisions = Arc::make_mut(&mut self.stood_in);
+            decisions.add(&intent.bank, intent.pan.as_ref(), outcome.at, amount);
+        }
         // Whether an answer about no money arrived is nothing to decide.
         if past == Past::Granted && intent.owes != Debt::Nothing {
             self.undelivered.insert(outcome.txn, Arc::clone(&intent));
@@ -270,7 +277,8 @@ impl State {
     fn queued(&mut self, no: RecordNo, queued: &Arc<Queued>) {
         let (own, original) = (queued.keys.stan, queued.original.stan);
         self.stans(&queued.bank, |stans| {
-            if own == original {
+            // The advice of a decision in the bank's place goes under its transaction's number.
+            if own == original || queued.stands_in_for().is_some() {
                 stans.hold(own)
             } else {
                 stans.take(own)

@@ -295,7 +295,9 @@ impl State {
         self.books.asked.remove(&closed.entry);
         let Some(entry) = self.saf.get(&closed.entry) else { return };
         let queued = std::sync::Arc::clone(&entry.queued);
-        let counting = queued.txn.and_then(|txn| self.books.chains.remove(&txn));
+        // The advice of a decision in the bank's place leaves a reversal behind it as it stands.
+        let reversed = queued.txn.filter(|_| queued.owed != Owed::Repeat);
+        let counting = reversed.and_then(|txn| self.books.chains.remove(&txn));
         if closed.ending != Ending::Acknowledged {
             return;
         }

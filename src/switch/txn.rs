@@ -112,7 +112,8 @@ pub enum Step {
     Grant(Leg),
     /// Record the outcome of the debit and ask for the credit; the platform goes on waiting.
     Credit,
-    /// Record the outcome and what it owes, and tell the platform: declined.
+    /// Record the outcome and what it owes, and tell the platform: declined. What was not sent
+    /// may be approved in the bank's place instead, where its limits allow ([`Leg::StoodIn`]).
     Deny(Leg),
     /// Record the outcome and what it owes; the platform has been told.
     Settle(Leg),

@@ -35,6 +35,7 @@ fn policy() -> Policy {
         window: 8,
         match_scope: MatchScope::Bank,
         must_echo: vec![],
+        stand_in: None,
         reversal: Reversal {
             types: vec![TransactionType::Purchase],
             flow: Flow::Request,

@@ -14,7 +14,7 @@ use pointsman::switch::input::{Command, DeskAction, DeskVerb, Input, Unsent};
 use pointsman::switch::output::{Output, RecallKey, Send};
 use pointsman::switch::policy::{
     Bank, DuplicateWindow, Echo, Identities, Identity, JUDGED, Line, MatchScope, Network, Owner,
-    Platform, Policy, Reversal, Route, Saf, SignOn,
+    Platform, Policy, Reversal, Route, Saf, SignOn, StandIn, StandInLimit,
 };
 use pointsman::switch::recall;
 use pointsman::switch::record::Record;
@@ -84,6 +84,7 @@ fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union
             advice_tries: options.stated("advice_tries=").map(|n| n as u32),
             dead_codes: if options.has("dead_91") { vec![text("91")] } else { vec![] },
         },
+        stand_in: None,
         network: Network {
             sign_on,
             keys: false,
@@ -99,6 +100,18 @@ fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union
         reconcile_at_cutover: options.has("reconcile"),
         pin_translation: false,
     }
+}
+
+/// The switch may decide for alfa: up to 500 each, three or 1000 within a minute.
+fn stand_in(options: &Options<'_>) -> Option<StandIn> {
+    let limit = StandInLimit { currency: 978, floor: 500, total: 1_000 };
+    options.has("stand_in").then(|| StandIn {
+        kinds: vec![TransactionType::Purchase],
+        never: vec![(text("5105"), text("5105"))],
+        window: Duration::from_secs(60),
+        count: 3,
+        limits: vec![limit],
+    })
 }
 
 /// Credits stored value; it may have no reversal for that.
@@ -144,8 +157,8 @@ pub(crate) fn policy(options: &Options<'_>) -> Policy {
     let alfa_signs = if options.has("sign_on") { SignOn::Line } else { SignOn::No };
     let terminals = SignOn::Terminals(vec![(text("TERM1"), text("SHOP"))]);
     let platform = Owner::Platform(PlatformId(0));
-    let [alfa, union, issuer] = [0, 1, 2].map(|bank| Owner::Bank(BankId(bank)));
-    let owners = [platform, alfa, alfa, union, issuer];
+    let [to_alfa, union, issuer] = [0, 1, 2].map(|bank| Owner::Bank(BankId(bank)));
+    let owners = [platform, to_alfa, to_alfa, union, issuer];
     let line = |(name, owner): (&&str, Owner)| Line { name: text(name), owner };
     let pos = Platform {
         name: text("pos"),
@@ -156,14 +169,12 @@ pub(crate) fn policy(options: &Options<'_>) -> Policy {
             .has("platform_echo")
             .then_some(Echo { interval: Duration::from_secs(5), missed: 2 }),
     };
+    let mut alfa = bank(options, "alfa", &[1, 2], alfa_signs, false);
+    alfa.stand_in = stand_in(options);
     Policy {
         hash: 1,
         platforms: vec![pos],
-        banks: vec![
-            bank(options, "alfa", &[1, 2], alfa_signs, false),
-            bank(options, "union", &[3], terminals, true),
-            purse(options),
-        ],
+        banks: vec![alfa, bank(options, "union", &[3], terminals, true), purse(options)],
         lines: LINES.iter().zip(owners).map(line).collect(),
         routes: if options.has("topup") {
             let credit = Some(BankId(2));

@@ -145,6 +145,7 @@ fn bank() -> Bank {
         },
         original_lifetime: LIFETIME,
         must_echo: Vec::new(),
+        stand_in: None,
         saf: Saf {
             slots: 3,
             response_timeout: 8 * SECOND,
