@@ -153,6 +153,11 @@ impl Speaker {
         Ok(out)
     }
 
+    /// Whether its frames begin with a TPDU.
+    pub fn has_tpdu(&self) -> bool {
+        self.framing.has_tpdu()
+    }
+
     /// The static key of its line, if it has one.
     pub fn mak(&self) -> Option<&MacKey> {
         self.mak.as_ref()

@@ -17,11 +17,13 @@ mod certificates;
 #[cfg(feature = "faults")]
 mod crash_sweep;
 mod desk;
+mod forgotten;
 mod frames;
 mod good_days;
 mod hostile;
 mod keys;
 mod kills;
+mod reconciling;
 mod refusals;
 mod restarts;
 mod shop;

@@ -71,7 +71,7 @@ pub struct Book {
 }
 
 /// Codes that grant money or goods (domain.md section 4).
-const APPROVALS: [&str; 8] = ["00", "10", "11", "16", "A2", "A4", "A5", "A6"];
+pub(super) const APPROVALS: [&str; 8] = ["00", "10", "11", "16", "A2", "A4", "A5", "A6"];
 
 impl Book {
     /// An empty book. `settlement_date` is MMDD.
@@ -94,6 +94,31 @@ impl Book {
     /// What follows counts on this date, MMDD.
     pub fn cut_over(&mut self, date: &str) {
         date.clone_into(&mut self.settlement_date);
+    }
+
+    /// Books a purchase nobody asked for: what an operator of the bank may do wrong.
+    pub fn misbook(&mut self, at_ms: u64, currency: &str, minor: u32) {
+        let no = self.ledger.entries().len() + 1;
+        let terminal = "BY-HAND".to_owned();
+        let key = Key { stan: format!("{no:06}"), moment: "by hand".to_owned(), terminal };
+        self.ledger.push(Entry {
+            no: 0,
+            at_ms,
+            bank: self.bank.clone(),
+            business: Business::Purchase,
+            seen: Seen::First,
+            mti: "0200".to_owned(),
+            stan: key.stan.clone(),
+            key,
+            rrn: format!("{no:012}"),
+            pan: None,
+            amount: u64::from(minor),
+            currency: currency.to_owned(),
+            settlement_date: self.settlement_date.clone(),
+            code: "00".to_owned(),
+            auth_id: None,
+            signed: i64::from(minor),
+        });
     }
 
     /// The answer an original of this key and content had already, if it is a repeat.

@@ -25,6 +25,8 @@ pub enum Business {
     Balance,
     /// Undo an original whose fate the sender does not know, or does not like.
     Reversal,
+    /// Compare totals.
+    Reconciliation,
     /// Sign-on, sign-off, echo and the like.
     Network,
     /// Nothing this bank does.
@@ -34,7 +36,7 @@ pub enum Business {
 impl Business {
     /// Whether it stands for itself: executed once, remembered, reversible.
     pub fn is_original(self) -> bool {
-        !matches!(self, Self::Reversal | Self::Network | Self::Other)
+        !matches!(self, Self::Reversal | Self::Reconciliation | Self::Network | Self::Other)
     }
 
     /// +1 where the cardholder's money is taken or held, −1 where it comes back, 0 else.
@@ -72,6 +74,7 @@ impl Flavor {
     pub fn business(self, msg: &Msg) -> Business {
         match (msg.digit(1), self) {
             (4, _) => Business::Reversal,
+            (5, Self::Iso1987) => Business::Reconciliation,
             (8, _) => Business::Network,
             (1 | 2, Self::UnionPay) => unionpay(msg),
             (1 | 2, Self::Iso1987) => iso1987(msg),

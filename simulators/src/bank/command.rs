@@ -14,7 +14,8 @@
 //! garbage COUNT               the next answers are replaced by well-framed nonsense
 //! refuse-sign-on on | off     sign-ons are declined
 //! wrong-keys COUNT            the next sign-ins are given keys with a wrong check value
-//! cutover MMDD                what follows counts on this date
+//! cutover MMDD                what follows counts on this date, and the switch is told (0800, 201)
+//! misbook CURRENCY MINOR      the ledger gets a purchase that nobody asked for
 //! disconnect                  every session is closed now
 //! heal                        all of the above is forgotten
 //! ```
@@ -51,6 +52,8 @@ pub enum Command {
     WrongKeys(u32),
     /// A new business date, MMDD.
     Cutover(String),
+    /// Book what nobody asked for: currency, and minor units.
+    Misbook(String, u32),
     /// Close every session.
     Disconnect,
     /// Be well.
@@ -111,6 +114,7 @@ fn parse(verb: &str, words: &mut SplitWhitespace<'_>) -> Option<Command> {
         }),
         "wrong-keys" => Command::WrongKeys(count(words)?),
         "cutover" => Command::Cutover(date(words.next()?)?),
+        "misbook" => Command::Misbook(currency(words.next()?)?, count(words)?),
         "disconnect" => Command::Disconnect,
         "heal" => Command::Heal,
         _ => return None,
@@ -125,6 +129,10 @@ fn code(words: &mut SplitWhitespace<'_>) -> Option<String> {
 
 fn date(word: &str) -> Option<String> {
     (word.len() == 4 && word.bytes().all(|b| b.is_ascii_digit())).then(|| word.to_owned())
+}
+
+fn currency(word: &str) -> Option<String> {
+    (word.len() == 3 && word.bytes().all(|b| b.is_ascii_digit())).then(|| word.to_owned())
 }
 
 fn millis(words: &mut SplitWhitespace<'_>) -> Option<Duration> {
@@ -166,6 +174,7 @@ mod tests {
         assert_eq!(parse("silent 1.5"), Ok(Command::Silent(ms(1_500))));
         assert_eq!(parse("silent on"), Ok(Command::Silent(Duration::MAX)));
         assert_eq!(parse("cutover 0101"), Ok(Command::Cutover("0101".to_owned())));
+        assert_eq!(parse("misbook 840 5"), Ok(Command::Misbook("840".to_owned(), 5)));
         for line in ["approve", "rules", "delay off", "slow 1 1", "drop 3", "duplicate 1"] {
             assert!(parse(line).is_ok(), "{line}");
         }
@@ -176,7 +185,16 @@ mod tests {
 
     #[test]
     fn what_is_no_command_is_refused() {
-        for line in ["", "explode", "drop", "drop x", "silent -1", "heal now", "decline 512"] {
+        for line in [
+            "",
+            "explode",
+            "drop",
+            "drop x",
+            "silent -1",
+            "heal now",
+            "decline 512",
+            "misbook 84 5",
+        ] {
             assert!(line.parse::<Command>().is_err(), "{line}");
         }
     }

@@ -14,6 +14,9 @@ pub mod keys;
 pub mod ledger;
 pub mod mood;
 pub mod rules;
+pub mod settlement;
+#[cfg(test)]
+mod settlement_tests;
 pub mod teller;
 #[cfg(test)]
 mod teller_tests;
@@ -201,7 +204,10 @@ impl Inside {
     }
 
     fn obey(&self, command: &Command) {
-        self.teller().obey(now(), command);
+        let notice = self.teller().obey(now_ms(), now(), command);
+        if let Some(notice) = notice {
+            self.announce(notice);
+        }
         match command {
             Command::WrongKeys(count) => self.keys().spoil(*count),
             Command::Heal => self.keys().spoil(0),
@@ -209,6 +215,18 @@ impl Inside {
         }
         if *command == Command::Disconnect {
             self.disconnect();
+        }
+    }
+
+    /// Says something of its own on every session.
+    fn announce(&self, notice: Msg) {
+        for session in self.sessions().values() {
+            let mut notice = notice.clone();
+            notice.tpdu = self.speaker.has_tpdu().then_some([0x60, 0, 0, 0, 0]);
+            match self.speaker.write(&notice, Seal::None) {
+                Ok(bytes) => drop(session.send(bytes)),
+                Err(error) => eprintln!("bank: a notice could not be written: {error:#}"),
+            }
         }
     }
 

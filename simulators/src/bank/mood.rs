@@ -84,7 +84,10 @@ impl Mood {
             Command::Garbage(count) => self.garbage = *count,
             Command::RefuseSignOn(refuse) => self.refuse_sign_on = *refuse,
             Command::Heal => *self = Self { seed: self.seed.clone(), ..Self::well(0) },
-            Command::Cutover(_) | Command::Disconnect | Command::WrongKeys(_) => {}
+            Command::Cutover(_)
+            | Command::Misbook(..)
+            | Command::Disconnect
+            | Command::WrongKeys(_) => {}
         }
     }
 

@@ -9,6 +9,7 @@ use super::business::{Business, Flavor};
 use super::command::Command;
 use super::mood::{Fate, Mood};
 use super::rules::Rules;
+use super::settlement;
 use crate::clock::stamp;
 use crate::msg::Msg;
 use std::collections::BTreeSet;
@@ -85,6 +86,8 @@ pub struct Teller {
     /// Terminals (UnionPay) or sessions that are signed on.
     signed_on: BTreeSet<String>,
     counts: Counts,
+    /// Messages of its own so far.
+    notices: u64,
 }
 
 const ECHOED: [u8; 12] = [3, 4, 7, 11, 12, 13, 25, 32, 37, 41, 42, 49];
@@ -94,7 +97,7 @@ impl Teller {
     /// A bank that has heard nothing yet.
     pub fn new(flavor: Flavor, needs_sign_on: bool, rules: Rules, mood: Mood, book: Book) -> Self {
         let (signed_on, counts) = (BTreeSet::new(), Counts::default());
-        Self { flavor, needs_sign_on, rules, mood, book, signed_on, counts }
+        Self { flavor, needs_sign_on, rules, mood, book, signed_on, counts, notices: 0 }
     }
 
     /// The book.
@@ -112,12 +115,24 @@ impl Teller {
         self.mood.is_silent(now)
     }
 
-    /// Takes a command, except for what concerns sessions.
-    pub fn obey(&mut self, now: Instant, command: &Command) {
-        if let Command::Cutover(date) = command {
-            self.book.cut_over(date);
-        }
+    /// Takes a command, except for what concerns sessions; what the switch is to be told.
+    pub fn obey(&mut self, at_ms: u64, now: Instant, command: &Command) -> Option<Msg> {
         self.mood.obey(now, command);
+        match command {
+            Command::Cutover(date) => {
+                self.book.cut_over(date);
+                self.notices += 1;
+                let stan = format!("{:06}", self.notices % 1_000_000);
+                let notice = Msg::new("0800").with(7, stamp(at_ms)).with(11, stan);
+                let notice = notice.with(15, date.as_str()).with(70, "201");
+                (self.flavor == Flavor::Iso1987).then_some(notice)
+            }
+            Command::Misbook(currency, minor) => {
+                self.book.misbook(at_ms, currency, *minor);
+                None
+            }
+            _ => None,
+        }
     }
 
     /// A frame that is no message.
@@ -192,6 +207,9 @@ impl Teller {
         }
         let reply = match business {
             Business::Reversal => self.book.reversal(at_ms, msg),
+            Business::Reconciliation => {
+                return settlement::answer(self.book.ledger().entries(), msg);
+            }
             Business::Other | Business::Network => return self.refused(at_ms, msg, "12"),
             _ => self.book.original(at_ms, msg, &self.verdict(business, msg)),
         };

@@ -57,7 +57,7 @@ fn a_wrong_mac_is_refused_without_effect() {
 fn silence_executes_and_says_nothing() {
     let mut teller = teller(Flavor::UnionPay, false);
     if let Ok(command) = "silent on".parse() {
-        teller.obey(now(), &command);
+        teller.obey(0, now(), &command);
     }
     assert!(ask(&mut teller, &sale(), MacSeen::Good).is_none());
     assert_eq!(teller.book().ledger().entries().len(), 1);
@@ -70,12 +70,12 @@ fn sign_on_is_per_session_elsewhere_and_can_be_refused() {
     let sign_on = Msg::new("0800").with(11, "000001").with(70, "001");
     let sale = Msg::new("0200").with(3, "000000").with(11, "000002").with(41, "T");
     if let Ok(command) = "refuse-sign-on on".parse() {
-        teller.obey(now(), &command);
+        teller.obey(0, now(), &command);
     }
     assert_eq!(code(&mut teller, &sign_on, MacSeen::NotAsked), "58");
     assert_eq!(code(&mut teller, &sale, MacSeen::NotAsked), "77");
     if let Ok(command) = "heal".parse() {
-        teller.obey(now(), &command);
+        teller.obey(0, now(), &command);
     }
     assert_eq!(code(&mut teller, &sign_on, MacSeen::NotAsked), "00");
     assert_eq!(code(&mut teller, &sale, MacSeen::NotAsked), "00");

@@ -1,0 +1,129 @@
+//! Reconciliation against a ledger that is not ours: the bank sums its own entries.
+//!
+//! Contract: a date is over when the bank says so, and the switch asks about it by itself. What
+//! `journal totals` prints is compared with the bank's ledger, summed by the bank's own rules; an
+//! entry the switch knows nothing of is found, alarms and stands on the desk.
+
+use crate::binary::{Switch, run_well};
+use crate::frames;
+use crate::shop::Shop;
+use crate::stage::{CALM, JOURNAL_KEY, Stage};
+use crate::{SOON, Tested, wait_until};
+use pointsman::switch::record::{Record, Weighing};
+use serde_json::Value;
+use simulators::bank::settlement::Sums;
+use simulators::world::journal;
+
+/// River's dates.
+const TODAY: &str = "1121";
+const TOMORROW: &str = "1122";
+const CURRENCIES: [&str; 2] = ["840", "978"];
+
+/// River has told its date, and a good part of a day is over: purchases, refunds, holds, and two
+/// purchases taken back.
+fn traffic(stage: &Stage, shop: &mut Shop, switch: &Switch) -> Tested {
+    stage.tell_one(&stage.river, &format!("cutover {TODAY}"))?;
+    shop.call(switch.door)?;
+    for asked in frames::requests()?.iter().take(40) {
+        shop.ask(asked)?;
+    }
+    shop.turn_until("every answer", Shop::is_at_rest)?;
+    // The first and the third are purchases at River.
+    shop.take_back(0);
+    shop.take_back(2);
+    shop.turn_until("both reversals", Shop::is_at_rest)?;
+    switch.owes_nothing("river")
+}
+
+/// Questions of this result so far.
+fn reconciled(switch: &Switch, result: &str) -> Tested<f64> {
+    switch.metric("pointsman_reconciliations_total", &format!("result=\"{result}\""))
+}
+
+/// What the journal holds about comparisons with River: the currency, and how it came out.
+fn weighed(stage: &Stage) -> Tested<Vec<(String, Weighing)>> {
+    let mut weighed = Vec::new();
+    for (_, record) in journal::read(&stage.journal(), JOURNAL_KEY)? {
+        if let Record::Reconciled(seen) = record
+            && seen.weighing != Weighing::Asked
+        {
+            assert_eq!(seen.bank.as_str(), "river");
+            weighed.push((format!("{:03}", seen.currency), seen.weighing));
+        }
+    }
+    weighed.sort();
+    Ok(weighed)
+}
+
+fn stage() -> Tested<Stage> {
+    let stage = Stage::new(CALM)?;
+    let first = "default_terminal = \"RIV00001\"\n";
+    stage.edit(first, &format!("{first}reconcile_at_cutover = true\n"))?;
+    Ok(stage)
+}
+
+#[test]
+fn a_date_that_is_over_agrees_with_the_banks_own_ledger() -> Tested {
+    let stage = stage()?;
+    let switch = stage.start("warn")?;
+    let mut shop = Shop::new(SOON);
+    traffic(&stage, &mut shop, &switch)?;
+    stage.tell_one(&stage.river, &format!("cutover {TOMORROW}"))?;
+    wait_until("both currencies are compared", SOON, || {
+        Ok(reconciled(&switch, "in_balance")? + reconciled(&switch, "out_of_balance")? == 2.0)
+    })?;
+    assert_eq!(reconciled(&switch, "in_balance")?, 2.0, "{}", switch.logged());
+    assert_eq!(switch.stop()?, Some(0));
+    let balanced = CURRENCIES.map(|code| (code.to_owned(), Weighing::InBalance));
+    assert_eq!(weighed(&stage)?, balanced);
+
+    let only = ["--bank", "river", "--date", TODAY];
+    let told = stage.ask_journal("totals", &[&only[..], &["--json"]].concat())?;
+    let ledger = stage.river.ledger();
+    for code in CURRENCIES {
+        let theirs = Sums::of(&ledger, TODAY, code);
+        let mut lines = told.lines().map(serde_json::from_str::<Value>);
+        let ours = lines.find(|line| line.as_ref().is_ok_and(|line| line["currency"] == code));
+        let ours = ours.ok_or_else(|| format!("no totals in {code}: {told}"))??;
+        let sums = ["credits", "credits_reversed", "debits", "debits_reversed"];
+        let counts = sums.map(|sum| ours[sum]["count"].as_u64().unwrap_or(u64::MAX));
+        let amounts = sums.map(|sum| ours[sum]["minor"].as_u64().unwrap_or(u64::MAX));
+        assert_eq!((counts, amounts), (theirs.counts, theirs.amounts), "{code}: {told}");
+        assert!(counts[0] > 0 && counts[2] > 2, "{code}: too little happened: {told}");
+    }
+    // For people: the same numbers, a line per currency.
+    let printed = stage.ask_journal("totals", &only)?;
+    let theirs = Sums::of(&ledger, TODAY, "840");
+    assert_eq!(theirs.counts[3], 2, "{theirs:?}");
+    let expected = format!(
+        "debits {} / {}  debits reversed 2 / {}  credits {} / {}  credits reversed 0 / 0",
+        theirs.counts[2], theirs.amounts[2], theirs.amounts[3], theirs.counts[0], theirs.amounts[0]
+    );
+    let begin = format!("river  date {TODAY}  currency 840  ");
+    let line = printed.lines().find(|line| line.starts_with(&begin)).unwrap_or_default();
+    assert!(line.contains(&expected), "{printed}\nexpected {expected}");
+    Ok(())
+}
+
+#[test]
+fn an_entry_we_know_nothing_of_is_out_of_balance_and_on_the_desk() -> Tested {
+    let stage = stage()?;
+    let switch = stage.start("warn")?;
+    let mut shop = Shop::new(SOON);
+    traffic(&stage, &mut shop, &switch)?;
+    stage.tell_one(&stage.river, "misbook 840 7")?;
+    stage.tell_one(&stage.river, &format!("cutover {TOMORROW}"))?;
+    wait_until("both currencies are compared", SOON, || {
+        Ok(reconciled(&switch, "in_balance")? + reconciled(&switch, "out_of_balance")? == 2.0)
+    })?;
+    assert_eq!(reconciled(&switch, "out_of_balance")?, 1.0);
+    let admin = switch.admin.to_string();
+    let desk = run_well(&["desk", "--admin", &admin, "--bank", "river", "--json"])?;
+    let desk: Value = serde_json::from_str(&desk)?;
+    assert_eq!(desk["items"].as_array().map(Vec::len), Some(1), "{desk}");
+    assert_eq!(switch.stop()?, Some(0));
+    let expected =
+        [("840".to_owned(), Weighing::OutOfBalance), ("978".to_owned(), Weighing::InBalance)];
+    assert_eq!(weighed(&stage)?, expected);
+    Ok(())
+}
