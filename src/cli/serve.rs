@@ -130,6 +130,6 @@ fn reload(remote: &Remote, running: &Settings, config: &Path) {
         }
         return;
     }
-    tracing::info!("configuration and certificates read again");
+    tracing::info!("configuration read again, certificates too");
     remote.reload(fresh.policy);
 }
