@@ -112,7 +112,6 @@ impl Switch {
         let Some(flight) = self.air.flights.get_mut(slot) else {
             return self.impossible("something happened to no transaction");
         };
-        #[cfg(feature = "faults")]
         self.met.insert((flight.phase, what));
         match txn::step(flight.phase, what) {
             Step::Enter(phase) => self.enter(slot, phase),

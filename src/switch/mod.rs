@@ -134,7 +134,6 @@ pub struct Switch {
     recovering: bool,
     planted: plants::Planted,
     /// Which rows of the table of `txn` were met.
-    #[cfg(feature = "faults")]
     met: std::collections::BTreeSet<(txn::Phase, txn::Happening)>,
     stamp: stamps::GmtStamp,
 }
@@ -164,7 +163,6 @@ impl Switch {
             closing: false,
             recovering: false,
             planted: plants::Planted::default(),
-            #[cfg(feature = "faults")]
             met: std::collections::BTreeSet::new(),
             stamp: stamps::GmtStamp::default(),
             policy,
@@ -206,6 +204,11 @@ impl Switch {
         self.expire();
         self.settle_debits();
         self.reconcile_closed();
+    }
+
+    /// Rows of the table of [`txn`] met so far.
+    pub fn met(&self) -> impl Iterator<Item = (txn::Phase, txn::Happening)> + '_ {
+        self.met.iter().copied()
     }
 
     /// The next thing to do outside, until `None`.

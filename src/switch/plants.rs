@@ -111,17 +111,11 @@ mod planted {
     use super::super::policy::Owner;
     use super::super::record::{Intent, Owed, Queued};
     use super::super::reply;
-    use super::super::txn::{Happening, Phase};
     use super::{Plant, Planted};
     use crate::canonical::{Canonical, Flow, Header, Kind, Reason};
     use std::sync::Arc;
 
     impl Switch {
-        /// Rows of the table of [`super::super::txn`] met so far.
-        pub fn met(&self) -> impl Iterator<Item = (Phase, Happening)> + '_ {
-            self.met.iter().copied()
-        }
-
         /// Plants a bug in this switch.
         pub fn plant(&mut self, plant: Plant) {
             self.planted = Planted::new(plant);

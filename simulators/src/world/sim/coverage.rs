@@ -222,16 +222,14 @@ impl Coverage {
         *self.faults.entry(fault).or_default() += 1;
     }
 
-    /// What should have been met and was not. Pairs are seen with the feature `faults` only.
+    /// What should have been met and was not.
     pub fn missing(&self) -> Vec<String> {
         let faults = Fault::ALL.iter().filter(|fault| !self.faults.contains_key(fault));
         let mut missing: Vec<String> = faults.map(|fault| format!("fault {fault:?}")).collect();
         let verdicts = VERDICTS.iter().filter(|row| !self.verdicts.contains_key(**row));
         missing.extend(verdicts.map(|row| format!("recovery verdict {row}")));
-        if cfg!(feature = "faults") {
-            let pairs = legal_pairs().into_iter().filter(|pair| !self.pairs.contains_key(pair));
-            missing.extend(pairs.map(|pair| format!("pair {pair}")));
-        }
+        let pairs = legal_pairs().into_iter().filter(|pair| !self.pairs.contains_key(pair));
+        missing.extend(pairs.map(|pair| format!("pair {pair}")));
         missing
     }
 

@@ -82,7 +82,6 @@ impl World {
 
     /// Rows of the transaction table this run has met.
     fn note_pairs(&mut self) {
-        #[cfg(feature = "faults")]
         if let Some(machine) = &self.machine {
             for (phase, happening) in machine.switch().met() {
                 let pair = format!("{phase:?} {happening:?}");
