@@ -151,9 +151,11 @@ impl Traffic {
             self.step += 1;
             let mut msg = Box::new(self.template.clone());
             msg.stan = Some(1 + (self.step % 999_999) as u32);
-            msg.transmission = format!("{:010}", 1_122_000_000 + self.step / 5_000).parse().ok();
-            let (session, received) = (SessionId(1), self.now().mono);
-            self.switch.handle(self.now(), Input::Message { session, received, msg });
+            let (session, now) = (SessionId(1), self.now());
+            // Of the time it is: an older one might be forgotten, and asked for in the journal.
+            msg.transmission = now.wall.utc().strftime("%m%d%H%M%S").to_string().parse().ok();
+            let received = now.mono;
+            self.switch.handle(now, Input::Message { session, received, msg });
         }
         let code: Text<4> = "00".parse().unwrap_or_default();
         for send in self.released() {
