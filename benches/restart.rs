@@ -4,7 +4,7 @@
 //!
 //! The records are those of purchases through the real switch, as the demo is configured: a frame
 //! of the platform's dialect, an approval, both durable points, and what is noted beside them.
-//! Cases: 1,000,000 records and no checkpoint; 10,000,000 with a checkpoint every 500,000
+//! Cases: 1,000,000 records and no checkpoint; 10,000,000 with a checkpoint every 1,500,000
 //! (`--total N` for another number). Prints JSON lines. Without `--bench` (as a test) it runs each
 //! for a moment only.
 
@@ -49,7 +49,7 @@ fn main() -> Done<()> {
     let asked = arguments.iter().position(|argument| argument == "--total");
     let total = asked.and_then(|at| arguments.get(at + 1)).and_then(|count| count.parse().ok());
     let (short, long, every) =
-        if measuring { (1_000_000, 10_000_000, 500_000) } else { (2_000, 8_000, 3_000) };
+        if measuring { (1_000_000, 10_000_000, 1_500_000) } else { (2_000, 8_000, 3_000) };
     // Beside the build output, because a temporary folder may lie in memory.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     case(&folder.path().join("short"), short, u64::MAX)?;

@@ -162,7 +162,7 @@ pub struct JournalSettings {
     /// Folder that gets a copy of every segment before it goes, relative to the configuration's;
     /// unset: segments go for good.
     pub archive: Option<String>,
-    /// A checkpoint is taken after so many records …
+    /// A checkpoint is taken after so many records: a start replays two million a second …
     pub checkpoint_records: u64,
     /// … or after so long.
     pub checkpoint_every: Duration,

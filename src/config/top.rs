@@ -161,7 +161,7 @@ fn journal(root: &Section<'_, '_>, production: bool) -> JournalSettings {
         key: secret(&section, "key"),
         keep_days: section.number("keep_days", 400, 1..=36_500) as u32,
         archive: section.string("archive"),
-        checkpoint_records: section.number("checkpoint_records", 500_000, 100..=100_000_000),
+        checkpoint_records: section.number("checkpoint_records", 1_500_000, 100..=100_000_000),
         checkpoint_every: std::time::Duration::from_secs(checkpoint_s),
     };
     if settings.archive.as_ref().is_some_and(|archive| *archive == settings.folder) {

@@ -1,7 +1,8 @@
 //! The segments a checkpoint covers: replay does not read them, money is settled from them, so
 //! they are looked at all the same.
 //!
-//! Contract: checksums only, no key needed. A journal of up to [`AT_ONCE_BYTES`] is looked at
+//! Contract: checksums only, no key needed. Without a checkpoint replay has read every segment, and
+//! nothing is read twice. A journal of up to [`AT_ONCE_BYTES`] is looked at
 //! before the start, and damage refuses it as it would behind the checkpoint; a larger one by a
 //! thread of its own while the switch runs, because a restart is to cost seconds, and damage is
 //! an ERROR that names file, byte and remedy. What an operator accepted once is written down
@@ -9,7 +10,7 @@
 
 use crate::journal::file::backend::FileName;
 use crate::journal::file::verdicts::Verdict;
-use crate::journal::{Backend, Finding, RecoveryError, walk_all};
+use crate::journal::{Backend, Finding, Recovered, RecoveryError, walk_all};
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -72,20 +73,25 @@ pub(super) enum Refusal {
     Accepting(#[from] std::io::Error),
 }
 
-/// Looks at what a checkpoint covers. `replayed`: what replay met and the operator accepted.
+/// Looks at what the checkpoint covers that recovery started from, if it did from one; writes down
+/// what replay met and the operator accepted.
 ///
 /// # Errors
 /// [`Refusal`]; nothing was changed.
 pub(super) fn inspect(
     backend: &Arc<dyn Backend>,
     home: &Path,
-    replayed: &[Finding],
+    recovered: &Recovered,
     accept_loss: bool,
 ) -> Result<(), Refusal> {
     let mut accepted = Accepted::of(home);
     if accept_loss {
-        let new: Vec<_> = replayed.iter().filter(|f| is_new(f, &accepted)).copied().collect();
+        let replayed = recovered.findings.iter();
+        let new: Vec<_> = replayed.filter(|f| is_new(f, &accepted)).copied().collect();
         accepted.add(&new)?;
+    }
+    if recovered.checkpoint.is_none() {
+        return Ok(());
     }
     if segment_bytes(&**backend)? > AT_ONCE_BYTES {
         inspect_later(Arc::clone(backend), accepted);

@@ -80,7 +80,7 @@ pub(super) fn open(
     let mut switch = Switch::new(Arc::clone(&settings.policy), seed);
     let (recovered, auditor) =
         timed_replay(&*backend, &key, &options, &mut switch, clock).map_err(|e| told(&e))?;
-    inspect(&backend, &home, &recovered.findings, accept_loss).map_err(|error| told(&error))?;
+    inspect(&backend, &home, &recovered, accept_loss).map_err(|error| told(&error))?;
     crash.pass(Some(Point::StartReplayed));
     let missing = switch.owed_to_nobody();
     if !missing.is_empty() {

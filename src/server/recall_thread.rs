@@ -7,6 +7,7 @@
 //! that come meanwhile are held, and past `HELD_MAX` brought up once more instead. Records that
 //! cannot be read end the process like any damage.
 
+use crate::journal::file::index::BLOCK_KEYS;
 use crate::journal::{Backend, DayIndex, JournalError, Reader};
 use crate::link::{Arrival, Inbox};
 use crate::switch::ids::{RecordNo, Ticket};
@@ -23,9 +24,8 @@ use tracing::{info, warn};
 
 /// Keys that wait before the thread is woken for them alone: a commit must not cost a wake.
 const WAKE_KEYS: usize = 4_096;
-/// Keys in memory before they are written as a block: 16 bytes each, and a look-up reads one
-/// place of each block.
-const FLUSH_KEYS: usize = 1 << 17;
+/// Keys for which a list keeps its memory: more come at once only after something was slow.
+const KEPT_KEYS: usize = 4 * WAKE_KEYS;
 /// Keys held while the index is being brought up, 24 bytes each.
 const HELD_MAX: usize = 1 << 20;
 /// Days with records that stay in the index: what anything may refer to, and some.
@@ -133,6 +133,7 @@ impl RecallThread {
             keys.clear();
         }
         work.keys.append(keys);
+        keys.shrink_to(KEPT_KEYS);
         work.upto = upto;
         let wake = work.keys.len() >= WAKE_KEYS;
         drop(work);
@@ -221,7 +222,11 @@ impl Librarian {
             (work.dropped, self.held, self.gap) = (false, Vec::new(), work.upto);
             work.keys.clear();
         }
-        self.held.append(&mut work.keys);
+        if self.held.is_empty() {
+            std::mem::swap(&mut self.held, &mut work.keys);
+        } else {
+            self.held.append(&mut work.keys);
+        }
         self.upto = work.upto;
         let (stop, brought) = (work.stop, work.brought.take());
         drop(work);
@@ -254,15 +259,12 @@ impl Librarian {
     /// Puts what is held into the index; writes a block when there is enough.
     fn enter(&mut self) {
         let Index::Ready(index, _) = &mut self.index else { return };
-        for (day, fingerprint, no) in self.held.drain(..) {
-            index.add(day, fingerprint, no);
-        }
-        if index.pending() >= FLUSH_KEYS {
-            let written = index.flush(self.upto).and_then(|()| index.keep_newest(KEPT_DAYS));
-            if let Err(error) = written {
-                warn!(%error, "the index of old records cannot be written; it is made anew");
-                self.lose_index();
-            }
+        let written = entered(index, &mut self.held, self.upto);
+        self.held.clear();
+        self.held.shrink_to(KEPT_KEYS);
+        if let Err(error) = written {
+            warn!(%error, "the index of old records cannot be written; it is made anew");
+            self.lose_index();
         }
     }
 
@@ -339,6 +341,24 @@ impl Librarian {
     }
 }
 
+/// Adds keys in the order of their records, all up to `upto`, and writes whole blocks.
+fn entered(index: &mut DayIndex, keys: &mut Vec<Key>, upto: u64) -> Result<(), JournalError> {
+    let mut last = 0;
+    for (day, fingerprint, no) in keys.drain(..) {
+        // Between two records, for a block holds all keys of those it covers.
+        if index.pending() >= BLOCK_KEYS && no > last {
+            index.flush(no - 1)?;
+        }
+        index.add(day, fingerprint, no);
+        last = no;
+    }
+    if index.pending() >= BLOCK_KEYS {
+        index.flush(upto)?;
+        index.keep_newest(KEPT_DAYS)?;
+    }
+    Ok(())
+}
+
 /// Names and record numbers to look at, in the order in which the names count, newest first.
 fn candidates(
     index: &DayIndex,
@@ -395,7 +415,7 @@ fn brought_up(
                 note_keys(RecordNo(no), &record, &mut keys);
             }
             keys.drain(..).for_each(|(day, fingerprint, no)| index.add(day, fingerprint, no));
-            if index.pending() >= FLUSH_KEYS {
+            if index.pending() >= BLOCK_KEYS {
                 result = index.flush(no);
             }
             result.is_ok() && !shared.stop.load(Ordering::Acquire)

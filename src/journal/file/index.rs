@@ -26,6 +26,10 @@ const HEADER_LEN: usize = 32;
 const ENTRY_LEN: usize = 16;
 /// The file that says how far all days are complete.
 const MARKS: u32 = 0;
+/// Keys that make a block: 2 MiB in memory until then, and a look-up reads one place of each block.
+pub const BLOCK_KEYS: usize = 1 << 17;
+/// Bytes of a block put together at a time.
+const WRITE_BYTES: usize = 64 << 10;
 /// Entries read around the place where a fingerprint is expected: four standard deviations for
 /// a block of 65,536.
 const WINDOW: u64 = 512;
@@ -40,6 +44,8 @@ pub struct DayIndex {
     marks: u64,
     whole: bool,
     pending: usize,
+    /// What a block is written from, kept for the next one.
+    buffer: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
@@ -71,7 +77,8 @@ impl DayIndex {
     /// What the disk says. Damage is no error: see [`DayIndex::is_whole`].
     pub fn open(backend: Arc<dyn Backend>) -> Result<Self, JournalError> {
         let days = BTreeMap::new();
-        let mut index = Self { backend, days, upto: 0, marks: 0, whole: true, pending: 0 };
+        let buffer = Vec::new();
+        let mut index = Self { backend, days, upto: 0, marks: 0, whole: true, pending: 0, buffer };
         let mut counted = 0;
         // In the order of names: the marks come first.
         for (name, len) in index.backend.list().at("list", "the journal folder")? {
@@ -94,6 +101,10 @@ impl DayIndex {
     pub fn add(&mut self, day: u32, fingerprint: u64, no: u64) {
         let held = self.days.entry(day.max(1)).or_default();
         if no > held.upto {
+            if held.pending.capacity() == 0 {
+                // Once and not by doubling: what is not filled takes no memory.
+                held.pending.reserve_exact(BLOCK_KEYS + BLOCK_KEYS / 16);
+            }
             held.pending.push((fingerprint, no));
             self.pending += 1;
         }
@@ -110,20 +121,24 @@ impl DayIndex {
     /// What the disk says; a full disk costs a rebuild at the next start and nothing else.
     pub fn flush(&mut self, upto: u64) -> Result<(), JournalError> {
         let mut new_file = false;
+        let mut kept = Vec::new();
         for (day, held) in self.days.iter_mut().filter(|(_, held)| !held.pending.is_empty()) {
             let file = FileName::DayIndex(*day);
             new_file |= held.end == 0;
             held.pending.sort_unstable();
-            let bytes = encode(&held.pending, upto);
-            self.backend.write_at(file, held.end, &bytes).at("write", file)?;
+            let end = write_block(&*self.backend, &mut self.buffer, (file, held), upto)?;
             self.backend.sync(Sync::File(file)).at("sync", file)?;
             let entries = held.pending.len() as u64;
             held.blocks.push(Block { at: held.end + HEADER_LEN as u64, entries });
-            held.end += bytes.len() as u64;
-            held.upto = upto;
-            held.pending.clear();
+            (held.end, held.upto) = (end, upto);
+            kept = std::mem::take(&mut held.pending);
         }
         self.pending = 0;
+        // Room for the next block stays with the newest day: the others get few keys more.
+        kept.clear();
+        if let Some(mut newest) = self.days.last_entry().filter(|_| kept.capacity() > 0) {
+            newest.get_mut().pending = kept;
+        }
         if new_file {
             self.backend.sync(Sync::Folder).at("sync", "the journal folder")?;
         }
@@ -352,11 +367,27 @@ fn header(entries: u64, upto: u64) -> [u8; HEADER_LEN] {
     bytes
 }
 
-fn encode(entries: &[(u64, u64)], upto: u64) -> Vec<u8> {
-    let mut bytes = header(entries.len() as u64, upto).to_vec();
-    for (fingerprint, no) in entries {
-        bytes.extend_from_slice(&fingerprint.to_le_bytes());
-        bytes.extend_from_slice(&with_check(*fingerprint, *no).to_le_bytes());
+/// Writes the pending entries of a day behind its last block, a bufferful at a time; where the
+/// block ends. A block that a crash cut short is covered by no mark.
+fn write_block(
+    backend: &dyn Backend,
+    buffer: &mut Vec<u8>,
+    (file, held): (FileName, &Day),
+    upto: u64,
+) -> Result<u64, JournalError> {
+    let mut end = held.end;
+    buffer.clear();
+    buffer.reserve_exact(WRITE_BYTES + ENTRY_LEN);
+    buffer.extend_from_slice(&header(held.pending.len() as u64, upto));
+    for (fingerprint, no) in &held.pending {
+        buffer.extend_from_slice(&fingerprint.to_le_bytes());
+        buffer.extend_from_slice(&with_check(*fingerprint, *no).to_le_bytes());
+        if buffer.len() >= WRITE_BYTES {
+            backend.write_at(file, end, buffer).at("write", file)?;
+            end += buffer.len() as u64;
+            buffer.clear();
+        }
     }
-    bytes
+    backend.write_at(file, end, buffer).at("write", file)?;
+    Ok(end + buffer.len() as u64)
 }

@@ -18,8 +18,9 @@ pub struct Shelf {
     backend: Arc<dyn Backend>,
     options: Options,
     state: Arc<Mutex<State>>,
-    /// Held while a spare is made, so that two threads do not make one each.
-    making: Arc<Mutex<()>>,
+    /// Held while a spare is made, so that two threads do not make one each; the zeros it is made
+    /// of, kept from the first one on.
+    zeros: Arc<Mutex<Vec<u8>>>,
 }
 
 impl std::fmt::Debug for Shelf {
@@ -36,8 +37,8 @@ struct State {
     full: bool,
 }
 
-/// Zeros are written in pieces of this size.
-const CHUNK_BYTES: usize = 256 << 10;
+/// Zeros are written in pieces of this size: they are kept, and no write takes the disk for long.
+const CHUNK_BYTES: usize = 64 << 10;
 
 impl Shelf {
     /// Finds the spares in the folder; removes those of another length and half-made ones.
@@ -66,7 +67,7 @@ impl Shelf {
             backend: Arc::clone(backend),
             options: *options,
             state: Arc::new(Mutex::new(state)),
-            making: Arc::default(),
+            zeros: Arc::default(),
         })
     }
 
@@ -76,9 +77,10 @@ impl Shelf {
     /// # Errors
     /// What the disk says, but for a full one.
     pub fn fill(&self) -> Result<bool, JournalError> {
-        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut zeros = self.zeros.lock().unwrap_or_else(PoisonError::into_inner);
         while self.len() < self.wanted() {
-            match self.make_one() {
+            zeros.resize(CHUNK_BYTES, 0);
+            match self.make_one(&zeros) {
                 Ok(()) => {}
                 Err(JournalError::DiskFull) => {
                     self.state().full = true;
@@ -157,10 +159,10 @@ impl Shelf {
 
     /// Filled and synced under another name: what is called a spare is whole on the medium, even
     /// after a sync that failed in an earlier life.
-    fn make_one(&self) -> Result<(), JournalError> {
+    fn make_one(&self, zeros: &[u8]) -> Result<(), JournalError> {
         let spare = self.new_name();
         let name = FileName::Blank(spare);
-        match self.write_zeros(name) {
+        match self.write_zeros(name, zeros) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {
                 match self.backend.change(Change::Remove(name)) {
@@ -179,8 +181,7 @@ impl Shelf {
         Ok(())
     }
 
-    fn write_zeros(&self, name: FileName) -> io::Result<()> {
-        let zeros = vec![0; CHUNK_BYTES.min(self.options.segment_bytes as usize)];
+    fn write_zeros(&self, name: FileName, zeros: &[u8]) -> io::Result<()> {
         let len = u64::from(self.options.segment_bytes);
         let mut at = 0;
         while at < len {
