@@ -111,9 +111,7 @@ impl Core {
     /// Takes `count` transactions through, at most [`WINDOW`]; how long the core took.
     pub(crate) fn turn(&mut self, story: Story, count: usize) -> Duration {
         self.spent = Duration::ZERO;
-        let requests = (0..count).map(|_| self.request()).collect();
-        self.feed(requests);
-        let asked = self.account();
+        let asked = self.ask(count);
         if story == Story::Timeout {
             self.now += Duration::from_secs(60).as_nanos() as u64;
             self.feed(vec![Input::Timer]);
@@ -125,6 +123,13 @@ impl Core {
         }
         self.account();
         self.spent
+    }
+
+    /// Sends `count` transactions to the bank, which has yet to answer: what it was asked.
+    pub(crate) fn ask(&mut self, count: usize) -> Vec<Send> {
+        let requests = (0..count).map(|_| self.request()).collect();
+        self.feed(requests);
+        self.account()
     }
 
     fn time(&self) -> Now {
