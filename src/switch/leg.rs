@@ -112,7 +112,7 @@ impl Switch {
         let Some(flight) = self.air.flights.get_mut(slot) else {
             return self.impossible("something happened to no transaction");
         };
-        self.met.insert((flight.phase, what));
+        self.met.note(flight.phase, what);
         match txn::step(flight.phase, what) {
             Step::Enter(phase) => self.enter(slot, phase),
             Step::Cancel(phase) => {

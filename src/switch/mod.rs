@@ -134,7 +134,7 @@ pub struct Switch {
     recovering: bool,
     planted: plants::Planted,
     /// Which rows of the table of `txn` were met.
-    met: std::collections::BTreeSet<(txn::Phase, txn::Happening)>,
+    met: txn::Met,
     stamp: stamps::GmtStamp,
 }
 
@@ -163,7 +163,7 @@ impl Switch {
             closing: false,
             recovering: false,
             planted: plants::Planted::default(),
-            met: std::collections::BTreeSet::new(),
+            met: txn::Met::default(),
             stamp: stamps::GmtStamp::default(),
             policy,
         };
@@ -207,8 +207,8 @@ impl Switch {
     }
 
     /// Rows of the table of [`txn`] met so far.
-    pub fn met(&self) -> impl Iterator<Item = (txn::Phase, txn::Happening)> + '_ {
-        self.met.iter().copied()
+    pub fn met(&self) -> impl Iterator<Item = (txn::Phase, txn::Happening)> {
+        self.met.pairs()
     }
 
     /// The next thing to do outside, until `None`.

@@ -3,7 +3,7 @@
 //! Contract: a summary fails when something that must be met was never met, so that a
 //! simulation that went blind is noticed.
 
-use pointsman::switch::txn::{self, Happening, Phase, Step, Verdict as Answered};
+use pointsman::switch::txn::{self, Happening, Phase, Step};
 use std::collections::BTreeMap;
 
 /// Everything the world can do to the switch.
@@ -148,34 +148,6 @@ impl Fault {
 pub const VERDICTS: [&str; 13] =
     ["P1", "P3", "P4", "P6", "P7", "P8", "P10", "P11", "P13", "S1", "S3", "S5", "S8"];
 
-/// Every phase of a bank leg.
-const PHASES: [Phase; 8] = [
-    Phase::Held,
-    Phase::Cancelling,
-    Phase::HeldReversed,
-    Phase::Sent,
-    Phase::SentReversed,
-    Phase::Granting,
-    Phase::Withdrawing,
-    Phase::Revoked,
-];
-
-/// Everything that can happen to it.
-const HAPPENINGS: [Happening; 12] = [
-    Happening::Released,
-    Happening::Unsent,
-    Happening::Answered(Answered::Approved),
-    Happening::Answered(Answered::Debited),
-    Happening::Answered(Answered::Partial),
-    Happening::Answered(Answered::Declined),
-    Happening::Answered(Answered::Refused),
-    Happening::Answered(Answered::Invalid),
-    Happening::Deadline,
-    Happening::PlatformReversal,
-    Happening::GrantReleased,
-    Happening::GrantUnsent,
-];
-
 /// Pairs the table has an answer for although the core never asks: no second deadline is armed
 /// while a cancellation is out, and a second reversal finds the chain of the first.
 const GUARDED: [(Phase, Happening); 5] = [
@@ -188,8 +160,7 @@ const GUARDED: [(Phase, Happening); 5] = [
 
 /// The legal pairs that can come up, as [`Coverage::pairs`] spells them.
 pub fn legal_pairs() -> Vec<String> {
-    let pairs = PHASES.into_iter().flat_map(|p| HAPPENINGS.into_iter().map(move |h| (p, h)));
-    let legal = pairs
+    let legal = txn::pairs()
         .filter(|(phase, what)| txn::step(*phase, *what) != Step::Impossible)
         .filter(|pair| !GUARDED.contains(pair));
     legal.map(|(phase, what)| format!("{phase:?} {what:?}")).collect()
