@@ -25,6 +25,7 @@ pub mod role;
 pub mod totals;
 pub mod txn;
 
+mod advice;
 mod advice_reversal;
 mod answer;
 mod audit_books;
@@ -35,15 +36,19 @@ mod checkpoint;
 mod doubt;
 mod hash;
 mod inflight;
+mod launch;
 mod leg;
 mod lines;
 mod netmgmt;
+mod originals;
 mod prints;
+mod questions;
 mod recalled;
 mod reconciliation;
 mod record_fields;
 #[cfg(test)]
 mod record_proofs;
+mod repeats;
 mod replay;
 mod reply;
 mod request;
@@ -56,6 +61,8 @@ mod stans;
 mod state;
 mod timers;
 mod top_up;
+mod undoing;
+mod window;
 #[cfg(test)]
 mod wrap_proofs;
 
@@ -117,7 +124,7 @@ pub struct Switch {
     banks: Vec<BankLive>,
     /// Requests of each platform in flight or waiting.
     platform_load: Vec<usize>,
-    recalls: BTreeMap<Ticket, request::Recalling>,
+    recalls: BTreeMap<Ticket, questions::Recalling>,
     /// When which record was the last: how old a record is, on the monotonic clock.
     marks: VecDeque<(Instant, RecordNo)>,
     /// Every request since then is in the memory of requests; unset while all there ever were

@@ -139,7 +139,7 @@ mod planted {
 
         /// Owes the bank the original itself.
         pub(in super::super) fn resend_original(&mut self, txn: TxnNo, intent: &Arc<Intent>) {
-            let of = super::super::reversal::Undone::intent(intent);
+            let of = super::super::undoing::Undone::intent(intent);
             let made = self.reversal_of(txn, of, None, Owed::Repeat, Reason::Timeout);
             let Some((mut queued, at)) = made else { return };
             (queued.kind, queued.flow) = (intent.kind, Flow::Request);

@@ -10,9 +10,9 @@ use super::duplicates::{self, Past};
 use super::ids::{Name, RecordNo, TxnNo};
 use super::inflight::Requester;
 use super::output::RecallKey;
+use super::questions::Recalling;
 use super::recall::{REFERENCE_DAYS, REPEAT_DAYS, takes_back};
 use super::record::{Intent, Outcome, Record};
-use super::request::Recalling;
 use super::reversal::Reversing;
 use super::stamps::own_stamp;
 use super::{Switch, reply};
@@ -82,7 +82,7 @@ impl Switch {
             return if msg.flow == Flow::Request {
                 self.not_found_either(from, msg)
             } else {
-                self.fresh_advice(from, msg)
+                self.fresh(from, msg)
             };
         };
         let content = |pan, code, amount| duplicates::content(pan, code, amount);

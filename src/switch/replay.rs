@@ -13,13 +13,9 @@ use super::policy::Policy;
 use super::record::{Desk, Forgotten, Leg, Outcome, PolicyStamp, Queued, Record};
 use super::timers::Timer;
 use crate::canonical::Reason;
-use crate::limits::{FORGOTTEN_AT_ONCE, REMEMBERED_AT_ONCE};
+use crate::limits::REMEMBERED_AT_ONCE;
 use crate::time::{Instant, Now};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// Between two bites.
-const FORGETTING_PAUSE: Duration = Duration::from_millis(1);
 
 impl Switch {
     /// Takes back one record of the journal; in order, before [`Switch::start`].
@@ -154,54 +150,6 @@ impl Switch {
             }
         }
         self.record(Record::Forgotten(Forgotten::Original(txn)));
-    }
-
-    /// Requests leave the duplicate window by age and by count, a few at a time: other inputs
-    /// must not wait for a whole night's requests to be forgotten.
-    pub(super) fn window_timer(&mut self) {
-        let (upto, since) = self.forgotten_by_now();
-        let memory = &self.state.memory;
-        let bite = memory.nth_no(FORGOTTEN_AT_ONCE - 1).filter(|last| *last < upto);
-        if memory.nth_no(0).is_some_and(|oldest| oldest <= upto) {
-            self.record(Record::Forgotten(Forgotten::Window(bite.unwrap_or(upto))));
-            self.remembered_since = self.remembered_since.max(since);
-        }
-        if bite.is_some() {
-            self.forgetting = upto;
-            self.timers.set(Timer::Window, self.now.mono.after(FORGETTING_PAUSE));
-        } else if self.state.memory.len() > 0 {
-            self.mark_window();
-        }
-    }
-
-    /// How far apart age marks are.
-    pub(super) fn window_pause(&self) -> Duration {
-        (self.policy.duplicates.age / 64).max(Duration::from_secs(1))
-    }
-
-    /// Up to where the window has moved on, and since when requests are behind it.
-    fn forgotten_by_now(&mut self) -> (RecordNo, Option<Instant>) {
-        let window = self.policy.duplicates;
-        self.marks.push_back((self.now.mono, self.state.last));
-        let mut upto = self.forgetting;
-        let mut since = None;
-        while let Some((at, no)) = self.marks.front().copied() {
-            if self.now.mono.since(at) < window.age {
-                break;
-            }
-            (upto, since) = (upto.max(no), Some(at));
-            self.marks.pop_front();
-        }
-        let over = self.state.memory.len().saturating_sub(window.count);
-        if over > 0 {
-            upto = upto.max(self.state.memory.nth_no(over - 1).unwrap_or_default());
-            since = self.marks.iter().find(|(_, no)| *no >= upto).map(|(at, _)| *at).or(since);
-        }
-        // What was forgotten before needs no marks.
-        while self.marks.front().is_some_and(|(_, no)| *no < upto) {
-            self.marks.pop_front();
-        }
-        (upto, since)
     }
 
     /// Swaps the policy whole, unless a bank with open obligations would vanish.

@@ -22,9 +22,9 @@ use super::inflight::Pending;
 use super::leg::Answered;
 use super::output::Event;
 use super::record::{Debt, Leg, Owed};
-use super::reversal::Undone;
 use super::role::{Debited, Role};
 use super::routing;
+use super::undoing::Undone;
 use crate::canonical::{Canonical, Reason};
 use std::sync::Arc;
 

@@ -1,0 +1,151 @@
+//! What platforms say has happened, and how what the SAF is to forward is placed, queued and
+//! acknowledged.
+//!
+//! Contract: an advice is never declined because a bank is down: it is journaled, acknowledged
+//! once that is durable, and forwarded. Deliberately absent: forwarding ([`super::saf`]).
+
+use super::duplicates::{self, Past};
+use super::ids::{BankId, RecordNo};
+use super::inflight::Requester;
+use super::output::Event;
+use super::record::{BankKeys, Closed, Ending, Intent, Owed, Queued, Record};
+use super::{Switch, reply, routing};
+use crate::canonical::{Canonical, Flow, Reason};
+use crate::time::Instant;
+use std::sync::Arc;
+
+impl Switch {
+    /// A platform says that something has happened.
+    pub(super) fn platform_advice(&mut self, from: Requester, msg: Box<Canonical>) {
+        let Some(name) = self.platform_name(&from) else { return };
+        let origin = reply::origin_of(&msg);
+        if let Some(past) = self.state.memory.find(duplicates::fingerprint(&name, &origin)) {
+            let code = msg.processing_code.as_ref();
+            let content = duplicates::content(msg.pan.as_ref(), code, msg.amount);
+            self.repeat_event(&from, past.no());
+            // Also where its platform took it back meanwhile: an advice is never declined.
+            let told = past.past() == Past::Acknowledged || past.past().is_taken_back();
+            if told && past.same_content(content) {
+                return self.answer_own(&from, msg, Reason::Accepted, Some(past.no()));
+            }
+            return self.refuse(&from, msg, Reason::Duplicate, Some(past.no()), None);
+        }
+        if self.may_be_forgotten(&name, &msg) {
+            let own = duplicates::fingerprint(&name, &origin);
+            return self.ask_for_own(from, msg, own);
+        }
+        self.fresh(from, msg);
+    }
+
+    /// Queues an advice, with what it refers to as the bank knows it, and acknowledges it.
+    pub(super) fn advise(
+        &mut self,
+        from: Requester,
+        msg: Box<Canonical>,
+        referred: Option<Arc<Intent>>,
+    ) {
+        match self.place_owed(&from, &msg) {
+            Ok((bank, keys)) => {
+                let mut queued = self.entry_for(&from, &msg, bank, keys, Owed::Repeat);
+                queued.flow = Flow::Advice;
+                if let Some(intent) = referred.filter(|i| i.bank == queued.bank) {
+                    queued.original = intent.keys.clone();
+                }
+                self.acknowledge_queued(&from, msg, queued, self.now.mono);
+            }
+            Err(reason) => self.refuse(&from, msg, reason, None, None),
+        }
+    }
+
+    /// Bank and keys of something that is forwarded by the SAF.
+    pub(super) fn place_owed(
+        &mut self,
+        from: &Requester,
+        msg: &Canonical,
+    ) -> Result<(BankId, BankKeys), Reason> {
+        let policy = Arc::clone(&self.policy);
+        let rule = routing::route(&policy, from.platform, msg).ok_or(Reason::NoRoute)?;
+        let bank = policy.banks.get(usize::from(rule.bank.0)).ok_or(Reason::NoRoute)?;
+        let (merchant, terminal) = routing::identify(bank, msg)?;
+        let stan = self.free_stan(&bank.name).ok_or(Reason::SystemError)?;
+        let line = bank.lines.first().copied().unwrap_or_default();
+        let keys = self.keys_at(bank, msg, (merchant, terminal), (line, stan));
+        Ok((rule.bank, keys))
+    }
+
+    pub(super) fn entry_for(
+        &self,
+        from: &Requester,
+        msg: &Canonical,
+        bank: BankId,
+        keys: BankKeys,
+        owed: Owed,
+    ) -> Queued {
+        let reversal = self.policy.banks.get(usize::from(bank.0)).map(|b| b.reversal.flow);
+        Queued {
+            at: self.now.wall,
+            txn: None,
+            bank: self.bank_name(bank),
+            line: None,
+            owed,
+            kind: msg.kind,
+            flow: reversal.unwrap_or(Flow::Advice),
+            reason: msg.reason.unwrap_or(Reason::CustomerCancel),
+            origin: Some(reply::origin_of(msg)),
+            platform: self.platform_name(from),
+            keys,
+            original: BankKeys::default(),
+            referred: None,
+            original_mti: None,
+            pan: msg.pan.clone(),
+            amount: msg.amount,
+            replacement: msg.replacement_amount,
+            facts: reply::facts_of(msg),
+            auth_id: msg.auth_id,
+            not_found_final_after: self.now.wall,
+            debit: None,
+        }
+    }
+
+    pub(super) fn acknowledge_queued(
+        &mut self,
+        from: &Requester,
+        msg: Box<Canonical>,
+        queued: Queued,
+        not_found_final: Instant,
+    ) {
+        let bank = queued.bank;
+        if queued.owed == Owed::PlatformReversal {
+            let txn = queued.txn.unwrap_or(RecordNo(self.state.last.0 + 1));
+            self.event(Event::ReversalQueued { bank, txn, recovered: false });
+        }
+        let no = self.queue(queued, not_found_final);
+        self.answered_event(from, Some(bank), Some(no), "acknowledged");
+        self.answer_own(from, msg, Reason::Accepted, Some(no));
+    }
+
+    /// Journals what is not sent, as finished, and acknowledges it.
+    pub(super) fn acknowledge_unsent(
+        &mut self,
+        from: &Requester,
+        msg: Box<Canonical>,
+        queued: Queued,
+        ending: Ending,
+    ) {
+        let (bank, at, amount) = (queued.bank, self.now.wall, queued.amount);
+        let entry = self.record(Record::Queued(Arc::new(queued)));
+        let no = self.record(Record::Closed(Closed {
+            entry,
+            at,
+            ending,
+            bank_code: None,
+            settlement_date: None,
+        }));
+        self.mark_window();
+        if ending == Ending::Dead {
+            self.event(Event::OnDesk { bank, txn: entry, amount });
+        }
+        self.answered_event(from, Some(bank), Some(entry), "acknowledged");
+        self.answer_own(from, msg, Reason::Accepted, Some(no));
+    }
+}

@@ -1,0 +1,202 @@
+//! A placed request takes off: it waits for room in its bank's window, gets its names at the
+//! bank, is recorded and handed to the gate.
+//!
+//! Contract: the intent is recorded before the frame is handed over, and nothing is recorded of
+//! what waits. Whatever could be different by the time its turn comes – terminal, line, what the
+//! bank has yet to hear of its card – is looked at then. Deliberately absent: which bank it is
+//! ([`super::request`]), and what follows ([`super::leg`]).
+
+use super::ids::{BankId, LineId, Name, PlatformId, SessionId};
+use super::inflight::{Flight, Pending, SendOwner, match_key};
+use super::output::Event;
+use super::policy::{Bank, Policy};
+use super::record::{BankKeys, Debt, Intent, Record};
+use super::role::Role;
+use super::timers::Timer;
+use super::txn::{Phase, unknown_debt};
+use super::{Switch, reply, routing};
+use crate::canonical::{Canonical, Reason};
+use std::sync::Arc;
+
+impl Switch {
+    pub(super) fn launch_or_wait(&mut self, pending: Pending) {
+        let bank = usize::from(pending.bank.0);
+        let window = self.policy.banks.get(bank).map_or(0, |b| b.window);
+        self.load(pending.requester.platform, 1);
+        let Some(live) = self.banks.get_mut(bank) else { return };
+        if live.in_flight < window && live.waiting.is_empty() {
+            return self.launch(pending);
+        }
+        let deadline = pending.deadline;
+        let ticket = self.air.wait(pending);
+        live.waiting.push_back(ticket);
+        self.timers.set(Timer::Waiting(ticket), deadline);
+    }
+
+    /// Fills the room in a bank's window from its queue.
+    pub(super) fn fill_window(&mut self, bank: BankId) {
+        let window = self.policy.banks.get(usize::from(bank.0)).map_or(0, |b| b.window);
+        while let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
+            if live.in_flight >= window {
+                return;
+            }
+            let Some(ticket) = live.waiting.pop_front() else { return };
+            self.timers.stop(Timer::Waiting(ticket));
+            if let Some(pending) = self.air.leave_queue(ticket) {
+                self.launch(pending);
+            }
+        }
+    }
+
+    pub(super) fn waited_too_long(&mut self, ticket: u64) {
+        self.withdraw_waiting(ticket, Reason::BankDown);
+    }
+
+    /// A waiting request is declined and never sent.
+    pub(super) fn withdraw_waiting(&mut self, ticket: u64, reason: Reason) {
+        self.timers.stop(Timer::Waiting(ticket));
+        let Some(pending) = self.air.leave_queue(ticket) else { return };
+        if let Some(live) = self.banks.get_mut(usize::from(pending.bank.0)) {
+            live.waiting.retain(|t| *t != ticket);
+        }
+        self.give_up(pending, reason);
+    }
+
+    /// It never leaves: decided in the bank's place where that is why, or declined.
+    pub(super) fn give_up(&mut self, pending: Pending, reason: Reason) {
+        let left = if reason == Reason::BankDown { self.stand_in(pending) } else { Some(pending) };
+        let Some(pending) = left else { return };
+        self.load(pending.requester.platform, -1);
+        let concerns = pending.role.debited().map(|debited| debited.txn);
+        self.refuse(&pending.requester, pending.msg, reason, concerns, Some(pending.bank));
+    }
+
+    /// Writes the intent and sends the request.
+    fn launch(&mut self, pending: Pending) {
+        let policy = Arc::clone(&self.policy);
+        let Some(bank) = policy.banks.get(usize::from(pending.bank.0)) else { return };
+        let (merchant, terminal) = match routing::identify(bank, &pending.msg) {
+            Ok(identified) => identified,
+            Err(reason) => return self.give_up(pending, reason),
+        };
+        let trimmed = terminal.map(|t| t.trimmed());
+        let Some((line, session)) = self.carrier(pending.bank, trimmed.as_ref()) else {
+            return self.give_up(pending, Reason::BankDown);
+        };
+        if self.is_undrained(pending.bank, pending.msg.pan.as_ref()) {
+            return self.give_up(pending, Reason::BankDown);
+        }
+        let Some(stan) = self.free_stan(&bank.name) else {
+            self.event(Event::StansExhausted { bank: bank.name });
+            return self.give_up(pending, Reason::BankDown);
+        };
+        let keys = self.keys_at(bank, &pending.msg, (merchant, terminal), (line, stan));
+        let intent = Arc::new(self.intent(&policy, &pending, line, keys));
+        self.take_off(pending, intent, (line, session));
+    }
+
+    /// What a new message is called at its bank.
+    pub(super) fn keys_at(
+        &mut self,
+        bank: &Bank,
+        msg: &Canonical,
+        (merchant, terminal): routing::Identified,
+        (line, stan): (LineId, u32),
+    ) -> BankKeys {
+        BankKeys {
+            stan,
+            transmission: Some(self.stamp.at(self.now.wall)),
+            local_time: msg.local_time,
+            local_date: msg.local_date,
+            acquirer: bank.acquirer.or(msg.acquirer),
+            forwarder: bank.forwarder,
+            rrn: msg.rrn,
+            terminal,
+            merchant,
+            batch: self.batch_of(line, terminal.map(|t| t.trimmed()).as_ref()),
+        }
+    }
+
+    /// What will be journaled of a request before it leaves.
+    pub(super) fn intent(
+        &self,
+        policy: &Policy,
+        pending: &Pending,
+        line: LineId,
+        keys: BankKeys,
+    ) -> Intent {
+        let msg = &pending.msg;
+        let kind = pending.role.leg(msg.kind);
+        let platform = policy.platforms.get(usize::from(pending.requester.platform.0));
+        let bank = policy.banks.get(usize::from(pending.bank.0));
+        Intent {
+            at: self.now.wall,
+            platform: platform.map(|p| p.name).unwrap_or_default(),
+            bank: bank.map(|b| b.name).unwrap_or_default(),
+            line: self.line_name(line),
+            rule: policy.routes.get(pending.rule).map(|r| r.name).unwrap_or_default(),
+            kind,
+            flow: msg.flow,
+            origin: reply::origin_of(msg),
+            keys,
+            pan: msg.pan.clone(),
+            amount: msg.amount,
+            facts: reply::facts_of(msg),
+            // Half a top-up cannot be given.
+            accepts_partial: msg.accepts_partial && pending.role == Role::Whole,
+            owes: bank.map_or(Debt::Desk, |b| unknown_debt(kind, msg.flow, &b.reversal)),
+            original: pending.original.as_ref().map(|(txn, _)| *txn),
+            referred: pending.original.as_ref().map(|(_, keys)| keys.clone()),
+            policy: policy.hash,
+            role: pending.role.clone(),
+        }
+    }
+
+    /// Records the intent and hands the request to the gate.
+    fn take_off(&mut self, pending: Pending, intent: Arc<Intent>, to: (LineId, SessionId)) {
+        let credit = self.credit_of(&pending);
+        let Pending { mut msg, requester, bank, deadline, .. } = pending;
+        msg.kind = intent.kind;
+        msg.accepts_partial = intent.accepts_partial;
+        reply::to_bank(&mut msg, &intent.keys);
+        let txn = self.record(Record::Intent(Arc::clone(&intent)));
+        let slot = self.air.flights.vacant_key();
+        let send = self.send(to, msg, Some(txn), Some(deadline), SendOwner::Flight(slot));
+        let key = match_key(bank, intent.kind.family(), intent.keys.stan);
+        let flight = Flight {
+            txn,
+            intent,
+            requester,
+            bank,
+            line: to.0,
+            phase: Phase::Held,
+            send,
+            released: None,
+            answered: None,
+            deadline,
+            outcome: None,
+            grants: vec![],
+            granted: false,
+            credit,
+            unpackable: false,
+        };
+        self.air.enter(slot, key, flight);
+        self.timers.set(Timer::Flight(slot), deadline);
+        self.mark_window();
+        if let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
+            live.in_flight += 1;
+            live.last_request = Some(self.now.mono);
+        }
+    }
+
+    pub(super) fn load(&mut self, platform: PlatformId, by: isize) {
+        if let Some(load) = self.platform_load.get_mut(usize::from(platform.0)) {
+            *load = load.saturating_add_signed(by);
+        }
+    }
+
+    /// The next STAN of a bank; 1 for a bank no record has named yet.
+    pub(super) fn free_stan(&self, bank: &Name) -> Option<u32> {
+        self.state.bank(bank).map_or(Some(1), |b| b.stans.free())
+    }
+}

@@ -1,0 +1,105 @@
+//! A platform asks again for what is remembered.
+//!
+//! Contract: a repeat never goes to the bank a second time. It joins the one that waits or is in
+//! flight, hears the stored answer, or the decline of what was taken back since; the same name
+//! for something else is refused. Deliberately absent: what the memory has forgotten
+//! ([`super::recalled`]).
+
+use super::duplicates::{Past, Remembered};
+use super::ids::RecordNo;
+use super::inflight::{Requester, SendOwner};
+use super::output::{Event, RecallKey};
+use super::questions::Recalling;
+use super::record::Outcome;
+use super::{Switch, reply};
+use crate::canonical::{Canonical, Reason};
+
+impl Switch {
+    /// A request whose name is remembered.
+    pub(super) fn seen_before(
+        &mut self,
+        from: Requester,
+        msg: Box<Canonical>,
+        fingerprint: u64,
+        content: u32,
+        past: Remembered,
+    ) {
+        if past.past() == Past::Tombstone {
+            return self.refuse(&from, msg, Reason::Reversed, Some(past.no()), None);
+        }
+        if !past.same_content(content) {
+            return self.conflict(from, msg, Some(past.no()));
+        }
+        self.repeat_event(&from, past.no());
+        match self.told_past(past.past()) {
+            Past::Open => match self.air.waiting_names.get(fingerprint) {
+                // Its debit is done, its credit waits for room.
+                Some(ticket) => self.repeat_of_waiting(from, msg, content, ticket),
+                None => self.repeat_in_flight(from, msg, past.no()),
+            },
+            Past::Granted | Past::Denied | Past::Refused => {
+                let recent = self.air.slot_of(past.no());
+                if let Some(slot) = recent {
+                    return self.repeat_of_grant(from, msg, slot);
+                }
+                let key = RecallKey::Record(past.outcome().unwrap_or(past.no()));
+                self.recall(key, Recalling::Stored { requester: from, msg, fingerprint });
+            }
+            Past::Reversed | Past::PartlyReversed | Past::Tombstone => {
+                self.answer_own(&from, msg, Reason::Reversed, None);
+            }
+            Past::Acknowledged => self.answer_own(&from, msg, Reason::Accepted, Some(past.no())),
+        }
+    }
+
+    pub(super) fn conflict(&mut self, from: Requester, msg: Box<Canonical>, of: Option<RecordNo>) {
+        let platform = self.platform_name(&from).unwrap_or_default();
+        self.event(Event::DuplicateConflict { platform });
+        self.refuse(&from, msg, Reason::Duplicate, of, None);
+    }
+
+    pub(super) fn repeat_event(&mut self, from: &Requester, txn: RecordNo) {
+        let platform = self.platform_name(from).unwrap_or_default();
+        self.event(Event::Repeat { platform, txn });
+    }
+
+    pub(super) fn repeat_of_waiting(
+        &mut self,
+        from: Requester,
+        msg: Box<Canonical>,
+        content: u32,
+        ticket: u64,
+    ) {
+        let Some(waiting) = self.air.waiting.get_mut(&ticket) else { return };
+        if waiting.content != content {
+            return self.conflict(from, msg, None);
+        }
+        let received = waiting.requester.received;
+        waiting.requester = Requester { received, ..from };
+    }
+
+    /// The answer of the one in flight goes to the newest requester.
+    pub(super) fn repeat_in_flight(&mut self, from: Requester, msg: Box<Canonical>, txn: RecordNo) {
+        let slot = self.air.slot_of(txn);
+        let Some(flight) = slot.and_then(|slot| self.air.flights.get_mut(slot)) else {
+            return self.answer_own(&from, msg, Reason::SystemError, None);
+        };
+        let received = flight.requester.received;
+        flight.requester = Requester { received, ..from };
+    }
+
+    /// Sends the stored answer to a repeat.
+    pub(super) fn tell_again(
+        &mut self,
+        from: &Requester,
+        msg: Box<Canonical>,
+        no: RecordNo,
+        outcome: &Outcome,
+    ) {
+        let Some(to) = self.way_back(from) else { return };
+        let granted = outcome.leg.grants();
+        let owner = if granted { SendOwner::Restated(outcome.txn) } else { SendOwner::Plain };
+        let after = granted.then_some(no);
+        self.send(to, reply::stored_answer(msg, outcome), after, None, owner);
+    }
+}

@@ -1,0 +1,110 @@
+//! The duplicate window moves on: what leaves it by age and by count, and what is too old to
+//! begin.
+//!
+//! Contract: ages are measured on the monotonic clock, by marks that say which record was the
+//! last when; requests leave a few at a time, because other inputs must not wait for a whole
+//! night's requests to be forgotten. Deliberately absent: the memory itself
+//! ([`super::duplicates`]).
+
+use super::ids::RecordNo;
+use super::record::{Forgotten, Record};
+use super::stamps::{age_of, own_stamp};
+use super::timers::Timer;
+use super::{Switch, reply};
+use crate::canonical::Canonical;
+use crate::limits::FORGOTTEN_AT_ONCE;
+use crate::time::{Instant, Wall};
+use std::time::Duration;
+
+/// Between two bites.
+const FORGETTING_PAUSE: Duration = Duration::from_millis(1);
+
+/// Records after which there is an age mark, beside those that come with time.
+const MARK_EVERY: u64 = 16_384;
+
+/// How far ahead of ours the clock of a platform may be that repeats what the last run heard.
+const CLOCK_AHEAD_S: i64 = 60;
+
+impl Switch {
+    /// Keeps an age mark for the duplicate window.
+    pub(super) fn mark_window(&mut self) {
+        let most = self.policy.duplicates.count;
+        if self.marks.back().is_none_or(|(_, no)| no.0 + MARK_EVERY < self.state.last.0) {
+            self.marks.push_back((self.now.mono, self.state.last));
+        }
+        if self.state.memory.len() > most.saturating_add((most / 8).min(FORGOTTEN_AT_ONCE)) {
+            // Faster than the timer: the count is a bound of memory.
+            return self.window_timer();
+        }
+        if !self.timers.runs(Timer::Window) {
+            self.timers.set(Timer::Window, self.now.mono.after(self.window_pause()));
+        }
+    }
+
+    /// Requests leave the duplicate window by age and by count, a few at a time.
+    pub(super) fn window_timer(&mut self) {
+        let (upto, since) = self.forgotten_by_now();
+        let memory = &self.state.memory;
+        let bite = memory.nth_no(FORGOTTEN_AT_ONCE - 1).filter(|last| *last < upto);
+        if memory.nth_no(0).is_some_and(|oldest| oldest <= upto) {
+            self.record(Record::Forgotten(Forgotten::Window(bite.unwrap_or(upto))));
+            self.remembered_since = self.remembered_since.max(since);
+        }
+        if bite.is_some() {
+            self.forgetting = upto;
+            self.timers.set(Timer::Window, self.now.mono.after(FORGETTING_PAUSE));
+        } else if self.state.memory.len() > 0 {
+            self.mark_window();
+        }
+    }
+
+    /// How far apart age marks are.
+    pub(super) fn window_pause(&self) -> Duration {
+        (self.policy.duplicates.age / 64).max(Duration::from_secs(1))
+    }
+
+    /// Up to where the window has moved on, and since when requests are behind it.
+    fn forgotten_by_now(&mut self) -> (RecordNo, Option<Instant>) {
+        let window = self.policy.duplicates;
+        self.marks.push_back((self.now.mono, self.state.last));
+        let mut upto = self.forgetting;
+        let mut since = None;
+        while let Some((at, no)) = self.marks.front().copied() {
+            if self.now.mono.since(at) < window.age {
+                break;
+            }
+            (upto, since) = (upto.max(no), Some(at));
+            self.marks.pop_front();
+        }
+        let over = self.state.memory.len().saturating_sub(window.count);
+        if over > 0 {
+            upto = upto.max(self.state.memory.nth_no(over - 1).unwrap_or_default());
+            since = self.marks.iter().find(|(_, no)| *no >= upto).map(|(at, _)| *at).or(since);
+        }
+        // What was forgotten before needs no marks.
+        while self.marks.front().is_some_and(|(_, no)| *no < upto) {
+            self.marks.pop_front();
+        }
+        (upto, since)
+    }
+
+    /// Whether this request, which neither memory nor journal has, comes too late to begin: older
+    /// than the memory reaches, or a repeat of what the last run may have declined without living
+    /// to write that down.
+    pub(super) fn is_stale(&self, msg: &Canonical) -> bool {
+        let now = self.steady_wall();
+        let age = msg.transmission.and_then(|f7| age_of(&f7, now));
+        let stamp = own_stamp(&reply::origin_of(msg), now).filter(|_| msg.repeat);
+        let begun = self.started.wall.millis().div_euclid(1_000) + CLOCK_AHEAD_S;
+        let before_start = stamp.is_some_and(|stamp| i64::from(stamp) <= begun);
+        age.is_some_and(|age| age > self.policy.duplicates.age) || (self.former_run && before_start)
+    }
+
+    /// Wall time that follows the monotonic clock since the start: jumps do not make requests
+    /// old.
+    pub(super) fn steady_wall(&self) -> Wall {
+        let since = self.now.mono.since(self.started.mono).as_millis();
+        let since = i64::try_from(since).unwrap_or(i64::MAX);
+        Wall::from_millis(self.started.wall.millis().saturating_add(since))
+    }
+}
