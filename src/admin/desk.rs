@@ -3,10 +3,11 @@
 //! Contract: `docs/operating.md` documents every field; fields may be added. What is wrong with
 //! a request is said as `{"error": …}` with a 4xx; a decision that makes no sense now is 409 (404
 //! where nothing is open) and names the state and what is allowed. Cards show masked; a text
-//! that looks like a card number is not taken.
+//! with what looks like a card number is not taken, and no error repeats one.
 
 use super::operators::{Denied, DeskPage, OperatorDoor, Question};
 use crate::money::Amount;
+use crate::sensitive::card_number_in;
 use crate::switch::desk::{Allowed, DeskItem, ItemState, LateItem, Listing, Refusal};
 use crate::switch::ids::RecordNo;
 use crate::switch::input::{DeskAction, DeskVerb};
@@ -54,8 +55,7 @@ async fn list(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Answer {
-    door.admits(&headers).map_err(turned_away)?;
-    let listing = listing_of(query.as_deref().unwrap_or_default()).map_err(wrong)?;
+    let listing = asked_for(&door, &headers, query)?;
     let page = door.ask(|answer| Question::Desk(listing, answer)).await.map_err(turned_away)?;
     Ok(told(StatusCode::OK, &page_json(&page, &listing)))
 }
@@ -65,12 +65,21 @@ async fn late(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Answer {
-    door.admits(&headers).map_err(turned_away)?;
-    let listing = listing_of(query.as_deref().unwrap_or_default()).map_err(wrong)?;
+    let listing = asked_for(&door, &headers, query)?;
     let notes = door.ask(|answer| Question::Late(listing.limit, answer)).await;
     let notes = notes.map_err(turned_away)?;
     let items: Vec<Value> = notes.iter().map(late_json).collect();
     Ok(told(StatusCode::OK, &json!({ "late": items })))
+}
+
+/// What whoever sent these headers wants to see.
+fn asked_for(
+    door: &OperatorDoor,
+    headers: &HeaderMap,
+    query: Option<String>,
+) -> Result<Listing, Response> {
+    door.admits(headers).map_err(turned_away)?;
+    listing_of(query.as_deref().unwrap_or_default()).map_err(wrong)
 }
 
 async fn resend(
@@ -137,10 +146,10 @@ fn action_of(
 
 /// Printable text that holds no card number: it is journaled and shown.
 fn plain_text<const N: usize>(what: &str, text: &str) -> Result<Text<N>, String> {
-    let mut masked = text.as_bytes().to_vec();
-    redact(&mut masked);
-    if masked != text.as_bytes() {
-        return Err(format!("{what}: holds what looks like a card number; name the item instead"));
+    if let Some(at) = card_number_in(text) {
+        let (from, to) = at.into_inner();
+        let place = format!("characters {from} to {to} are what looks like a card number");
+        return Err(format!("{what}: {place}; name the item instead"));
     }
     Text::new(text.as_bytes()).map_err(|error| format!("{what}: {error}"))
 }
@@ -258,8 +267,11 @@ fn refused(refusal: &Refusal) -> Response {
     told(status, &body)
 }
 
+/// What is wrong with a request; what it quotes of it is masked.
 fn wrong(why: String) -> Response {
-    told(StatusCode::BAD_REQUEST, &json!({ "error": why }))
+    let mut why = why.into_bytes();
+    redact(&mut why);
+    told(StatusCode::BAD_REQUEST, &json!({ "error": String::from_utf8_lossy(&why) }))
 }
 
 fn turned_away(denied: Denied) -> Response {

@@ -150,9 +150,18 @@ async fn what_is_wrong_is_named_and_asks_nobody() {
         ("POST /desk/3/resend", r#"{"operator":"anna","reason":"why"}"#, "takes no reason"),
         (
             "POST /desk/3/give-up",
-            r#"{"operator":"anna","reason":"4111 1111 1111 1111"}"#,
-            "looks like a card number",
+            r#"{"operator":"anna","reason":"card 4111 1111 1111 1111"}"#,
+            "reason: characters 6 to 24 are what looks like a card number",
         ),
+        (
+            "POST /desk/3/resend",
+            r#"{"operator":"4111-1111-1111-1111"}"#,
+            "operator: characters 1 to 19 are what looks like a card number",
+        ),
+        ("GET /desk?limit=4111111111111111x", "", "limit: expected a number, got \"****"),
+        ("POST /desk/4111-1111-1111-1111/resend", r#"{"operator":"anna"}"#, "item: expected"),
+        ("POST /desk/3/resend", r#"{"4111111111111111":1}"#, "unknown field `****"),
+        ("POST /desk/3/resend", r#"{"operator":4111111111111111}"#, "invalid type"),
         (
             "POST /desk/3/give-up",
             r#"{"operator":"anna","reason":"caf\u00e9"}"#,
@@ -163,8 +172,26 @@ async fn what_is_wrong_is_named_and_asks_nobody() {
         let (status, said) = ask(to, line, "", body).await;
         let error = said["error"].as_str().unwrap_or_default();
         assert!(status == 400 && error.contains(expected), "{line} {body}: {status} {said}");
+        assert!(!error.contains("1111"), "a card number is repeated: {error}");
     }
+    let nested = "[".repeat(4_000);
+    let (status, said) = ask(to, "POST /desk/3/resend", "", &nested).await;
+    let error = said["error"].as_str().unwrap_or_default();
+    assert!(status == 400 && error.contains("line 1 column"), "{status} {said}");
+    let (status, _) = ask(to, "POST /desk/3/resend", "", &"[".repeat(5_000)).await;
+    assert_eq!(status, 413);
     assert!(asked.try_recv().is_err(), "somebody was asked");
+}
+
+#[tokio::test]
+async fn numbers_that_are_no_cards_may_stand_in_a_reason() {
+    let (to, asked) = pages(false, true).await;
+    tokio::task::spawn(drive(asked));
+    for reason in ["RRN 632612000123, STAN 000123", "call +86 138 0013 8000"] {
+        let decision = json!({ "operator": "anna", "reason": reason }).to_string();
+        let (status, said) = ask(to, "POST /desk/3/give-up", "", &decision).await;
+        assert_eq!(status, 200, "{reason}: {said}");
+    }
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ fn what_is_in_doubt_is_listed_decided_and_journaled() -> Tested {
     assert!(said.contains("nothing is open") && said.contains("allowed: nothing"), "{said}");
     let said = refused(&switch, &[&["give-up", &no, "--reason", " "][..], &by].concat())?;
     assert!(said.contains("giving up needs a reason") && said.contains("state: "), "{said}");
-    let card_like = ["give-up", &no, "--reason", "4111111111111111"];
+    let card_like = ["give-up", &no, "--reason", "card 4111 1111 1111 1111"];
     let said = refused(&switch, &[&card_like[..], &by].concat())?;
     assert!(said.contains("looks like a card number"), "{said}");
     desk(&switch, &[&["give-up", &no, "--reason", "booked by hand"][..], &by].concat())?;
