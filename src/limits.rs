@@ -30,6 +30,14 @@ pub const RECALLS_MAX: usize = 4_096;
 /// in the field have 10 to 200 kB, and reading one takes some ten times its size.
 pub const IMPORT_BYTES_MAX: usize = 4 << 20;
 
+/// The largest packet capture that the command line reads, in bytes: an hour of a thousand
+/// payments a second is more, and is cut up by whoever captured it.
+pub const CAPTURE_BYTES_MAX: usize = 256 << 20;
+
+/// The most of messages that the command line reads otherwise, as hex, bytes or JSON: a line of
+/// hex takes up to thirty times its size.
+pub const MESSAGES_BYTES_MAX: usize = 16 << 20;
+
 /// Decisions in banks' places that are remembered to limit them per card: 6 MB. A full memory
 /// allows no more of them until the oldest are a day old.
 pub const STOOD_IN_MAX: usize = 65_536;

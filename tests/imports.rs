@@ -97,7 +97,7 @@ fn what_cannot_be_expressed_is_said_with_its_place() {
     has(&acquirer, "acquirer.xml:38: field 60: (IFA_FLLCHAR)", "always 20 bytes");
     has(&acquirer, "acquirer.xml:39: field 61: class IF_TBASE", "left out");
     let host = said("host.json");
-    has(&host, "host.json: field 63: ", "Klingon");
+    has(&host, "host.json:59: field 63: ", "Klingon");
     let mainframe = said("mainframe.xml");
     has(&mainframe, "mainframe.xml: has not the fields that [messages] and", "no line can use it");
     // What is said is also a comment in the text, above the line it is about.

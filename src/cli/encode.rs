@@ -4,10 +4,10 @@
 //! with one sentence on standard error at the first that is no message of the dialect.
 //! Deliberately absent: length headers – what is printed is the message.
 
-use super::dialect;
+use super::{dialect, input};
 use crate::iso8583::{self, Dialect};
 use serde_json::Value;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Arguments of `encode`.
@@ -28,11 +28,7 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Some(dialect) = dialect::load_or_tell(&args.dialect) else { return Ok(ExitCode::from(1)) };
     let text = match args.input.as_deref() {
-        None | Some("-") => {
-            let mut text = String::new();
-            std::io::stdin().lock().read_to_string(&mut text)?;
-            text
-        }
+        None | Some("-") => input::text()?,
         Some(json) => json.to_owned(),
     };
     let mut out = std::io::stdout().lock();

@@ -8,6 +8,7 @@
 use crate::capture::{self, Capture, Endpoint};
 use crate::framing::{FrameError, Framing, FramingSpec, Split};
 use crate::iso8583::parse_hex;
+use crate::limits::{CAPTURE_BYTES_MAX, MESSAGES_BYTES_MAX};
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -72,23 +73,47 @@ pub struct Cut {
 /// Reads an argument: hex, `-` (or nothing) for standard input, or a path.
 ///
 /// # Errors
-/// What can be neither hex nor read, and captures that break off in their header.
+/// What can be neither hex nor read, what is too long, and captures that break off in their
+/// header.
 pub fn read(input: Option<&str>) -> anyhow::Result<Input> {
     let bytes = match input {
-        None | Some("-") => {
-            let mut bytes = Vec::new();
-            std::io::stdin().lock().read_to_end(&mut bytes)?;
-            bytes
-        }
+        None | Some("-") => start_of(std::io::stdin().lock())?,
         Some(hex) if is_hex(hex) => hex.as_bytes().to_vec(),
-        Some(path) => std::fs::read(path)
+        Some(path) => std::fs::File::open(path)
+            .and_then(start_of)
             .map_err(|e| anyhow::anyhow!("`{path}` is no hex and no readable file: {e}"))?,
     };
+    let path = input.unwrap_or("-");
     if capture::is_capture(&bytes) {
-        let path = input.unwrap_or("-");
+        short_enough(&bytes, CAPTURE_BYTES_MAX).with_context(|| format!("`{path}`"))?;
         return Ok(Input::Capture(capture::read(&bytes).with_context(|| format!("`{path}`"))?));
     }
+    short_enough(&bytes, MESSAGES_BYTES_MAX).with_context(|| format!("`{path}`"))?;
     Ok(Input::Bytes(lines(bytes)))
+}
+
+/// All of it, or one byte more than is read of anything: never more than that in memory.
+fn start_of(from: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(CAPTURE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn short_enough(bytes: &[u8], most: usize) -> anyhow::Result<()> {
+    anyhow::ensure!(bytes.len() <= most, "is longer than {most} bytes: cut it up");
+    Ok(())
+}
+
+/// Standard input as text.
+///
+/// # Errors
+/// What cannot be read, is no UTF-8, or is too long.
+pub fn text() -> anyhow::Result<String> {
+    let mut text = String::new();
+    let most = MESSAGES_BYTES_MAX as u64 + 1;
+    std::io::stdin().lock().take(most).read_to_string(&mut text).context("standard input")?;
+    short_enough(text.as_bytes(), MESSAGES_BYTES_MAX).context("standard input")?;
+    Ok(text)
 }
 
 /// Hex lines to frames (blanks within a line and `#` lines are passed over); bytes that are no
@@ -234,6 +259,14 @@ mod tests {
     fn hex_lines_are_messages_and_other_bytes_are_one() {
         assert_eq!(lines(b"# two\n02 00\n\n0210\n".to_vec()), [[2, 0], [2, 0x10]]);
         assert_eq!(lines(b"0200r".to_vec()), [b"0200r".to_vec()]);
+    }
+
+    #[test]
+    fn what_is_read_is_bounded() {
+        let endless = start_of(std::io::repeat(b'0')).map(|bytes| bytes.len());
+        assert_eq!(endless.ok(), Some(CAPTURE_BYTES_MAX + 1));
+        let said = read(Some("/dev/zero")).map_err(|error| format!("{error:#}")).err();
+        assert_eq!(said.as_deref(), Some("`/dev/zero`: is longer than 16777216 bytes: cut it up"));
     }
 
     #[test]

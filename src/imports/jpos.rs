@@ -42,7 +42,7 @@ fn draft(file: &str, bytes: &[u8]) -> Result<Draft, Stop> {
     let root = document.root_element();
     if root.tag_name().name() != "isopackager" {
         let reason = format!("expected <isopackager>, got <{}>", root.tag_name().name());
-        return Err(Stop::new(at_of(root, ""), reason));
+        return Err(Stop::new(At::file(Some(row_of(root))), reason));
     }
     packager(file, root)
 }
@@ -77,23 +77,48 @@ impl Element<'_> {
     }
 }
 
-/// Where a node stands.
-fn at_of(node: Node<'_, '_>, path: &str) -> At {
-    let line = node.document().text_pos_at(node.range().start).row;
-    At::field(Some(line), path)
+/// The line a node begins in. Counts from the first: for single nodes only.
+fn row_of(node: Node<'_, '_>) -> u32 {
+    node.document().text_pos_at(node.range().start).row
 }
 
-/// The elements of a packager, by number; `outer` is the path of the field they are in.
+/// The lines of nodes that follow each other, counted on from node to node: from the first line
+/// for each, a file of a hundred thousand elements would take minutes.
+struct Rows<'a> {
+    text: &'a [u8],
+    at: usize,
+    row: u32,
+}
+
+impl<'a> Rows<'a> {
+    fn from(parent: Node<'a, 'a>, row: u32) -> Self {
+        let text = parent.document().input_text().as_bytes();
+        Self { text, at: parent.range().start, row }
+    }
+
+    fn of(&mut self, node: Node<'_, '_>) -> u32 {
+        let start = node.range().start;
+        let between = self.text.get(self.at..start).unwrap_or_default();
+        let more = between.iter().filter(|byte| **byte == b'\n').count();
+        self.at = start.max(self.at);
+        self.row = self.row.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
+        self.row
+    }
+}
+
+/// The elements of a packager, by number; `outer` is the field they are in.
 pub(super) fn elements<'a>(
     parent: Node<'a, 'a>,
-    outer: &str,
+    outer: &At,
     notes: &mut Vec<(At, String)>,
 ) -> Result<Vec<Element<'a>>, Stop> {
     let mut found: Vec<Element<'a>> = Vec::new();
+    let mut rows = Rows::from(parent, outer.line.unwrap_or_else(|| row_of(parent)));
     for node in parent.children().filter(Node::is_element) {
+        let at = At::field(Some(rows.of(node)), outer.path.as_str());
         match node.tag_name().name() {
             "isofield" | "isofieldpackager" => {
-                let element = element(node, outer)?;
+                let element = element(node, at)?;
                 if let Some(twice) = found.iter().find(|e| e.id == element.id) {
                     let first = twice.at.line.unwrap_or_default();
                     let reason = format!("is defined twice, first in line {first}");
@@ -102,11 +127,11 @@ pub(super) fn elements<'a>(
                 found.push(element);
             }
             "isofieldvalidator" | "isobasevalidator" | "property" => {
-                notes.push((at_of(node, outer), "validators are not imported".to_owned()));
+                notes.push((at, "validators are not imported".to_owned()));
             }
             other => {
                 let reason = format!("the element <{other}> is not known and not imported");
-                notes.push((at_of(node, outer), reason));
+                notes.push((at, reason));
             }
         }
     }
@@ -114,16 +139,17 @@ pub(super) fn elements<'a>(
     Ok(found)
 }
 
-fn element<'a>(node: Node<'a, 'a>, outer: &str) -> Result<Element<'a>, Stop> {
-    let here = at_of(node, outer);
+/// One element; `here` is its line, and the path of the field it is in.
+fn element<'a>(node: Node<'a, 'a>, here: At) -> Result<Element<'a>, Stop> {
     let id = node.attribute("id").unwrap_or_default().trim();
     let known = id.parse::<usize>().ok().filter(|id| *id <= 9_999);
     let id = known.ok_or_else(|| {
         let word = if node.has_attribute("id") { "has" } else { "has no id:" };
-        Stop::new(here, format!("{word} id \"{id}\", expected a number"))
+        Stop::new(here.clone(), format!("{word} id \"{id}\", expected a number"))
     })?;
-    let path = if outer.is_empty() { id.to_string() } else { format!("{outer}.{id}") };
-    let at = at_of(node, &path);
+    let At { line, path } = &here;
+    let path = if path.is_empty() { id.to_string() } else { format!("{path}.{id}") };
+    let at = At::field(*line, path);
     let missing = |key: &str| Stop::new(at.clone(), format!("has no {key}"));
     let class = node.attribute("class").ok_or_else(|| missing("class"))?.trim();
     let length = node.attribute("length").ok_or_else(|| missing("length"))?.trim();
@@ -170,9 +196,9 @@ pub(super) fn number(node: Node<'_, '_>, key: &str, at: &At) -> Result<Option<i6
 }
 
 fn packager(file: &str, root: Node<'_, '_>) -> Result<Draft, Stop> {
-    let at = at_of(root, "");
+    let at = At::file(Some(row_of(root)));
     let mut notes = Vec::new();
-    let all = elements(root, "", &mut notes)?;
+    let all = elements(root, &at, &mut notes)?;
     if flag(root, "emitBitmap", &at)? == Some(false) {
         let reason = "has emitBitmap=\"false\": messages without a bitmap cannot be a dialect";
         return Err(Stop::new(at, reason));

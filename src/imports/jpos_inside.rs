@@ -40,7 +40,7 @@ fn nested(
         return Err(Stop::new(element.at.clone(), "has no packager"));
     };
     let name = class_name::simple(packager.trim());
-    let subs = elements(element.node, &element.at.path, notes)?;
+    let subs = elements(element.node, &element.at, notes)?;
     match name {
         "BERTLVBinaryPackager" | "ICCDataPackager" => Ok(ber(outer, Encoding::Raw)),
         "BERTLVAsciiHexPackager" => Ok(ber(outer, Encoding::Hex)),

@@ -9,7 +9,7 @@
 
 use super::class_name::Content;
 use super::draft::{Coding, Counts, Draft, Entry, Left, Length, Piece, Prefix, Side};
-use super::json::{self, Json};
+use super::json::{self, Json, Pair};
 use super::{At, Imported, Remark, Stop, coded, moov_inside, settle, source_text, toml_text};
 use crate::iso8583::{Class, Encoding};
 use crate::limits::DE_MAX;
@@ -33,13 +33,13 @@ fn draft(file: &str, bytes: &[u8]) -> Result<Draft, Stop> {
     let listed = spec.get("fields").and_then(Json::object).filter(|f| !f.is_empty());
     let listed = listed.ok_or_else(|| stop("has no \"fields\"".to_owned()))?;
     let mut all = Vec::new();
-    for (key, value) in listed {
+    for Pair { key, line, value } in listed {
         let number = key.parse::<u8>().ok().filter(|n| *n <= DE_MAX && n.to_string() == *key);
         let number = number.ok_or_else(|| {
             let reason = format!("is no data element: expected 0 to {DE_MAX}");
-            Stop::new(At::field(None, key.clone()), reason)
+            Stop::new(At::field(*line, key.clone()), reason)
         })?;
-        all.push((number, Field::of(value, key)?));
+        all.push((number, Field::of(value, At::field(*line, key.clone()))?));
     }
     all.sort_by_key(|(number, _)| *number);
     let title = spec.get("name").and_then(Json::text).unwrap_or_default().to_owned();
@@ -105,8 +105,7 @@ const KEYS: [&str; 11] = [
 ];
 
 impl<'a> Field<'a> {
-    pub(super) fn of(json: &'a Json, path: &str) -> Result<Self, Stop> {
-        let at = At::field(None, path);
+    pub(super) fn of(json: &'a Json, at: At) -> Result<Self, Stop> {
         if json.object().is_none() {
             return Err(Stop::new(at, format!("expected an object, got {}", json.kind())));
         }
@@ -140,8 +139,8 @@ impl<'a> Field<'a> {
 
     /// Remarks about keys that nobody reads.
     pub(super) fn strange_keys(&self) -> Vec<String> {
-        let keys = self.json.object().unwrap_or_default().iter().map(|(key, _)| key);
-        let strange = keys.filter(|key| !KEYS.contains(&key.as_str()));
+        let keys = self.json.object().unwrap_or_default().iter().map(|pair| pair.key.as_str());
+        let strange = keys.filter(|key| !KEYS.contains(key));
         strange.map(|key| format!("{key:?} is not known and not imported")).collect()
     }
 

@@ -6,12 +6,12 @@
 //! tag's padding, and in a composite of varying length the last parts may be missing.
 //! Deliberately absent: repeated tags and unknown tags – ours keep both.
 
-use super::Stop;
 use super::coded::Noted;
 use super::draft::{Coding, Counts, Kind, Length, Part, PartAt, Piece, Prefix, Structure};
 use super::inside::{World, distinct, fit_positions, is_plain, world};
-use super::json::Json;
+use super::json::{Json, Pair};
 use super::moov::{Field, prefix};
+use super::{At, Stop};
 use crate::iso8583::{Class, Encoding};
 
 /// How deep composites go here.
@@ -59,15 +59,15 @@ fn inside(field: &Field<'_>, outer: Piece, depth: usize) -> Result<Result<Piece,
     }
     let tag = Tag::of(field.json.get("tag"));
     let mut parts = Vec::new();
-    for (key, value) in listed {
-        let sub = Field::of(value, &format!("{}.{key}", field.at.path))?;
+    for Pair { key, line, value } in listed {
+        let sub = Field::of(value, At::field(*line, format!("{}.{key}", field.at.path)))?;
         match part(&sub, key, &tag, depth)? {
             Ok(part) => parts.push(part),
             Err(reason) => return Ok(Err(format!("subfield {key} {reason}"))),
         }
     }
     if let Some(map) = field.json.get("bitmap").filter(|map| **map != Json::Null) {
-        let map = Field::of(map, &format!("{}.bitmap", field.at.path))?;
+        let map = Field::of(map, At::field(field.at.line, format!("{}.bitmap", field.at.path)))?;
         return Ok(bitmapped(&map, outer, parts));
     }
     Ok(match tag.enc {

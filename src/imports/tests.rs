@@ -174,11 +174,11 @@ fn specifications_that_make_no_sense_are_errors_with_their_place() {
             format!(",\"3\":{ok},\n\"3\":{ok}"),
             "a.json:3: is no specification in JSON: \"3\" is given",
         ),
-        (format!(",\"193\":{ok}"), "a.json: field 193: is no data element"),
-        (format!(",\"03\":{ok}"), "a.json: field 03: is no data element"),
-        (",\"3\":[]".to_owned(), "a.json: field 3: expected an object, got a list"),
-        (",\"3\":{\"type\":\"String\",\"length\":1.5}".to_owned(), "a.json: field 3: length: "),
-        (",\"3\":{\"length\":3}".to_owned(), "a.json: field 3: has no type"),
+        (format!(",\"193\":{ok}"), "a.json:2: field 193: is no data element"),
+        (format!(",\"03\":{ok}"), "a.json:2: field 03: is no data element"),
+        (",\"3\":[]".to_owned(), "a.json:2: field 3: expected an object, got a list"),
+        (",\"3\":{\"type\":\"String\",\"length\":1.5}".to_owned(), "a.json:2: field 3: length: "),
+        (",\"3\":{\"length\":3}".to_owned(), "a.json:2: field 3: has no type"),
     ];
     for (fields, expected) in cases {
         let got = told(spec(&fields));
@@ -235,4 +235,34 @@ fn what_the_messages_mean_is_fitted_to_the_fields_and_never_without_original_dat
     assert!(!text.contains("\nvoid = false\n"), "{text}");
     let said = "[messages] completion is taken away: what tells it from others is missing";
     assert!(remarks.iter().any(|r| r == said), "{remarks:#?}");
+}
+
+#[test]
+fn what_is_nested_or_strung_out_without_end_is_read_in_bounded_time_and_depth() {
+    let class = "length='9' name='x' class='IFA_LLCHAR'";
+    let open = format!("<isofieldpackager id='48' {class} packager='GenericPackager'>\n");
+    let (deep, shut) = (open.repeat(10_000), "</isofieldpackager>".repeat(10_000));
+    assert!(told_text(packager(&format!("{deep}{shut}"))).contains("48 = { name = \"x\""));
+    // Forty-five thousand elements nobody knows: each is told with its line.
+    let strung = told_text(packager(&"<x/>\n".repeat(45_000)));
+    assert!(strung.contains("# check: line 45003: the element <x> is not known"));
+    let part = "{\"type\":\"Composite\",\"length\":9,\"prefix\":\"ASCII.LL\",\"subfields\":{\"1\":";
+    let nested = format!(",\"48\":{}1{}", part.repeat(20), "}}".repeat(20));
+    assert!(told_text(spec(&nested)).contains("48 = "), "{}", told_text(spec(&nested)));
+    let endless = told(spec(&format!(",\n\"48\":{}", part.repeat(100_000))));
+    assert!(endless.starts_with("a.json:3: is no specification in JSON: nested too deep, column "));
+}
+
+#[test]
+fn what_is_wrong_with_a_field_of_a_specification_is_told_with_its_line() {
+    let text = "\"type\":\"String\",\"length\":4,\"prefix\":\"ASCII.Fixed\"";
+    let unknown = format!(",\n\n\"63\":{{{text},\n\"enc\":\"Klingon\"}}");
+    let said = spec(&unknown).map(|imported| imported.remarks[0].to_string());
+    let said = said.unwrap_or_else(|error| error.to_string());
+    assert!(said.starts_with("a.json:4: field 63: "), "{said}");
+    assert!(told(spec(",\n\"200\":{}")).starts_with("a.json:3: field 200: is no data element"));
+    let part = format!("\"subfields\":{{\"1\":{{{text},\"enc\":\"ASCII\"}},\n\"2\":7}}");
+    let outer = "\"type\":\"Composite\",\"length\":9,\"prefix\":\"ASCII.LL\"";
+    let told = told(spec(&format!(",\n\"48\":{{{outer},{part}}}")));
+    assert_eq!(told, "a.json:4: field 48.2: expected an object, got a number");
 }
