@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 const WIDTH: f64 = 720.0;
-const LABELS: f64 = 130.0;
+const LABELS: f64 = 190.0;
 const FIGURES: f64 = 90.0;
 const BAR: f64 = 22.0;
 

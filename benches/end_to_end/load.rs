@@ -4,7 +4,7 @@
 //! moment it left (no coordinated omission). A request is one write of its own, as platforms do;
 //! the bank answers everything it read in one go with one write.
 
-use super::wire::{self, Coding};
+use super::wire;
 use hdrhistogram::Histogram;
 use std::io::{self, Write};
 use std::sync::atomic::Ordering::Relaxed;
@@ -59,26 +59,33 @@ struct Run {
     stop: AtomicBool,
 }
 
-/// Answers everything on every connection, until the runtime ends.
-pub(crate) async fn bank(coding: &'static Coding) -> io::Result<String> {
+/// Answers everything on every connection, until the runtime ends; `answer` appends the framed
+/// answer to one framed request, or says `None` where there is none.
+pub(crate) async fn bank<A>(answer: A) -> io::Result<String>
+where
+    A: Fn(&[u8], &mut Vec<u8>) -> Option<()> + Clone + 'static,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?.to_string();
     tokio::task::spawn_local(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::task::spawn_local(answer_all(stream, coding));
+            tokio::task::spawn_local(answer_all(stream, answer.clone()));
         }
     });
     Ok(address)
 }
 
-async fn answer_all(mut stream: TcpStream, coding: &'static Coding) -> io::Result<()> {
+async fn answer_all(
+    mut stream: TcpStream,
+    answer: impl Fn(&[u8], &mut Vec<u8>) -> Option<()>,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (mut buf, mut out) = (Vec::with_capacity(1 << 16), Vec::new());
     while stream.read_buf(&mut buf).await? > 0 {
         let (frames, taken) = wire::frames(&buf);
         for frame in frames {
-            if wire::answer(coding, frame, &mut out).is_none() {
-                return Err(io::Error::other("the bank cannot walk what it was sent"));
+            if answer(frame, &mut out).is_none() {
+                return Err(io::Error::other("the bank cannot read what it was sent"));
             }
         }
         buf.drain(..taken);
@@ -208,8 +215,7 @@ impl Run {
 
     fn measure(&self, frame: &[u8], now: u64) {
         let Ok(mut measured) = self.measured.lock() else { return };
-        let code = wire::behind(&wire::ASCII, frame, 38);
-        if code.and_then(|at| frame.get(at..at + 2)) == Some(b"00") {
+        if wire::is_approved(frame) {
             measured.approved += 1;
         } else {
             measured.other += 1;

@@ -13,12 +13,14 @@ pub(crate) struct Subject {
 }
 
 /// CPU microseconds and resident memory of a process.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Usage {
     /// User and system time so far, in microseconds.
     pub(crate) cpu_micros: u64,
     /// Resident memory in KiB.
     pub(crate) resident_kib: u64,
+    /// The most it ever was.
+    pub(crate) peak_kib: u64,
 }
 
 impl Subject {
@@ -53,13 +55,14 @@ impl Subject {
             after_name.split_whitespace().nth(index).and_then(|t| t.parse().ok()).unwrap_or(0)
         };
         let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-        let resident = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
-        let resident_kib = resident
-            .and_then(|l| l.split_whitespace().next())
-            .and_then(|kib| kib.parse().ok())
-            .unwrap_or(0);
+        let kib = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let number = line.and_then(|line| line.split_whitespace().next());
+            number.and_then(|kib| kib.parse().ok()).unwrap_or(0)
+        };
         // The clock tick is 10 ms on every Linux of today (sysconf(_SC_CLK_TCK) = 100).
-        Ok(Usage { cpu_micros: (ticks(11) + ticks(12)) * 10_000, resident_kib })
+        let cpu_micros = (ticks(11) + ticks(12)) * 10_000;
+        Ok(Usage { cpu_micros, resident_kib: kib("VmRSS:"), peak_kib: kib("VmHWM:") })
     }
 }
 

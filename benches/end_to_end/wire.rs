@@ -56,7 +56,7 @@ fn bitmap(fields: &[u32]) -> [u8; 8] {
 pub(crate) struct Coding {
     /// Bytes of the MTI.
     pub(crate) mti: usize,
-    /// Bytes between the length header and the MTI.
+    /// Bytes between the length header and the MTI; five or more begin with a TPDU.
     pub(crate) before: usize,
     /// (DE, bytes) up to 37; negative: a length header of so many bytes, then the value.
     pub(crate) widths: &'static [(u32, i8)],
@@ -111,8 +111,10 @@ pub(crate) const BCD: Coding = Coding {
         (23, 2),
         (24, 2),
         (25, 1),
+        (26, 1),
         (32, -1),
         (33, -1),
+        (35, -1),
         (37, 12),
         (38, 6),
     ],
@@ -136,6 +138,11 @@ pub(crate) fn behind(coding: &Coding, frame: &[u8], de: u32) -> Option<usize> {
     Some(at)
 }
 
+/// Whether a platform's framed answer approves.
+pub(crate) fn is_approved(frame: &[u8]) -> bool {
+    behind(&ASCII, frame, 38).and_then(|at| frame.get(at..at + 2)) == Some(b"00")
+}
+
 /// Appends the framed approval of one framed request; `None` where it cannot be walked.
 pub(crate) fn answer(coding: &Coding, frame: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let bits_at = 2 + coding.before + coding.mti;
@@ -149,7 +156,8 @@ pub(crate) fn answer(coding: &Coding, frame: &[u8], out: &mut Vec<u8>) -> Option
     out.extend_from_slice(&frame[2..bits_at]);
     let (digit, one) = if coding.packed { (1, 0x10) } else { (2, 1) };
     out[head + coding.before + coding.mti - digit] |= one;
-    if coding.before == 5 {
+    if coding.before >= 5 {
+        // The TPDU turns around.
         out[head + 1..head + 3].copy_from_slice(&frame[5..7]);
         out[head + 3..head + 5].copy_from_slice(&frame[3..5]);
     }

@@ -100,7 +100,8 @@ fn healthy_bank() -> io::Result<String> {
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         tokio::task::LocalSet::new().block_on(&runtime, async {
-            tell.send(load::bank(&wire::BCD).await).map_err(io::Error::other)?;
+            let bank = load::bank(|frame, out| wire::answer(&wire::BCD, frame, out));
+            tell.send(bank.await).map_err(io::Error::other)?;
             std::future::pending::<io::Result<()>>().await
         })
     });
