@@ -77,8 +77,8 @@ struct Stage {
 
 async fn measure(size: &Size, whole: bool) -> io::Result<()> {
     let folder = tempfile::tempdir()?;
-    let healthy = load::bank(&wire::BCD).await?;
-    let well_other = load::bank(&wire::ASCII).await?;
+    let healthy = load::bank(|frame, out| wire::answer(&wire::BCD, frame, out)).await?;
+    let well_other = load::bank(|frame, out| wire::answer(&wire::ASCII, frame, out)).await?;
     let dead = DeadBank::start()?;
     let (well_home, home) = (folder.path().join("well"), folder.path().join("troubled"));
     write_configuration(&well_home, &healthy, &well_other)?;
@@ -128,7 +128,9 @@ impl Stage {
                     "max_us": healthy.latency.max(), "approved": healthy.approved,
                     "declined": healthy.other, "other_bank_approved": other.approved,
                     "cpu_ms": (after.cpu_micros - before.cpu_micros) / 1_000,
-                    "memory_mib": after.resident_kib / 1_024, "tries_of_backlog": self.dead.tries(),
+                    "memory_mib": after.resident_kib / 1_024,
+                    "memory_peak_mib": after.peak_kib / 1_024,
+                    "tries_of_backlog": self.dead.tries(),
                 }));
             }
         }
