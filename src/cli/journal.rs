@@ -180,7 +180,11 @@ fn verify(args: &VerifyArgs, resolve: Resolve, out: &mut impl Write) -> anyhow::
         writeln!(out, "accepted by an operator: {finding}")?;
     }
     for finding in &findings {
-        let what = if is_damage(finding) { "DAMAGED" } else { "torn tail" };
+        let what = match finding.row.verdict {
+            Verdict::Torn => "torn tail",
+            Verdict::Older => "passed over",
+            _ => "DAMAGED",
+        };
         writeln!(out, "{what}: {finding}")?;
     }
     let extent = if key.is_some() { "chain and seals" } else { "checksums only, no key given" };
@@ -190,9 +194,9 @@ fn verify(args: &VerifyArgs, resolve: Resolve, out: &mut impl Write) -> anyhow::
     Ok(ExitCode::from(u8::from(damage > 0 || broken > 0)))
 }
 
-/// Whether a finding is more than a torn tail.
+/// Whether a finding is more than a torn tail or an older format.
 pub(super) fn is_damage(finding: &Finding) -> bool {
-    finding.row.verdict != Verdict::Torn
+    finding.row.verdict.is_damage()
 }
 
 fn print_segments(found: &Recovered, out: &mut impl Write) -> io::Result<()> {

@@ -1,17 +1,17 @@
 //! Checkpoints and retention beside the running switch, on a thread of their own.
 //!
 //! Contract: the driver hands over a [`Snapshot`], which costs it a fraction of a millisecond,
-//! and goes on; here it becomes bytes, waits until its last record is durable, is written, read
-//! back and only then given its name. Two are kept, so the one before stays until the new one is
-//! proven. Then segments go that are older than the configuration keeps, that no kept checkpoint
-//! needs to be replayed from, and of which no record can be asked for any more. A failure costs
-//! nothing but a longer restart: it is told, and the next one is tried in its turn. Deliberately
-//! absent: anything that could hold up a record or fail the journal.
+//! and goes on; here it waits until its last record is durable, becomes bytes a piece at a time, is
+//! written, read back and only then given its name. Two are kept, so the one before stays until the
+//! new one is proven. Then segments go that are older than the configuration keeps, that no kept
+//! checkpoint needs to be replayed from, and of which no record can be asked for any more. A
+//! failure costs nothing but a longer restart: it is told, and the next one is tried in its turn.
+//! Deliberately absent: anything that could hold up a record or fail the journal.
 
 use super::clock::Clock;
 use crate::journal::{
-    Backend, DataKey, JournalError, Retention, Shelf, file::map::SegmentMap, os_entropy,
-    prune_checkpoints, retire, write_checkpoint,
+    Backend, CheckpointWriter, DataKey, JournalError, Retention, Shelf, file::map::SegmentMap,
+    os_entropy, prune_checkpoints, retire,
 };
 use crate::switch::Snapshot;
 use crate::switch::ids::RecordNo;
@@ -170,20 +170,18 @@ impl Keeper {
 
     /// Writes the checkpoint, then lets go of what is not needed any more; the checkpoint's
     /// length in bytes, or `None` where its records never became durable.
-    fn keep(&self, snapshot: Snapshot) -> Result<Option<usize>, JournalError> {
+    fn keep(&self, snapshot: Snapshot) -> Result<Option<u64>, JournalError> {
         let Holdings { backend, key, map, .. } = &self.holdings;
         let (upto, needed_from) = (snapshot.upto().0, snapshot.needed_from().0);
-        let state = snapshot.encode();
-        drop(snapshot);
         while map.durable() < upto {
             if self.abandoned.load(Ordering::Acquire) {
                 return Ok(None);
             }
             std::thread::park_timeout(DURABLE_POLL);
         }
-        write_checkpoint(&**backend, key, map, &mut os_entropy(), upto, &state)?;
+        let bytes = write_snapshot(&**backend, key, map, snapshot)?;
         self.let_go(needed_from)?;
-        Ok(Some(state.len()))
+        Ok(Some(bytes))
     }
 
     fn let_go(&self, needed_from: u64) -> Result<(), JournalError> {
@@ -197,6 +195,25 @@ impl Keeper {
         }
         Ok(())
     }
+}
+
+/// Writes the checkpoint of a snapshot whose last record is durable; the length of its state in
+/// bytes.
+///
+/// # Errors
+/// As [`CheckpointWriter`].
+pub(super) fn write_snapshot(
+    backend: &dyn Backend,
+    key: &DataKey,
+    map: &SegmentMap,
+    snapshot: Snapshot,
+) -> Result<u64, JournalError> {
+    let upto = snapshot.upto().0;
+    let mut writer = CheckpointWriter::begin(backend, key, map, &mut os_entropy(), upto)?;
+    snapshot.encode(&mut |piece| writer.write(piece))?;
+    // What it shares with the switch is the switch's own again before everything is read back.
+    drop(snapshot);
+    writer.finish()
 }
 
 /// A failed checkpoint or retirement fails nothing else.

@@ -5,10 +5,11 @@
 
 use super::checkpointer::{Cadence, Checkpointer, Holdings};
 use super::clock::Clock;
+use super::replaying::replay;
 use crate::journal::file::backend::FileName;
 use crate::journal::{
     Backend, Batch, Class, DataKey, Options, Replayed, Retention, SimDisk, Writer, os_entropy,
-    recover, walk_all,
+    recover, retire, walk_all, write_checkpoint,
 };
 use crate::switch::Switch;
 use crate::switch::ids::RecordNo;
@@ -129,7 +130,9 @@ fn two_checkpoints_stay_what_they_cover_goes_and_a_restart_is_the_same() {
 
     let mut restarted = switch();
     let recovered = recover(&bench.disk, &key(), &options(), &mut |replayed| match replayed {
-        Replayed::Checkpoint { state, .. } => restarted.restore(state).map_err(|e| e.to_string()),
+        Replayed::Checkpoint { state, .. } => {
+            restarted.restore_from(&mut |into| state.more(into)).map_err(|e| e.to_string())
+        }
         Replayed::Record { no, bytes } => {
             let record = Record::decode(bytes).map_err(|e| e.to_string())?;
             restarted.replay(RecordNo(no), &record);
@@ -199,4 +202,40 @@ fn a_disk_without_room_for_a_checkpoint_costs_that_checkpoint_only() {
     assert_eq!(bench.checkpoints(), [200, 201]);
     bench.checkpointer().finish(switch().snapshot());
     assert_eq!(bench.checkpoints(), [200, 201]);
+}
+
+/// A checkpoint of the switch's state under another format number.
+fn write_as(bench: &Bench, format: impl Fn(u8) -> u8) {
+    let (upto, mut state) = bench.switch.checkpoint();
+    state[0] = format(state[0]);
+    let map = bench.writer.map();
+    write_checkpoint(&bench.disk, &key(), &map, &mut os_entropy(), upto.0, &state).unwrap();
+}
+
+#[test]
+fn a_state_of_an_older_format_costs_a_longer_replay_and_a_newer_one_is_refused_by_name() {
+    let mut bench = Bench::new();
+    for _ in 0..20 {
+        bench.record(100);
+        bench.writer.sync().unwrap();
+    }
+    write_as(&bench, |known| known - 1);
+    let mut restarted = switch();
+    let (recovered, _) = replay(&bench.disk, &key(), &options(), &mut restarted).unwrap();
+    assert_eq!((recovered.checkpoint, recovered.records), (None, 2_000));
+    assert_eq!(recovered.findings.first().map(|finding| finding.row.name), Some("C9"));
+    assert!(restarted.checkpoint() == bench.switch.checkpoint());
+
+    // Where the records are gone it cannot: the start says what is missing.
+    let (map, shelf) = (bench.writer.map(), bench.writer.shelf());
+    let retention = Retention { keep_ms: 0, archive: None };
+    let later = Wall::from_millis(NOW.millis() + 1_000);
+    let gone = retire(&bench.disk, &map, &shelf, &retention, 2_000, later).unwrap();
+    assert!(!gone.is_empty());
+    let refused = replay(&bench.disk, &key(), &options(), &mut switch()).unwrap_err().to_string();
+    assert!(refused.contains("has an older format and the records from number 1"), "{refused}");
+
+    write_as(&bench, |known| known + 1);
+    let refused = replay(&bench.disk, &key(), &options(), &mut switch()).unwrap_err().to_string();
+    assert!(refused.contains("newer than this build's"), "{refused}");
 }

@@ -9,7 +9,6 @@
 //! ([`ACCEPTED_FILE`]) and not met again. Deliberately absent: repair.
 
 use crate::journal::file::backend::FileName;
-use crate::journal::file::verdicts::Verdict;
 use crate::journal::{Backend, Finding, Recovered, RecoveryError, walk_all};
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -116,7 +115,7 @@ pub(super) fn inspect(
 }
 
 fn is_new(finding: &Finding, accepted: &Accepted) -> bool {
-    finding.row.verdict != Verdict::Torn && !accepted.holds(finding)
+    finding.row.verdict.is_damage() && !accepted.holds(finding)
 }
 
 fn segment_bytes(backend: &dyn Backend) -> Result<u64, std::io::Error> {

@@ -6,7 +6,7 @@
 //! start does not meet the damage again. Deliberately absent: checkpoints while it runs
 //! (`checkpointer`).
 
-use super::checkpointer::Holdings;
+use super::checkpointer::{Holdings, write_snapshot};
 use super::clock::Clock;
 use super::crash::{CrashPoints, Point};
 use super::inspection::inspect;
@@ -17,7 +17,7 @@ use super::wiring::StartError;
 use crate::config::settings::{JournalSettings, SecretRef, Settings};
 use crate::journal::{
     Backend, DataKey, DiskBackend, KeyEncryptionKey, Options, Reader, Recovered, RecoveryError,
-    Retention, Writer, open_keys, os_entropy, write_checkpoint,
+    Retention, Writer, open_keys, os_entropy,
 };
 use crate::switch::Switch;
 use crate::switch::audit::Auditor;
@@ -95,9 +95,8 @@ pub(super) fn open(
         .map_err(|error| told(&error))?;
     let mut covered = RecordNo(recovered.checkpoint.unwrap_or(0));
     if recovered.needs_checkpoint {
-        let (upto, state) = switch.checkpoint();
-        write_checkpoint(&*backend, &key, &map, &mut os_entropy(), upto.0, &state)
-            .map_err(|error| told(&error))?;
+        let upto = switch.last();
+        write_snapshot(&*backend, &key, &map, switch.snapshot()).map_err(|error| told(&error))?;
         warn!(upto = upto.0, "the loss is accepted and a checkpoint taken behind it");
         covered = upto;
     }

@@ -1,14 +1,16 @@
 //! The journal back into the switch: newest checkpoint, then every record behind it.
 //!
 //! Contract: what cannot be decoded or restored ends it with its number and reason; damage ends it
-//! as [`recover`] says. Deliberately absent: what to do about debts found; `Switch::start` knows.
+//! as [`recover`] says. A checkpoint whose state an older program wrote is passed over with a
+//! warning: the records tell the same. Deliberately absent: what to do about debts found;
+//! `Switch::start` knows.
 
 use super::audit_thread::TRANSACTIONS_KEPT;
 use crate::journal::{Backend, DataKey, Options, Recovered, RecoveryError, Replayed, recover};
-use crate::switch::Switch;
 use crate::switch::audit::Auditor;
 use crate::switch::ids::RecordNo;
 use crate::switch::record::Record;
+use crate::switch::{RestoreError, Switch};
 use tracing::warn;
 
 /// Replays the journal into a new switch, and into an auditor what stands behind the checkpoint.
@@ -29,9 +31,15 @@ pub fn replay(
             switch.replay(RecordNo(no), &record);
             Ok(())
         }
-        Replayed::Checkpoint { state, .. } => {
-            auditor = Auditor::bounded(TRANSACTIONS_KEPT);
-            switch.restore(state).map_err(|error| error.to_string())
+        Replayed::Checkpoint { upto, state } => {
+            match switch.restore_from(&mut |into| state.more(into)) {
+                Err(why @ RestoreError::Older { .. }) => {
+                    warn!(upto, %why, "the checkpoint is passed over: this start takes longer");
+                    state.pass_over();
+                    Ok(())
+                }
+                restored => restored.map_err(|error| error.to_string()),
+            }
         }
         Replayed::Lost { from, upto } => {
             warn!(from, upto, "records are lost to damage, as an operator accepted");

@@ -4,23 +4,28 @@
 //! (invariant I13); bytes of another format, or damaged ones, are refused and leave the switch
 //! as it was, to be replayed from the beginning. Card numbers stand in it: the journal encrypts
 //! it like every record. A [`Snapshot`] is taken while the switch stands still for a moment and
-//! becomes bytes elsewhere, while the switch goes on: what is large is shared, not copied.
+//! becomes bytes elsewhere, while the switch goes on: what is large is shared, not copied. The
+//! bytes go and come in pieces ([`super::pieces`]).
 
 use super::Switch;
-use super::by_number::ByNumber;
 use super::doubt::{DeadLetter, Doubt, LateNote};
-use super::duplicates::{Memory, Past, Stamp};
-use super::ids::RecordNo;
+use super::duplicates::{Memory, Past, Remembered, Stamp};
+use super::ids::{Name, RecordNo};
+use super::pieces::{OnMore, OnPiece, Pieces, Piecewise, RestoreError, Source, at_once, piecewise};
 use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
+use super::stand_in::Decisions;
 use super::stans::Stans;
 use super::state::{BankState, Entry, Open, Signed, State};
 use super::totals::{Asked, Books, Bucket, Closing, Counting, Kept};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
 
-/// The format written. A checkpoint of any other is passed over: the records tell the same.
-const CHECKPOINT_VERSION: u8 = 5;
+/// The format written. A checkpoint of an older one is passed over: the records tell the same. A
+/// newer one is refused.
+const CHECKPOINT_VERSION: u8 = 6;
 
-coded_struct!(State {
+piecewise!(State {
     last,
     open,
     unanswered,
@@ -38,7 +43,8 @@ coded_struct!(State {
     books,
     stood_in,
 });
-coded_struct!(Books { kept, chains, done, partials, asked, closing });
+piecewise!(Books { kept, chains, done, partials, asked, closing });
+at_once!(RecordNo, u64, Vec<BankState>, Arc<Decisions>);
 coded_struct!(Bucket { bank, period, currency });
 coded_struct!(Kept { totals, first, last });
 coded_struct!(Asked { bucket, totals });
@@ -50,7 +56,6 @@ coded_struct!(DeadLetter { queued, tries, ending, bank_code, at });
 coded_struct!(LateNote { no, late, first, entry, ending });
 coded_struct!(BankState { name, stans, business_date, doubts, dead });
 coded_struct!(Signed { on, batch });
-coded_struct!(Stamp { platform, seconds });
 
 /// A count, then so many values. Nothing is reserved on a count's word.
 fn take_all<T: Coded, C: Default + Extend<T>>(from: &mut Reader<'_>) -> Result<C, RecordError> {
@@ -83,52 +88,12 @@ impl<T: Coded> Coded for VecDeque<T> {
     }
 }
 
-/// As a tree of the same would be, so that a set is the sequence of its keys.
-impl<K: Coded + Copy + Ord, V: Coded> Coded for ByNumber<K, V> {
-    fn put(&self, out: &mut Vec<u8>) {
-        (self.len() as u64).put(out);
-        for (key, value) in self.iter() {
-            key.put(out);
-            value.put(out);
-        }
-    }
-
-    fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
-        take_all(from)
-    }
-}
-
 /// Nothing: the value of a key that is only there.
 impl Coded for () {
     fn put(&self, _out: &mut Vec<u8>) {}
 
     fn take(_from: &mut Reader<'_>) -> Result<Self, RecordError> {
         Ok(())
-    }
-}
-
-impl<T: Coded + Ord> Coded for BTreeSet<T> {
-    fn put(&self, out: &mut Vec<u8>) {
-        (self.len() as u64).put(out);
-        self.iter().for_each(|value| value.put(out));
-    }
-
-    fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
-        take_all(from)
-    }
-}
-
-impl<K: Coded + Ord, V: Coded> Coded for BTreeMap<K, V> {
-    fn put(&self, out: &mut Vec<u8>) {
-        (self.len() as u64).put(out);
-        for (key, value) in self {
-            key.put(out);
-            value.put(out);
-        }
-    }
-
-    fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
-        take_all(from)
     }
 }
 
@@ -162,37 +127,75 @@ impl<A: Coded, B: Coded> Coded for (A, B) {
     }
 }
 
-impl Coded for Memory {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.first().put(out);
-        self.platforms().put(out);
-        (self.len() as u64).put(out);
-        for entry in self.iter() {
-            out.extend_from_slice(&entry.fingerprint().to_le_bytes());
-            entry.no().put(out);
-            out.push(entry.past() as u8);
-            out.extend_from_slice(&entry.content().to_le_bytes());
-            entry.outcome().put(out);
-            entry.stamp().put(out);
-        }
+/// A remembered request: so many there are that each is written at once, its numbers at fixed
+/// places.
+///
+/// ```text
+///  0  fingerprint u64    8  number u56, what became of it u8   16  content u32
+/// 20  records to its outcome u32 (0: none)   24  platform u16  26  stamp, seconds u32
+/// ```
+const REMEMBERED_LEN: usize = 30;
+
+fn put_remembered(entry: Remembered, out: &mut Vec<u8>) {
+    let no = entry.no().0;
+    let outcome = entry.outcome().map_or(0, |outcome| outcome.0.saturating_sub(no));
+    let Stamp { platform, seconds } = entry.stamp();
+    let mut bytes = [0; REMEMBERED_LEN];
+    bytes[..8].copy_from_slice(&entry.fingerprint().to_le_bytes());
+    bytes[8..16].copy_from_slice(&(no | (entry.past() as u64) << 56).to_le_bytes());
+    bytes[16..20].copy_from_slice(&entry.content().to_le_bytes());
+    bytes[20..24].copy_from_slice(&u32::try_from(outcome).unwrap_or(0).to_le_bytes());
+    bytes[24..26].copy_from_slice(&platform.to_le_bytes());
+    bytes[26..].copy_from_slice(&seconds.to_le_bytes());
+    out.extend_from_slice(&bytes);
+}
+
+/// What a remembered request is made of again.
+struct Recalled {
+    fingerprint: u64,
+    no: RecordNo,
+    past: Past,
+    content: u32,
+    outcome: Option<RecordNo>,
+    stamp: Stamp,
+}
+
+fn take_remembered(from: &mut Reader<'_>) -> Result<Recalled, RecordError> {
+    let bytes: &[u8; REMEMBERED_LEN] =
+        from.take(REMEMBERED_LEN)?.try_into().map_err(|_| from.wrong())?;
+    let number = |at: usize, len: usize| {
+        bytes[at..at + len].iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
+    };
+    let (no, outcome) = (number(8, 7), number(20, 4));
+    Ok(Recalled {
+        fingerprint: number(0, 8),
+        no: RecordNo(no),
+        past: Past::numbered(bytes[15]).ok_or(from.wrong())?,
+        content: number(16, 4) as u32,
+        outcome: (outcome != 0).then(|| RecordNo(no + outcome)),
+        stamp: Stamp { platform: number(24, 2) as u16, seconds: number(26, 4) as u32 },
+    })
+}
+
+impl Piecewise for Memory {
+    fn give<E>(&self, to: &mut Pieces<'_, '_, E>) -> Result<(), E> {
+        to.put(&self.first())?;
+        to.put(self.platforms())?;
+        to.put(&(self.len() as u64))?;
+        self.iter().try_for_each(|entry| to.put_with(|out| put_remembered(entry, out)))
     }
 
-    fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+    fn regain(from: &mut Source<'_, '_>) -> Result<Self, RestoreError> {
         // Positions count requests since the beginning; more than record numbers is damage.
-        let first = u64::take(from)?;
-        if first >> 56 != 0 {
-            return Err(from.wrong());
-        }
-        let mut memory = Self::starting_at(first, Vec::take(from)?);
-        for _ in 0..u64::take(from)? {
-            let fingerprint = from.take(8)?.try_into().map_err(|_| from.wrong())?;
-            let no = RecordNo::take(from)?;
-            let past = Past::numbered(from.byte()?).ok_or(from.wrong())?;
-            let content = from.take(4)?.try_into().map_err(|_| from.wrong())?;
-            let (fingerprint, content) =
-                (u64::from_le_bytes(fingerprint), u32::from_le_bytes(content));
-            let outcome = Coded::take(from)?;
-            let at = memory.insert(fingerprint, content, no, past, Coded::take(from)?);
+        let first = from.take_with(|from| match u64::take(from)? {
+            first if first >> 56 == 0 => Ok(first),
+            _ => Err(from.wrong()),
+        })?;
+        let mut memory = Self::starting_at(first, from.take::<Vec<(Name, u32)>>()?);
+        for _ in 0..from.take::<u64>()? {
+            let Recalled { fingerprint, no, past, content, outcome, stamp } =
+                from.take_with(take_remembered)?;
+            let at = memory.insert(fingerprint, content, no, past, stamp);
             memory.set(at, past, outcome);
         }
         Ok(memory)
@@ -237,9 +240,13 @@ impl Snapshot {
         self.0.last
     }
 
-    /// The bytes of its checkpoint. Takes time: milliseconds per 100,000 remembered requests.
-    pub fn encode(&self) -> Vec<u8> {
-        encode(&self.0)
+    /// Gives out the bytes of its checkpoint, a piece at a time. Takes time: milliseconds per
+    /// 100,000 remembered requests.
+    ///
+    /// # Errors
+    /// What `on` says; it is not called again.
+    pub fn encode<E>(&self, on: &mut OnPiece<'_, E>) -> Result<(), E> {
+        encode(&self.0, on)
     }
 
     /// The oldest record that may still be asked for: of a request that is open, unanswered,
@@ -262,16 +269,23 @@ impl Snapshot {
     }
 }
 
-fn encode(state: &State) -> Vec<u8> {
-    let mut out = vec![CHECKPOINT_VERSION];
-    state.put(&mut out);
-    out
+fn encode<E>(state: &State, on: &mut OnPiece<'_, E>) -> Result<(), E> {
+    let mut pieces = Pieces::new(on);
+    pieces.put(&CHECKPOINT_VERSION)?;
+    state.give(&mut pieces)?;
+    pieces.end()
 }
 
 impl Switch {
-    /// The state after the last record handed out, and that record's number.
+    /// The state after the last record handed out, and that record's number. All of it at once:
+    /// to compare states; a running switch takes a [`Switch::snapshot`].
     pub fn checkpoint(&self) -> (RecordNo, Vec<u8>) {
-        (self.state.last, encode(&self.state))
+        let mut bytes = Vec::new();
+        let Ok(()) = encode::<Infallible>(&self.state, &mut |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        });
+        (self.state.last, bytes)
     }
 
     /// Number of the last record decided.
@@ -304,19 +318,140 @@ impl Switch {
     }
 
     /// Takes a state back instead of replaying the records it covers; before
-    /// [`Switch::replay`] of those after it.
+    /// [`Switch::replay`] of those after it. `more` appends the next bytes, and says `false` when
+    /// there are none.
     ///
     /// # Errors
-    /// [`RecordError`] when the bytes are no checkpoint of this format; nothing has changed.
-    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), RecordError> {
-        let mut from = Reader::new(bytes);
-        let version = from.byte()?;
-        if version != CHECKPOINT_VERSION {
-            return Err(RecordError::Version { got: version });
+    /// [`RestoreError`] when the bytes are no checkpoint of this format; nothing has changed.
+    pub fn restore_from(&mut self, more: &mut OnMore<'_>) -> Result<(), RestoreError> {
+        let mut from = Source::new(more);
+        let known = CHECKPOINT_VERSION;
+        match from.take::<u8>()? {
+            got if got < known => return Err(RestoreError::Older { got, known }),
+            got if got > known => return Err(RestoreError::Newer { got, known }),
+            _ => {}
         }
-        let state = State::take(&mut from)?;
+        let state = State::regain(&mut from)?;
         from.end()?;
         self.state = state;
         Ok(())
+    }
+
+    /// [`Switch::restore_from`] bytes that are all at hand.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), RestoreError> {
+        let mut left = Some(bytes);
+        self.restore_from(&mut |into| {
+            let piece = left.take();
+            into.extend_from_slice(piece.unwrap_or_default());
+            Ok(piece.is_some())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::policy::{DuplicateWindow, Policy};
+    use super::*;
+    use std::time::Duration;
+
+    const WINDOW: u64 = 5_000;
+
+    /// A window of requests of every past, and a bank.
+    fn state() -> State {
+        let mut state = State { last: RecordNo(WINDOW * 3), policy: 7, ..State::default() };
+        let bank = Name::new(b"river").unwrap_or_default();
+        state.memory = Memory::starting_at(77_777, Vec::new());
+        for no in 1..=WINDOW {
+            let stamp = state.memory.stamp(&bank, Some(no as u32));
+            let past = Past::numbered((no % 8) as u8).unwrap_or(Past::Open);
+            let fingerprint = no.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let at = state.memory.insert(fingerprint, no as u32, RecordNo(no * 3), past, stamp);
+            state.memory.set(at, past, (no % 3 > 0).then_some(RecordNo(no * 3 + 1)));
+        }
+        if let Some(bank) = state.bank_mut(&bank) {
+            (1..900).for_each(|stan| bank.stans.take(stan * 7));
+        }
+        state
+    }
+
+    fn given_out(state: &State) -> Vec<Vec<u8>> {
+        let mut pieces = Vec::new();
+        let Ok(()) = encode::<Infallible>(state, &mut |piece| {
+            pieces.push(piece.to_vec());
+            Ok(())
+        });
+        pieces
+    }
+
+    fn switch() -> Switch {
+        let policy = Policy {
+            hash: 7,
+            platforms: Vec::new(),
+            banks: Vec::new(),
+            lines: Vec::new(),
+            routes: Vec::new(),
+            duplicates: DuplicateWindow { age: Duration::from_secs(60), count: 1_000 },
+        };
+        Switch::new(Arc::new(policy), 1)
+    }
+
+    fn regained(pieces: &[&[u8]]) -> Result<State, RestoreError> {
+        let mut switch = switch();
+        let mut pieces = pieces.iter();
+        switch.restore_from(&mut |into| {
+            let piece = pieces.next();
+            into.extend_from_slice(piece.copied().unwrap_or_default());
+            Ok(piece.is_some())
+        })?;
+        Ok(switch.state)
+    }
+
+    #[test]
+    fn a_state_goes_out_in_small_pieces_and_comes_back_from_pieces_of_any_length() {
+        let state = state();
+        let pieces = given_out(&state);
+        assert!(pieces.len() >= 3, "{} pieces", pieces.len());
+        assert!(pieces.iter().all(|piece| piece.len() < 80_000));
+        let whole = pieces.concat();
+        for len in [1, 29, 31, 4_096, whole.len()] {
+            let again = regained(&whole.chunks(len).collect::<Vec<_>>());
+            assert!(again.as_ref() == Ok(&state), "in pieces of {len}");
+        }
+    }
+
+    #[test]
+    fn part_of_a_state_or_more_than_one_is_refused() {
+        let whole = given_out(&state()).concat();
+        for len in (0..whole.len()).step_by(331).chain([whole.len() - 1]) {
+            let cut = regained(&[&whole[..len]]);
+            let short = matches!(cut, Err(RestoreError::Bytes(RecordError::Short { .. })));
+            assert!(short, "cut to {len}");
+        }
+        for rest in [[&[][..], &[0]], [&[0], &[]]] {
+            let more = regained(&[&whole, rest[0], rest[1]]);
+            let left = RecordError::Trailing { at: 0, left: 1 };
+            assert_eq!(more.err(), Some(RestoreError::Bytes(left)));
+        }
+        let mut switch = switch();
+        let lost = switch.restore_from(&mut |_| Err("the disk is gone".to_owned()));
+        assert_eq!(lost, Err(RestoreError::Unread("the disk is gone".to_owned())));
+    }
+
+    #[test]
+    fn older_and_newer_formats_are_told_apart_and_change_nothing() {
+        let mut whole = given_out(&state()).concat();
+        let known = CHECKPOINT_VERSION;
+        let mut switch = switch();
+        let before = switch.checkpoint();
+        whole[0] = known - 1;
+        let older = RestoreError::Older { got: known - 1, known };
+        assert_eq!(switch.restore(&whole), Err(older));
+        whole[0] = known + 1;
+        let newer = RestoreError::Newer { got: known + 1, known };
+        assert_eq!(switch.restore(&whole), Err(newer));
+        assert!(switch.checkpoint() == before);
     }
 }

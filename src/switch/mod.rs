@@ -15,6 +15,7 @@ pub mod duplicates;
 pub mod ids;
 pub mod input;
 pub mod output;
+mod pieces;
 pub mod plants;
 pub mod policy;
 pub mod recall;
@@ -67,6 +68,7 @@ mod window;
 mod wrap_proofs;
 
 pub use checkpoint::Snapshot;
+pub use pieces::{OnMore, OnPiece, RestoreError};
 
 use crate::canonical::Canonical;
 use crate::time::{Instant, Now};

@@ -90,6 +90,11 @@ impl<'a> Reader<'a> {
         RecordError::Value { what: self.what, at: self.at.saturating_sub(1) }
     }
 
+    /// How many bytes were read.
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
     /// One byte.
     pub(super) fn byte(&mut self) -> Result<u8, RecordError> {
         let short = RecordError::Short { what: self.what, at: self.at };

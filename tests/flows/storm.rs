@@ -20,6 +20,7 @@ use pointsman::switch::{Snapshot, Switch};
 use pointsman::text::Text;
 use pointsman::time::{Instant, Now, Wall};
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +64,16 @@ struct World {
 }
 
 const PANS: [&str; 3] = ["4111111111111111", "5555555555554444", "6250946000000016"];
+
+/// All bytes of a snapshot's checkpoint.
+fn bytes_of(snapshot: &Snapshot) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let Ok(()) = snapshot.encode::<Infallible>(&mut |piece| {
+        bytes.extend_from_slice(piece);
+        Ok(())
+    });
+    bytes
+}
 
 impl World {
     fn new(seed: u64) -> Self {
@@ -372,10 +383,16 @@ impl World {
     fn check_snapshot(&mut self) {
         if let Some((snapshot, then)) = self.snapshot.take() {
             let upto = snapshot.upto();
-            assert!(snapshot.encode() == then, "the snapshot of {upto:?} changed");
+            assert!(bytes_of(&snapshot) == then, "the snapshot of {upto:?} changed");
             assert!(snapshot.needed_from().0 <= upto.0 + 1);
             let mut restored = Switch::new(Arc::clone(&self.policy), 0);
-            restored.restore(&then).unwrap_or_else(|e| panic!("{e}"));
+            let mut pieces = then.chunks(37);
+            let restoring = restored.restore_from(&mut |into| {
+                let piece = pieces.next();
+                into.extend_from_slice(piece.unwrap_or_default());
+                Ok(piece.is_some())
+            });
+            restoring.unwrap_or_else(|e| panic!("{e}"));
             for (at, record) in self.journal.iter().enumerate().skip(upto.0 as usize) {
                 restored.replay(RecordNo(at as u64 + 1), record);
             }

@@ -3,7 +3,7 @@
 
 use pointsman::journal::{
     Backend, Batch, Class, DataKey, Entropy, JournalError, Options, Recovered, RecoveryError,
-    Replayed, SimDisk, Writer, recover,
+    Replayed, SavedState, SimDisk, Writer, recover,
 };
 use pointsman::time::Wall;
 use std::error::Error;
@@ -52,7 +52,7 @@ pub(crate) fn replay_with(
     recover(disk, &key(), options, &mut |replayed| {
         match replayed {
             Replayed::Checkpoint { upto, state } => {
-                assert_eq!(state, format!("state {upto}").as_bytes());
+                assert_eq!(whole(state)?, format!("state {upto}").as_bytes());
                 expected = upto + 1;
             }
             Replayed::Record { no, bytes } => {
@@ -68,6 +68,13 @@ pub(crate) fn replay_with(
         Ok(())
     })
     .inspect(|recovered| assert_eq!(recovered.next, expected))
+}
+
+/// The state of a checkpoint, all of it.
+pub(crate) fn whole(state: &mut (dyn SavedState + '_)) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    while state.more(&mut bytes)? {}
+    Ok(bytes)
 }
 
 /// Recovers without accepting any loss.

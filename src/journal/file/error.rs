@@ -105,6 +105,18 @@ pub enum RecoveryError {
         /// The newest format this program reads.
         supported: u16,
     },
+    /// What an older program wrote is not read any more, and what would tell the same is gone.
+    #[error(
+        "{file} has an older format and the records from number {record} on, which would tell \
+         the same, are not in this folder: put the archived segments back, or start it with the \
+         version that wrote it; nothing was changed"
+    )]
+    OlderFormat {
+        /// The file.
+        file: FileName,
+        /// The first record that is missing.
+        record: u64,
+    },
     /// Written under another data key.
     #[error("{file} was written under another data key: {why}")]
     WrongKey {

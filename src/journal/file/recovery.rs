@@ -7,25 +7,25 @@
 //! ([`Recovered::needs_checkpoint`]), because the damage stays on disk.
 
 use super::backend::{Backend, FileName};
-use super::checkpoint::newest_checkpoint;
+use super::checkpoint::{SavedState, newest_checkpoint};
 use super::error::RecoveryError;
 use super::keys::DataKey;
 use super::map::SegmentMap;
 use super::options::Options;
 use super::segment::Before;
-use super::verdicts::Row;
+use super::verdicts::{MISSING_SEGMENTS, Row, Verdict};
 use super::walk::Walk;
 use std::sync::Arc;
 
-/// What recovery hands on, in this order: at most one checkpoint, then records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What recovery hands on, in this order: checkpoints until one is not passed over, then records.
+#[derive(Debug)]
 pub enum Replayed<'a> {
     /// The caller's state after record `upto`.
     Checkpoint {
         /// The last record it covers.
         upto: u64,
-        /// As given to `write_checkpoint`.
-        state: &'a [u8],
+        /// As given to the checkpoint's writer, or to be passed over.
+        state: &'a mut (dyn SavedState + 'a),
     },
     /// A record.
     Record {
@@ -104,19 +104,24 @@ pub fn recover(
     options: &Options,
     on: &mut OnReplayed<'_>,
 ) -> Result<Recovered, RecoveryError> {
-    let (checkpoint, passed_over) = newest_checkpoint(backend, key)?;
-    let upto = checkpoint.as_ref().map(|checkpoint| checkpoint.upto);
-    if let Some(checkpoint) = &checkpoint {
-        let replayed = Replayed::Checkpoint { upto: checkpoint.upto, state: &checkpoint.state };
-        on(replayed).map_err(|why| RecoveryError::Refused {
-            what: format!("checkpoint {}", checkpoint.upto),
-            why,
-        })?;
-    }
+    let mut take = |upto, state: &mut (dyn SavedState + '_)| {
+        on(Replayed::Checkpoint { upto, state })
+            .map_err(|why| RecoveryError::Refused { what: format!("checkpoint {upto}"), why })
+    };
+    let (upto, passed_over) = newest_checkpoint(backend, key, &mut take)?;
+    let older = passed_over.iter().find(|finding| finding.row.verdict == Verdict::Older);
+    let older = older.map(|finding| finding.file);
     let mut on = |_: FileName, _: u64, replayed: Replayed<'_>| on(replayed);
     let mut walk = Walk::new(backend, Some(key), options, upto.unwrap_or(0), &mut on);
     walk.note(passed_over);
-    walk.run()?;
+    walk.run().map_err(|error| match (error, older) {
+        (RecoveryError::Damage { row, record, .. }, Some(file))
+            if row.name == MISSING_SEGMENTS.name =>
+        {
+            RecoveryError::OlderFormat { file, record }
+        }
+        (error, _) => error,
+    })?;
     Ok(walk.finish(upto))
 }
 

@@ -19,6 +19,8 @@ pub enum Verdict {
     Damage,
     /// Written by a newer program: refuse by name.
     Newer,
+    /// A checkpoint of an older program: pass over, the records tell the same.
+    Older,
     /// Written under another data key: refuse by name.
     OtherKey,
     /// No crash, disk or hand can cause this combination: refuse, report a bug.
@@ -122,26 +124,38 @@ pub static SEGMENT_ROWS: &[Row] = &[
 ];
 
 /// The columns for a checkpoint file, in this order: *magic*; *checksum* of the whole file;
-/// *version*: this program reads its format; *key*: it names the data key at hand; *seal*: it
-/// opens; *named*: it says the record number and length its name and file say.
-pub const CHECKPOINT_COLUMNS: usize = 6;
+/// *known*: its format is not newer than this program's; *current*: nor older; *key*: it names the
+/// data key at hand; *seal*: header and pieces open; *named*: it says the record number and length
+/// its name and file say.
+pub const CHECKPOINT_COLUMNS: usize = 7;
 
 /// What to make of a checkpoint file. It gets its name only after it was written and synced, so
-/// no crash leaves a damage row; a damaged one is passed over for an older one, and told.
+/// no crash leaves a damage row; one that is damaged or of an older format is passed over for
+/// another, and told.
 #[rustfmt::skip]
 pub static CHECKPOINT_ROWS: &[Row] = &[
-    row("C1", "YYYYYY", Verdict::Accept, "intact"),
-    row("C2", "N-----", Verdict::Damage, "it does not start like a checkpoint"),
-    row("C3", "YN----", Verdict::Damage, "its checksum is wrong"),
+    row("C1", "YYYYYYY", Verdict::Accept, "intact"),
+    row("C2", "N------", Verdict::Damage, "it does not start like a checkpoint"),
+    row("C3", "YN-----", Verdict::Damage, "its checksum is wrong"),
     // A downgrade of the program.
-    row("C4", "YYN---", Verdict::Newer, "a newer format"),
+    row("C4", "YYN----", Verdict::Newer, "a newer format"),
+    // An upgrade of the program.
+    row("C8", "YYYN---", Verdict::Older, "an older format: passed over, records tell the same"),
     // The key file was exchanged, or it comes from another journal.
-    row("C5", "YYYN--", Verdict::OtherKey, "its key id is another one"),
+    row("C5", "YYYYN--", Verdict::OtherKey, "its key id is another one"),
     // Somebody altered it and repaired the checksum.
-    row("C6", "YYYYN-", Verdict::Damage, "its seal does not open"),
+    row("C6", "YYYYYN-", Verdict::Damage, "its seal does not open"),
     // It was renamed or copied over another.
-    row("C7", "YYYYYN", Verdict::Damage, "it is another checkpoint under this name"),
+    row("C7", "YYYYYYN", Verdict::Damage, "it is another checkpoint under this name"),
 ];
+
+/// A checkpoint that is intact, and that the caller passed over.
+pub static OLDER_STATE: Row = row(
+    "C9",
+    "",
+    Verdict::Older,
+    "its state has an older format: passed over, records tell the same",
+);
 
 const fn row(
     name: &'static str,
@@ -163,6 +177,14 @@ pub static MISCOUNTED: Row =
 /// The row that matches `checks`, in the order of the columns.
 pub fn decide(rows: &'static [Row], checks: &[bool]) -> Option<&'static Row> {
     rows.iter().find(|row| row.matches(checks))
+}
+
+impl Verdict {
+    /// Whether something that was durable is not what was written: neither the torn tail of a
+    /// crash nor what an older program wrote.
+    pub const fn is_damage(self) -> bool {
+        !matches!(self, Self::Torn | Self::Older)
+    }
 }
 
 impl Row {
@@ -216,7 +238,7 @@ mod tests {
             .flat_map(str::split_whitespace)
             .collect();
         let rows = PLACE_ROWS.iter().chain(SEGMENT_ROWS).chain(CHECKPOINT_ROWS);
-        for row in rows.chain([&MISSING_SEGMENTS, &MISCOUNTED]) {
+        for row in rows.chain([&OLDER_STATE, &MISSING_SEGMENTS, &MISCOUNTED]) {
             assert!(explained.contains(&row.name), "{} is not in journal-format.md", row.name);
         }
     }
