@@ -2,7 +2,7 @@
 //!
 //! Contract: the same [`Auditor`] as runs beside the switch and in the tests, over all records in
 //! order. Prints each broken rule with its transaction and record, then sums by business date,
-//! currency and bank, and what is open. Some 60 bytes of memory per transaction. Deliberately
+//! currency and bank, and what is open. Some 90 bytes of memory per transaction. Deliberately
 //! absent: judging what only a bank or a platform knows.
 
 use crate::switch::audit::{Auditor, OpenItem, OpenWhat, Report, Totals, TotalsKey};

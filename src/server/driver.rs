@@ -262,13 +262,15 @@ impl Driver {
         self.drain(now);
     }
 
-    /// Step 3: the journal writes the records, the auditor keeps them.
+    /// Step 3: the journal writes the records and the auditor reads them; nobody keeps them, so
+    /// that their memory serves the next turn.
     fn hand_over(&mut self) {
         let some = !self.records.is_empty();
         self.parts.crash.pass(some.then_some(Point::HandOver));
         self.parts.journal.hand_over(&self.records);
         self.parts.crash.pass(some.then_some(Point::HandedOver));
-        self.parts.audit.take_in(&mut self.records);
+        self.parts.audit.take_in(&self.records);
+        self.records.clear();
     }
 
     fn drain(&mut self, now: Now) {

@@ -29,9 +29,6 @@ pub mod txn;
 mod advice;
 mod advice_reversal;
 mod answer;
-mod audit_books;
-#[cfg(test)]
-mod audit_proofs;
 mod by_number;
 mod checkpoint;
 mod doubt;

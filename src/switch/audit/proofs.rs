@@ -1,12 +1,14 @@
 //! The auditor's own test: a story it is content with, doctored once per rule.
 
-use super::audit::{Auditor, OpenWhat, Violation};
-use super::ids::RecordNo;
-use super::input::DeskVerb;
-use super::record::*;
-use super::role::Role;
+use super::debts::Owing;
+use super::transactions::Told;
+use super::{Auditor, Extract, OpenWhat, Report, Totals, Violation};
 use crate::meaning::{Flow, Kind, Reason, TransactionType};
 use crate::money::{Amount, Currency};
+use crate::switch::ids::RecordNo;
+use crate::switch::input::DeskVerb;
+use crate::switch::record::*;
+use crate::switch::role::Role;
 use crate::time::Wall;
 use std::sync::Arc;
 
@@ -114,7 +116,7 @@ fn story() -> Vec<Record> {
     ]
 }
 
-fn judge(story: &[Record]) -> super::audit::Report {
+fn judge(story: &[Record]) -> Report {
     let mut auditor = Auditor::new();
     for (at, record) in (1..).zip(story) {
         auditor.see(RecordNo(at), record);
@@ -313,7 +315,7 @@ fn what_was_stood_in_for_counts_at_the_bank_once_its_advice_is_there() {
         ];
         let report = judge(&story[..end]);
         assert_eq!(report.violations, []);
-        let sums = |t: &super::audit::Totals| (t.granted, t.at_banks, t.taken_back, t.advised);
+        let sums = |t: &Totals| (t.granted, t.at_banks, t.taken_back, t.advised);
         report.totals.values().map(sums).next()
     };
     assert_eq!(told(4), Some((100, 0, 0, 0)));
@@ -321,4 +323,52 @@ fn what_was_stood_in_for_counts_at_the_bank_once_its_advice_is_there() {
     assert_eq!(told(7), Some((100, 100, 100, 0)));
     let untold = judge(&[intent(1), outcome(1, Leg::StoodIn)]).violations;
     assert_eq!(untold, [Violation::DebtNotQueued { no: RecordNo(2), txn: RecordNo(1) }]);
+}
+
+#[test]
+fn what_waits_to_be_judged_is_small_and_says_all_that_is_judged() {
+    let sizes = [size_of::<Extract>(), size_of::<Told>(), size_of::<Owing>()];
+    assert!(sizes.iter().zip([80, 80, 56]).all(|(size, most)| *size <= most), "{sizes:?}");
+    let records = [story(), letter()].concat();
+    let extracts: Vec<_> =
+        (1..).zip(&records).map(|(no, record)| Extract::of(RecordNo(no), record)).collect();
+    drop(records);
+    let mut auditor = Auditor::new();
+    for extract in &extracts {
+        auditor.judge(extract);
+    }
+    assert_eq!(auditor.finish(), judge(&[story(), letter()].concat()));
+}
+
+/// During a long outage far more is open than is kept of what is settled; looking through all of
+/// it for every request would stop the auditor.
+#[test]
+fn what_stays_open_is_looked_through_ever_more_seldom() {
+    let mut auditor = Auditor::bounded(10);
+    let mut no = 0;
+    let mut see = |auditor: &mut Auditor, record: &Record| {
+        no += 1;
+        auditor.see(RecordNo(no), record);
+        no
+    };
+    let mut sweeps = Vec::new();
+    for stan in 1..=1_000 {
+        let txn = see(&mut auditor, &intent(stan));
+        see(&mut auditor, &reversal(txn, stan + 10_000, Owed::OwnReversal));
+        see(&mut auditor, &outcome(txn, Leg::SentUnknown));
+        sweeps.push(auditor.transactions.sweep_above);
+    }
+    sweeps.dedup();
+    assert!(sweeps.len() < 10, "{sweeps:?}");
+    assert_eq!(auditor.transactions_kept(), 1_000);
+    for entry in (0..1_000).map(|n| 3 * n + 2) {
+        see(&mut auditor, &closed(entry));
+    }
+    for stan in 1..=2_000 {
+        let txn = see(&mut auditor, &intent(20_000 + stan));
+        see(&mut auditor, &outcome(txn, Leg::Declined));
+    }
+    assert!(auditor.transactions_kept() <= 1_100, "{}", auditor.transactions_kept());
+    let report = auditor.finish();
+    assert_eq!((report.violations, report.open), (vec![], vec![]));
 }

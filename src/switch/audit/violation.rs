@@ -1,17 +1,9 @@
-//! The rules of money that the journal alone can show, as one pure function over records.
+//! The rules of money that the journal alone can show, each with the records that break it.
 //!
-//! Contract: feed every record in order to [`Auditor::see`], then ask [`Auditor::finish`], or
-//! [`Auditor::broken_since`] as it goes. The live auditor, `journal verify --money` and the
-//! three-ledger joiner of the tests use this and nothing else. It shares no state with the
-//! switch, so that a bug there is not repeated here.
-//! Deliberately absent: what only other ledgers know (did the platform see it, did the bank).
+//! Contract: words for people and programs; [`super::Auditor`] finds them. Deliberately absent:
+//! what only other ledgers know (did the platform see it, did the bank).
 
-use super::ids::{Name, RecordNo, TxnNo};
-use crate::money::Amount;
-use crate::text::Text;
-use std::collections::BTreeMap;
-
-pub use super::audit_books::Auditor;
+use crate::switch::ids::{RecordNo, TxnNo};
 
 /// A broken rule, with the records that show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -205,86 +197,4 @@ impl Violation {
             Self::StrayEntry { entry, .. } | Self::TryCountedTwice { entry, .. } => *entry,
         }
     }
-}
-
-/// What totals are kept by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TotalsKey {
-    /// Business date, `F15` MMDD; unset where the bank stated none.
-    pub date: Option<Text<4>>,
-    /// Numeric ISO 4217 code; 0 where no amount was stated.
-    pub currency: u16,
-    /// The bank.
-    pub bank: Name,
-}
-
-/// Sums in minor units; debits positive, credits negative.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Totals {
-    /// Approvals by banks.
-    pub approvals: u64,
-    /// Σ of what banks approved.
-    pub at_banks: i128,
-    /// Reversals of known effects that banks acknowledged.
-    pub reversals: u64,
-    /// Σ of what they took back.
-    pub taken_back: i128,
-    /// Σ of what platforms were granted.
-    pub granted: i128,
-    /// Σ of what was reversed of that, by platforms or because it never left.
-    pub returned: i128,
-    /// Advices that banks acknowledged.
-    pub advices: u64,
-    /// Σ of what they told.
-    pub advised: i128,
-}
-
-impl Totals {
-    /// What banks hold and platforms do not: 0 once everything is settled.
-    pub const fn difference(&self) -> i128 {
-        (self.at_banks - self.taken_back) - (self.granted - self.returned)
-    }
-}
-
-/// Something not settled yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OpenItem {
-    /// The transaction, or the SAF entry where the original is unknown.
-    pub item: RecordNo,
-    /// The bank.
-    pub bank: Name,
-    /// How much.
-    pub amount: Option<Amount>,
-    /// What is open.
-    pub what: OpenWhat,
-}
-
-/// What is open about an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum OpenWhat {
-    /// At the bank, no outcome yet.
-    AtBank,
-    /// A reversal, advice or repeat waits in the SAF.
-    InSaf,
-    /// Approved, and not known to have left for the platform.
-    Undelivered,
-    /// Unknown, and no reversal exists for its kind.
-    OnDesk,
-    /// Owed, and not sent any more until an operator decides.
-    DeadLetter,
-}
-
-/// What the records say altogether.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Report {
-    /// Every broken rule, in order.
-    pub violations: Vec<Violation>,
-    /// By business date, currency and bank.
-    pub totals: BTreeMap<TotalsKey, Totals>,
-    /// Records seen.
-    pub records: u64,
-    /// Transactions seen.
-    pub transactions: u64,
-    /// What is not settled, by number.
-    pub open: Vec<OpenItem>,
 }
