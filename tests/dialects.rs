@@ -228,6 +228,20 @@ fn all_defects_of_a_file_are_told_at_once() {
 }
 
 #[test]
+fn one_mti_has_sixty_four_entries_at_most() {
+    let echoes = |count: u32| {
+        let echo =
+            |n| format!("e{n} = {{ mti = '0840', kind = 'echo', 70 = '{n}', write = false }}\n");
+        let entries: String = (400..400 + count).map(echo).collect();
+        lint(&format!("{ASCII}[messages]\n{entries}"))
+    };
+    assert_eq!(echoes(64), Vec::<String>::new());
+    let told = echoes(65);
+    let expected = "bad.toml:2: messages: MTI 0840 has more than 64 entries";
+    assert!(told.len() == 1 && told.iter().all(|e| e.starts_with(expected)), "{told:#?}");
+}
+
+#[test]
 fn sections_without_messages_are_unreachable() {
     let told = lint("[fields]\n3 = 'n6'\n39 = 'an2'\n[match]\nkey = [11]\n");
     let expected = "bad.toml: messages: missing: without it nothing reaches";

@@ -4,7 +4,7 @@
 //! from the optimizer; a case that does not do its work ends the run. Deliberately absent: clocks.
 
 use crate::fixed_walk::{self, Walk};
-use pointsman::canonical::{self, Canonical, Flow, Kind, TransactionType};
+use crate::translations;
 use pointsman::iso8583::{Dialect, Index, Message, index, pack, parse_hex, shipped, unpack};
 use std::hint::black_box;
 use std::rc::Rc;
@@ -62,8 +62,9 @@ pub(crate) fn all() -> Vec<Case> {
         hand_written(form, &frame, by_hand, &mut cases);
         judged(form, &dialect, &frame, &mut cases);
     }
-    cases.extend(meaning());
-    cases.push(translation());
+    cases.extend(translations::meaning());
+    cases.push(translations::unionpay());
+    cases.extend(translations::purchase());
     cases
 }
 
@@ -153,61 +154,14 @@ fn judged(form: &str, dialect: &Rc<Dialect>, frame: &[u8], cases: &mut Vec<Case>
     );
 }
 
-/// The two steps of the translation that know what a message means.
-fn meaning() -> [Case; 2] {
-    let (ascii, unionpay) = (compiled("iso8583-1987-ascii"), compiled("unionpay-pos"));
-    let kind = Kind::Transaction(TransactionType::Unstated);
-    let (mut heard, mut meaning) = (Message::new(), Canonical::new(kind, Flow::Request));
-    expect("read", "unpacked", unpack(&ascii, &frame(&ascii), &mut heard).is_ok());
-    expect("read", "read", canonical::read(&ascii, &heard, &mut meaning).is_ok());
-    (meaning.stan, meaning.batch) = (Some(654_321), Some(1));
-    let (from, mut said) = (meaning.clone(), Message::new());
-    let read = move || {
-        let read = canonical::read(&ascii, black_box(&heard), &mut meaning);
-        expect("read", "read", read.is_ok());
-        black_box(&meaning);
-    };
-    let write = move || {
-        let written = canonical::write(&unionpay, black_box(&from), &mut said);
-        expect("write", "written", written.is_ok());
-        black_box(&said);
-    };
-    [
-        Case { name: "ascii to canonical".to_owned(), run: Box::new(read), divisor: None },
-        Case { name: "canonical to unionpay".to_owned(), run: Box::new(write), divisor: None },
-    ]
-}
-
-/// What the switch does with a request: an ASCII platform's 0200 becomes a UnionPay terminal's,
-/// with a STAN and a batch of ours, `F60` built and a place for the MAC.
-fn translation() -> Case {
-    let (ascii, unionpay) = (compiled("iso8583-1987-ascii"), compiled("unionpay-pos"));
-    let bytes = frame(&ascii);
-    let (mut heard, mut said, mut out) = (Message::new(), Message::new(), Vec::new());
-    let kind = Kind::Transaction(TransactionType::Unstated);
-    let mut meaning = Canonical::new(kind, Flow::Request);
-    let run = move || {
-        out.clear();
-        expect("translate", "unpacked", unpack(&ascii, black_box(&bytes), &mut heard).is_ok());
-        expect("translate", "read", canonical::read(&ascii, &heard, &mut meaning).is_ok());
-        (meaning.stan, meaning.batch) = (Some(654_321), Some(1));
-        let written = canonical::write(&unionpay, &meaning, &mut said);
-        expect("translate", "written", written.is_ok() && said.has(60));
-        expect("translate", "packed", pack(&unionpay, &said, &mut out).is_ok());
-        black_box(&out);
-    };
-    let name = "ascii to unionpay".to_owned();
-    Case { name, run: Box::new(run), divisor: Some("ascii walk again".to_owned()) }
-}
-
-fn expect(what: &str, claim: &str, holds: bool) {
+pub(crate) fn expect(what: &str, claim: &str, holds: bool) {
     if !holds {
         eprintln!("{what}: expected: {claim}");
         std::process::exit(1);
     }
 }
 
-fn compiled(name: &str) -> Dialect {
+pub(crate) fn compiled(name: &str) -> Dialect {
     match Dialect::compile(name, &|n| shipped(n).map(str::to_owned)) {
         Ok(dialect) => dialect,
         Err(errors) => {
@@ -262,7 +216,7 @@ fn message(dialect: &Dialect) -> Message {
     msg
 }
 
-fn frame(dialect: &Dialect) -> Vec<u8> {
+pub(crate) fn frame(dialect: &Dialect) -> Vec<u8> {
     let mut out = Vec::new();
     let packed = pack(dialect, &message(dialect), &mut out);
     expect(dialect.name(), "the message packs", packed.is_ok());

@@ -15,6 +15,7 @@
 mod cases;
 mod fixed_walk;
 mod instructions;
+mod translations;
 
 use cases::Case;
 use serde_json::json;

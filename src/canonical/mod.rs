@@ -6,8 +6,12 @@
 //! Deliberately absent: maps, dialect knowledge, anything a peer sent that no rule named.
 
 mod error;
+mod passed_on;
 mod read;
 mod render;
+mod say;
+mod settle;
+mod take;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -17,13 +21,13 @@ pub use crate::meaning::{
     ResponseClass, Sum, Totals, TransactionType,
 };
 pub use error::{ReadError, WriteError};
+pub use passed_on::{Carried, Header};
 
 use crate::iso8583::{Dialect, Message};
 use crate::money::{Amount, Currency};
 use crate::sensitive::{Pan, PinBlock, Track};
 use crate::text::Text;
 use crate::time::Wall;
-use zeroize::Zeroize;
 
 /// What identifies an original inside its reversal, void, completion or refund
 /// (`F90`; UnionPay `F61`; `F56` from 1993 on).
@@ -137,52 +141,55 @@ pub struct Canonical {
     pub carried: Carried,
 }
 
+/// Names every field that may be absent to a macro: a new message has none of them, and one that
+/// is read into again forgets them. One that is missing here does not compile.
+macro_rules! each_optional {
+    ($then:ident) => {
+        $then! {
+            mti pan processing_code amount currency transmission stan local_time local_date
+            local_year expiry settlement_date merchant_type pos_entry_mode card_sequence
+            network_id pos_condition pin_capture acquirer forwarder track2 rrn auth_id answer
+            reason terminal merchant pin_block batch original referred replacement_amount
+            reconciliation
+        }
+    };
+}
+
 impl Canonical {
     /// An otherwise empty message of this kind and flow.
+    #[inline]
     pub fn new(kind: Kind, flow: Flow) -> Self {
-        Self {
-            kind,
-            flow,
-            repeat: false,
-            mti: None,
-            header: Header::EMPTY,
-            mac: MacCheck::NotRequired,
-            keys: KeyCheck::NotCarried,
-            pan: None,
-            processing_code: None,
-            amount: None,
-            currency: None,
-            transmission: None,
-            stan: None,
-            local_time: None,
-            local_date: None,
-            local_year: None,
-            expiry: None,
-            settlement_date: None,
-            merchant_type: None,
-            pos_entry_mode: None,
-            card_sequence: None,
-            network_id: None,
-            pos_condition: None,
-            pin_capture: None,
-            acquirer: None,
-            forwarder: None,
-            track2: None,
-            rrn: None,
-            auth_id: None,
-            answer: None,
-            reason: None,
-            terminal: None,
-            merchant: None,
-            pin_block: None,
-            batch: None,
-            original: None,
-            referred: None,
-            replacement_amount: None,
-            reconciliation: None,
-            accepts_partial: false,
-            carried: Carried::default(),
+        macro_rules! blank {
+            ($($field:ident)*) => {
+                Self {
+                    kind,
+                    flow,
+                    repeat: false,
+                    header: Header::EMPTY,
+                    mac: MacCheck::NotRequired,
+                    keys: KeyCheck::NotCarried,
+                    accepts_partial: false,
+                    carried: Carried::default(),
+                    $($field: None,)*
+                }
+            };
         }
+        each_optional!(blank)
+    }
+
+    /// Back to an empty message, of whatever kind; keeps the memory. What it held of the card is
+    /// wiped, of all else only forgotten.
+    fn forget(&mut self) {
+        macro_rules! leave {
+            ($($field:ident)*) => {
+                $(self.$field = None;)*
+            };
+        }
+        each_optional!(leave);
+        (self.repeat, self.accepts_partial) = (false, false);
+        (self.mac, self.keys) = (MacCheck::NotRequired, KeyCheck::NotCarried);
+        self.header = Header::EMPTY;
+        self.carried.clear();
     }
 
     /// Gives the local date the year nearest to `now`, where it has none: dialects from 1993 on
@@ -210,7 +217,19 @@ impl Canonical {
 /// # Errors
 /// [`ReadError`]; what `into` holds then means nothing.
 pub fn read(dialect: &Dialect, message: &Message, into: &mut Canonical) -> Result<(), ReadError> {
+    into.forget();
     read::read(dialect.rules(), message, into)
+}
+
+/// Reads a message into a new meaning; otherwise as [`read()`].
+///
+/// # Errors
+/// [`ReadError`].
+pub fn read_new(dialect: &Dialect, message: &Message) -> Result<Box<Canonical>, ReadError> {
+    let kind = Kind::Transaction(TransactionType::Unstated);
+    let mut into = Box::new(Canonical::new(kind, Flow::Request));
+    read::read(dialect.rules(), message, &mut into)?;
+    Ok(into)
 }
 
 /// Reads what suffices to answer a message that cannot be read, or not wholly be unpacked, with
@@ -236,100 +255,4 @@ pub fn write(dialect: &Dialect, from: &Canonical, message: &mut Message) -> Resu
         message.set_header(Some(turned.as_bytes()));
     }
     Ok(())
-}
-
-/// Opaque header bytes of the peer, at most 64, to be given back with the reply.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Header {
-    bytes: [u8; 64],
-    len: u8,
-}
-
-impl Header {
-    /// No header.
-    pub const EMPTY: Self = Self { bytes: [0; 64], len: 0 };
-
-    /// Takes at most 64 bytes; `None` where there are more.
-    pub fn new(bytes: &[u8]) -> Option<Self> {
-        let mut header = Self::EMPTY;
-        header.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        header.len = bytes.len() as u8;
-        Some(header)
-    }
-
-    /// The bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
-    }
-
-    /// Swaps destination and source of the TPDU at the front, where there is one of 5 bytes.
-    fn turn(&mut self, tpdu: usize) {
-        if let (5, [_, d1, d2, s1, s2, ..]) = (tpdu, &mut self.bytes) {
-            (*d1, *d2, *s1, *s2) = (*s1, *s2, *d1, *d2);
-        }
-    }
-}
-
-impl std::fmt::Debug for Header {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Header({} bytes)", self.len)
-    }
-}
-
-/// Allow-listed fields that pass through untyped, in one arena. Keyed by their DE number in the
-/// 1987 numbering. May hold card data (ICC tags), so it is wiped on drop and never printed.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Carried {
-    /// One after the other: data element, length (two bytes, the high one first), value.
-    bytes: Vec<u8>,
-}
-
-impl Carried {
-    /// Adds `value` as DE `de`; replaces nothing: the first of a DE stands.
-    pub fn push(&mut self, de: u8, value: &[u8]) {
-        let Ok(len) = u16::try_from(value.len()) else {
-            return; // A frame is at most 9,999 bytes long, so this cannot be reached from a peer.
-        };
-        let [high, low] = len.to_be_bytes();
-        self.bytes.reserve(value.len() + 3);
-        self.bytes.extend_from_slice(&[de, high, low]);
-        self.bytes.extend_from_slice(value);
-    }
-
-    /// The value carried for DE `de`.
-    pub fn get(&self, de: u8) -> Option<&[u8]> {
-        self.iter().find(|(d, _)| *d == de).map(|(_, v)| v)
-    }
-
-    /// Every carried field in the order it was added.
-    pub fn iter(&self) -> impl Iterator<Item = (u8, &[u8])> {
-        let mut rest = &*self.bytes;
-        std::iter::from_fn(move || {
-            let ([de, high, low], after) = rest.split_first_chunk()?;
-            let len = usize::from(u16::from_be_bytes([*high, *low]));
-            let (value, after) = after.split_at_checked(len)?;
-            rest = after;
-            Some((*de, value))
-        })
-    }
-
-    /// Forgets everything and keeps the memory.
-    pub fn clear(&mut self) {
-        // Overwritten at once and kept; the volatile wipe is for the end of its life.
-        self.bytes.fill(0);
-        self.bytes.clear();
-    }
-}
-
-impl Drop for Carried {
-    fn drop(&mut self) {
-        self.bytes.zeroize();
-    }
-}
-
-impl std::fmt::Debug for Carried {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let said = self.iter().map(|(de, value)| format!("F{de}:{}B", value.len()));
-        f.debug_list().entries(said).finish()
-    }
 }

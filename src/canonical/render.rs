@@ -4,10 +4,10 @@
 //! Deliberately absent: which value goes where ([`super::write`]).
 
 use super::WriteError;
-use super::read::name_of;
+use super::take::name_of;
 use crate::iso8583::rules::{Atom, Part, Shape, What, Width};
 use crate::iso8583::{Class, Message};
-use crate::text::Text;
+use crate::text::Short;
 
 /// The longest composite, and the longest fixed value that has to be filled up.
 const ROOM: usize = 256;
@@ -17,30 +17,59 @@ pub(super) const ZEROS: [u8; ROOM] = [b'0'; ROOM];
 const SPACES: [u8; ROOM] = [b' '; ROOM];
 
 /// A value before it has a width.
+#[derive(Clone, Copy)]
 pub(super) enum Value<'a> {
-    Text(&'a [u8]),
-    Code(Text<4>),
+    /// Characters, up to sixteen.
+    Short(Short),
+    /// Characters, however many.
+    Long(&'a [u8]),
     Number(u64),
     /// C or D, then digits.
     Signed(i64),
 }
 
-impl Value<'_> {
+impl<'a> Value<'a> {
     /// As characters; a number gets exactly `width` digits, `None` where it has more.
-    fn characters<'s>(&'s self, width: usize, scratch: &'s mut Scratch) -> Option<&'s [u8]> {
+    fn characters<'s>(self, width: usize, scratch: &'s mut Scratch) -> Option<&'s [u8]>
+    where
+        'a: 's,
+    {
+        let width = width.min(NUMBER_MAX);
         match self {
-            Self::Text(text) => Some(text),
-            Self::Code(code) => Some(code.as_bytes()),
-            Self::Number(number) => digits(*number, width.min(20), scratch),
+            Self::Long(text) => Some(text),
+            Self::Short(short) => {
+                *scratch.first_chunk_mut()? = short.bytes();
+                scratch.get(..short.len())
+            }
+            Self::Number(number) => {
+                digits(number, width, scratch)?;
+                scratch.get(..width)
+            }
             Self::Signed(number) => {
-                let width = width.min(20);
-                let first = scratch.len().checked_sub(width)?;
-                digits(number.unsigned_abs(), width.checked_sub(1)?, scratch)?;
-                *scratch.get_mut(first)? = if *number < 0 { b'D' } else { b'C' };
-                scratch.get(first..)
+                let (sign, rest) = scratch.split_first_mut()?;
+                digits(number.unsigned_abs(), width.checked_sub(1)?, rest)?;
+                *sign = if number < 0 { b'D' } else { b'C' };
+                scratch.get(..width)
             }
         }
     }
+}
+
+/// The most digits a number gets.
+const NUMBER_MAX: usize = 20;
+
+/// Room for the digits of a number and a sign: the digits are written sixteen at a time.
+type Scratch = [u8; 1 + NUMBER_MAX + Short::MOST];
+const SCRATCH: Scratch = [0; 1 + NUMBER_MAX + Short::MOST];
+
+/// Puts a number's digits, right-justified, to the front; `None` where it has more than `width`.
+fn digits(number: u64, width: usize, into: &mut [u8]) -> Option<()> {
+    const SIXTEEN: u64 = 10_000_000_000_000_000;
+    let beyond = width.saturating_sub(Short::MOST);
+    let (front, back) = if beyond > 0 { (number / SIXTEEN, number % SIXTEEN) } else { (0, number) };
+    *into.first_chunk_mut()? = Short::of_number(front, beyond)?.bytes();
+    *into.get_mut(beyond..)?.first_chunk_mut()? = Short::of_number(back, width - beyond)?.bytes();
+    Some(())
 }
 
 /// A composite under construction.
@@ -69,82 +98,52 @@ pub(super) fn set(message: &mut Message, de: u8, value: &[u8]) -> Result<(), Wri
     message.set(de, value).map_err(|_| WriteError::Full { de })
 }
 
-/// Room for a number's digits: three groups of eight.
-type Scratch = [u8; 24];
-const SCRATCH: Scratch = [b'0'; 24];
-
-/// A number as digits, right-justified; `None` where it has more than `width`.
-fn digits(number: u64, width: usize, into: &mut Scratch) -> Option<&[u8]> {
-    const GROUP: u64 = 100_000_000;
-    let first = into.len().checked_sub(width)?;
-    let mut left = number;
-    for group in into.as_chunks_mut::<8>().0.iter_mut().rev() {
-        *group = eight_digits(left % GROUP);
-        left /= GROUP;
-        if left == 0 {
-            break;
-        }
-    }
-    let most = u32::try_from(width).ok().and_then(|width| 10_u64.checked_pow(width));
-    most.is_none_or(|most| number < most).then(|| &into[first..])
-}
-
-/// A number below 100,000,000 as eight digits, made side by side: two fours, four twos, eight.
+/// Puts a value into a data element as wide as the field wants it.
 #[inline]
-fn eight_digits(number: u64) -> [u8; 8] {
-    let fours = (number / 10_000) | ((number % 10_000) << 32);
-    // A multiplication and a shift instead of the division by 100, then by 10.
-    let hundreds = (fours.wrapping_mul(10_486) >> 20) & 0x0000_007F_0000_007F;
-    let twos = hundreds | fours.wrapping_sub(hundreds.wrapping_mul(100)) << 16;
-    let tens = (twos.wrapping_mul(103) >> 10) & 0x000F_000F_000F_000F;
-    let ones = tens | twos.wrapping_sub(tens.wrapping_mul(10)) << 8;
-    (ones | 0x3030_3030_3030_3030).to_le_bytes()
+pub(super) fn put(
+    de: u8,
+    atom: Atom,
+    shape: Shape,
+    value: Value<'_>,
+    message: &mut Message,
+) -> Result<(), WriteError> {
+    let fits = |len| len == shape.max || (!shape.fixed && len < shape.max);
+    let short = match value {
+        Value::Short(short) if fits(short.len()) => Some(short),
+        Value::Number(number) => Short::of_number(number, shape.max),
+        Value::Long(text) if fits(text.len()) => return set(message, de, text),
+        _ => None,
+    };
+    match short {
+        Some(short) => message.set_short(de, short).map_err(|_| WriteError::Full { de }),
+        None => put_slowly(de, atom.word(), shape, value, message),
+    }
 }
 
-pub(super) fn put_value(
+/// A value that has to be filled up, has many digits, or does not fit.
+#[inline(never)]
+fn put_slowly(
     de: u8,
     name: &'static str,
     shape: Shape,
-    value: &Value<'_>,
+    value: Value<'_>,
     message: &mut Message,
 ) -> Result<(), WriteError> {
     let (most, mut scratch) = (shape.max, SCRATCH);
+    if let Value::Short(short) = value
+        && shape.class != Class::N
+        && let Some(filled) = short.filled(most)
+    {
+        return message.set_short(de, filled).map_err(|_| WriteError::Full { de });
+    }
     let too_long = WriteError::TooLong { de, name, most, got: most + 1 };
     let text = value.characters(most, &mut scratch).ok_or(too_long)?;
-    put_text(de, name, shape, text, message)
-}
-
-#[inline]
-pub(super) fn put_number(
-    de: u8,
-    name: &'static str,
-    shape: Shape,
-    number: u64,
-    message: &mut Message,
-) -> Result<(), WriteError> {
-    let (most, mut scratch) = (shape.max, SCRATCH);
-    match digits(number, most.min(20), &mut scratch) {
-        Some(text) => set(message, de, text),
-        None => Err(WriteError::TooLong { de, name, most, got: most + 1 }),
-    }
-}
-
-#[inline]
-pub(super) fn put_text(
-    de: u8,
-    name: &'static str,
-    shape: Shape,
-    text: &[u8],
-    message: &mut Message,
-) -> Result<(), WriteError> {
-    let (most, got) = (shape.max, text.len());
-    if got == most || (!shape.fixed && got < most) {
+    if text.len() == most || (!shape.fixed && text.len() < most) {
         return set(message, de, text);
     }
     put_filled(de, name, shape, text, message)
 }
 
-#[inline(never)]
 fn put_filled(
     de: u8,
     name: &'static str,
@@ -182,7 +181,7 @@ fn fill(
 pub(super) fn push_part(
     de: u8,
     part: &Part,
-    value: &Value<'_>,
+    value: Value<'_>,
     room: &mut Room,
 ) -> Result<(), WriteError> {
     let name = name_of(part);
@@ -197,10 +196,8 @@ pub(super) fn push_part(
     }
     match part.width {
         Width::Counted(size, _) => {
-            let mut scratch = SCRATCH;
-            let count =
-                digits(text.len() as u64, size, &mut scratch).ok_or(too_long(text.len()))?;
-            room.push(count).ok_or(too_long(text.len()))?;
+            let count = Short::of_number(text.len() as u64, size).ok_or(too_long(text.len()))?;
+            room.push(&count.bytes()[..size]).ok_or(too_long(text.len()))?;
             room.push(text).ok_or(too_long(text.len()))
         }
         // Institution ids are right-justified and zero filled in original data (domain.md 2).
@@ -250,7 +247,7 @@ mod tests {
             for width in [1, 2, 3, 6, 8, 9, 12, 16, 17, 20] {
                 let said = format!("{number:0width$}");
                 let mut scratch = SCRATCH;
-                let made = digits(number, width, &mut scratch);
+                let made = Value::Number(number).characters(width, &mut scratch);
                 assert_eq!(made, (said.len() == width).then_some(said.as_bytes()));
             }
         }

@@ -1,24 +1,21 @@
 //! Meaning to wire: a [`Canonical`] and a dialect's rules give a [`Message`].
 //!
 //! Contract: only fields that the rules name or allow are written; a value that does not fit is
-//! an error with the field, never cut (fields the dialect declares lossy are left out whole); an
-//! authorization code is never invented; a code the receiver does not know under the same class
-//! becomes the default of that class. Allocates nothing once `message` has held a few messages.
-//! Deliberately absent: MAC arithmetic – a place for the MAC is left, [`crate::iso8583::mac`]
-//! fills it – and the header of a request, which is the line's.
+//! an error with the field, never cut (fields the dialect declares lossy are left out whole).
+//! Allocates nothing once `message` has held a few messages. Deliberately absent: what is said in
+//! a field ([`super::say`]); MAC arithmetic – a place for the MAC is left,
+//! [`crate::iso8583::mac`] fills it – and the header of a request, which is the line's.
 
-use super::read::{is_currency, name_of};
-use super::render::{
-    Room, Value, ZEROS, check_carried, push_part, put_number, put_text, put_value, set,
-};
-use super::{Answer, Canonical, Flow, Kind, OriginalData, Reason, WriteError};
+use super::read::is_currency;
+use super::render::{Room, Value, ZEROS, check_carried, push_part, put, set};
+use super::say::is_coded;
+use super::take::name_of;
+use super::{Canonical, Kind, OriginalData, WriteError};
 use crate::iso8583::rules::{
     Atom, Breach, Entry, FieldSet, Link, Need, Part, Rules, StanRule, What,
 };
 use crate::iso8583::{Class, Message, Mti};
 use crate::money::Currency;
-use crate::sensitive::{Pan, PinBlock, Track};
-use crate::text::Text;
 
 pub(super) fn write(
     rules: &Rules,
@@ -29,12 +26,10 @@ pub(super) fn write(
     writer.check_currency()?;
     message.clear();
     message.set_mti(writer.mti);
-    for de in writer.allowed.and(rules.fields().mapped()).iter() {
-        if let Some(link) = rules.fields().link(de) {
-            match writer.put_link(link, message) {
-                Ok(()) => {}
-                Err(unfit) => writer.forgive(de, unfit)?,
-            }
+    for link in rules.fields().links().iter().filter(|link| writer.may_write(link.de)) {
+        match writer.put_link(link, message) {
+            Ok(()) => {}
+            Err(unfit) => writer.forgive(link.de, unfit)?,
         }
     }
     if from.kind == Kind::Reconciliation {
@@ -55,17 +50,17 @@ pub(super) fn write(
 }
 
 /// Everything known before the first field.
-struct Writer<'a> {
-    rules: &'a Rules,
-    from: &'a Canonical,
+pub(super) struct Writer<'a> {
+    pub(super) rules: &'a Rules,
+    pub(super) from: &'a Canonical,
     mti: Mti,
-    entry: Option<&'a Entry>,
+    pub(super) entry: Option<&'a Entry>,
     need: &'a Need,
-    answer: bool,
+    pub(super) answer: bool,
     /// What is not forbidden; of a reversal, only its fields.
     allowed: FieldSet,
     /// What stands in the original data.
-    original: Option<&'a OriginalData>,
+    pub(super) original: Option<&'a OriginalData>,
 }
 
 impl<'a> Writer<'a> {
@@ -117,32 +112,17 @@ impl<'a> Writer<'a> {
     #[inline]
     fn put_link(&self, link: &Link, message: &mut Message) -> Result<(), WriteError> {
         let Some(atom) = link.whole else { return self.put_parts(link, message) };
-        if let Some(text) = self.characters(atom) {
-            return put_text(link.de, atom.word(), link.shape, text, message);
+        match self.plain(atom) {
+            Some(Value::Number(code)) if atom == Atom::Currency && link.shape.class == Class::A => {
+                put_letters(link, code, message)
+            }
+            Some(value) => put(link.de, atom, link.shape, value, message),
+            None if is_coded(atom) => match self.value(atom, link.de)? {
+                Some(value) => put(link.de, atom, link.shape, value, message),
+                None => Ok(()),
+            },
+            None => Ok(()),
         }
-        if atom == Atom::Currency && link.shape.class == Class::A {
-            return self.put_letters(link, message);
-        }
-        if let Some(number) = self.number(atom) {
-            return put_number(link.de, atom.word(), link.shape, number, message);
-        }
-        // What is left is rare: no value at all, codes, and the entry mode between versions.
-        let rare = [Atom::PosEntryMode, Atom::Answer, Atom::Reason, Atom::NetAmount];
-        if !rare.contains(&atom) {
-            return Ok(());
-        }
-        let Some(value) = self.value(atom, link.de)? else { return Ok(()) };
-        put_value(link.de, atom.word(), link.shape, &value, message)
-    }
-
-    /// The currency where the dialect spells it in letters.
-    fn put_letters(&self, link: &Link, message: &mut Message) -> Result<(), WriteError> {
-        let Some(code) = self.number(Atom::Currency) else { return Ok(()) };
-        let name = Atom::Currency.word();
-        let currency = u16::try_from(code).ok().and_then(Currency::new);
-        let letters = currency.and_then(Currency::letters);
-        let letters = letters.ok_or(WriteError::NoCode { de: link.de, name })?;
-        put_text(link.de, name, link.shape, letters.as_bytes(), message)
     }
 
     /// A composite is there when one of its typed fields, or what tells the message, is.
@@ -152,8 +132,8 @@ impl<'a> Writer<'a> {
         let mut missing = None;
         for (index, part) in (0_u8..).zip(&link.parts) {
             let found = match &part.what {
-                What::Fill(fill) => Some(Value::Text(fill)),
-                What::Mark => self.mark(link.de, index).map(Value::Text),
+                What::Fill(fill) => Some(Value::Long(fill)),
+                What::Mark => self.mark(link.de, index).map(Value::Long),
                 What::Atom(atom) => self.value(*atom, link.de)?,
             };
             let from_default =
@@ -166,7 +146,7 @@ impl<'a> Writer<'a> {
                 missing.get_or_insert(name_of(part));
                 continue;
             };
-            push_part(link.de, part, &value, &mut room)?;
+            push_part(link.de, part, value, &mut room)?;
         }
         match missing {
             _ if !has_content => Ok(()),
@@ -201,160 +181,6 @@ impl<'a> Writer<'a> {
         self.literal(de, part).or_else(|| self.rules.fields().default_of(de, Some(part)))
     }
 
-    /// Values that are characters already.
-    #[inline]
-    fn characters(&self, atom: Atom) -> Option<&'a [u8]> {
-        let from = self.from;
-        match atom {
-            Atom::Pan => from.pan.as_ref().map(Pan::expose),
-            Atom::Track2 => from.track2.as_ref().map(Track::expose),
-            Atom::PinBlock => from.pin_block.as_ref().map(PinBlock::expose),
-            Atom::ProcessingCode => bytes(&from.processing_code),
-            Atom::Transmission => bytes(&from.transmission),
-            Atom::LocalTime => bytes(&from.local_time),
-            Atom::LocalDate => bytes(&from.local_date),
-            Atom::Expiry => bytes(&from.expiry),
-            Atom::SettlementDate => bytes(&from.settlement_date),
-            Atom::MerchantType => bytes(&from.merchant_type),
-            Atom::CardSequence => bytes(&from.card_sequence),
-            Atom::NetworkId => bytes(&from.network_id),
-            Atom::PosCondition => bytes(&from.pos_condition),
-            Atom::PinCapture => bytes(&from.pin_capture),
-            Atom::Acquirer => bytes(&from.acquirer),
-            Atom::Forwarder => bytes(&from.forwarder),
-            Atom::Rrn => bytes(&from.rrn),
-            Atom::AuthId => bytes(&from.auth_id),
-            Atom::Terminal => bytes(&from.terminal),
-            Atom::Merchant => bytes(&from.merchant),
-            _ => self.original_text(atom),
-        }
-    }
-
-    /// Values that are numbers.
-    #[inline]
-    fn number(&self, atom: Atom) -> Option<u64> {
-        let from = self.from;
-        let amount = from.amount.or(from.replacement_amount);
-        let currency = || amount.map(|a| a.currency).or(from.currency);
-        match atom {
-            Atom::Amount => from.amount.map(|a| a.minor),
-            Atom::ReplacementAmount => from.replacement_amount.map(|a| a.minor),
-            Atom::Currency => currency().map(|c| c.code().into()),
-            Atom::Exponent => currency().map(|c| c.exponent().into()),
-            Atom::LocalYear => from.local_year.map(u64::from),
-            Atom::AcceptsPartial => Some(from.accepts_partial.into()),
-            Atom::Stan => from.stan.map(u64::from),
-            Atom::Batch => self.batch().map(u64::from),
-            Atom::OriginalStan => self.original?.stan.map(u64::from),
-            Atom::OriginalBatch => self.original?.batch.map(u64::from),
-            Atom::OriginalYear => self.original_year(self.original?).map(u64::from),
-            _ if atom.is_settlement() => self.total(atom),
-            _ => None,
-        }
-    }
-
-    fn total(&self, atom: Atom) -> Option<u64> {
-        let stated = self.from.reconciliation.as_ref()?;
-        match atom {
-            Atom::SettlementCurrency => return stated.currency.map(|c| c.code().into()),
-            Atom::SettlementCode => return stated.balance.map(|b| b.digit().into()),
-            _ => {}
-        }
-        let totals = stated.totals?;
-        let standing = totals.standing();
-        Some(match atom {
-            Atom::CreditsNumber => totals.credits.count,
-            Atom::CreditsReversalNumber => totals.credits_reversed.count,
-            Atom::DebitsNumber => totals.debits.count,
-            Atom::DebitsReversalNumber => totals.debits_reversed.count,
-            Atom::InquiriesNumber => totals.inquiries,
-            Atom::AuthorizationsNumber => totals.authorizations,
-            Atom::CreditsAmount => totals.credits.minor,
-            Atom::CreditsReversalAmount => totals.credits_reversed.minor,
-            Atom::DebitsAmount => totals.debits.minor,
-            Atom::DebitsReversalAmount => totals.debits_reversed.minor,
-            Atom::StandingCreditsNumber => standing.credits.count,
-            Atom::StandingDebitsNumber => standing.debits.count,
-            Atom::StandingCreditsAmount => standing.credits.minor,
-            Atom::StandingDebitsAmount => standing.debits.minor,
-            _ => return None,
-        })
-    }
-
-    fn value(&self, atom: Atom, de: u8) -> Result<Option<Value<'a>>, WriteError> {
-        match atom {
-            Atom::PosEntryMode => self.pos_entry_mode(de),
-            Atom::Answer | Atom::Reason => self.code(atom, de),
-            Atom::NetAmount => {
-                let stated = self.from.reconciliation.as_ref();
-                Ok(stated.and_then(|r| r.totals).map(|totals| Value::Signed(totals.net())))
-            }
-            _ => {
-                let text = self.characters(atom);
-                Ok(text.map(Value::Text).or_else(|| self.number(atom).map(Value::Number)))
-            }
-        }
-    }
-
-    /// Twelve positions (1993) become three digits (1987) where the field has no more room: how
-    /// the card was read (position 7), and whether a PIN could be entered (position 2). The way
-    /// up would have to invent nine positions and is not taken.
-    fn pos_entry_mode(&self, de: u8) -> Result<Option<Value<'a>>, WriteError> {
-        let Some(mode) = self.from.pos_entry_mode.as_ref().map(Text::as_bytes) else {
-            return Ok(None);
-        };
-        let room = self.rules.fields().link(de).map_or(0, |link| link.shape.max);
-        let (3, [_, pin, _, _, _, _, read, ..]) = (room, mode) else {
-            let (name, got) = (Atom::PosEntryMode.word(), mode.len());
-            let fits = got == room;
-            let unfit = WriteError::Length { de, name, want: room, got };
-            return if fits { Ok(Some(Value::Text(mode))) } else { Err(unfit) };
-        };
-        let read = match read {
-            b'6' => b'1',
-            b'1'..=b'5' => *read,
-            _ => b'0',
-        };
-        let pin = match pin {
-            b'1' => b'1',
-            b'0' | b'6' => b'2',
-            _ => b'0',
-        };
-        Ok(Text::new(&[b'0', read, pin]).ok().map(Value::Code))
-    }
-
-    /// A reversal states the batch of its original.
-    fn batch(&self) -> Option<u32> {
-        let original = self.from.original.as_ref().and_then(|o| o.batch);
-        let reverses = matches!(self.from.kind, Kind::Reversal(_)) && !self.answer;
-        original.filter(|_| reverses).or(self.from.batch)
-    }
-
-    fn original_text(&self, atom: Atom) -> Option<&'a [u8]> {
-        let original = self.original?;
-        match atom {
-            Atom::OriginalMti => match self.entry {
-                Some(entry) => entry.original_mti(original.mti),
-                None => bytes(&original.mti),
-            },
-            Atom::OriginalTransmission => bytes(&original.transmission),
-            Atom::OriginalAcquirer => {
-                bytes(&original.acquirer).or_else(|| bytes(&self.from.acquirer))
-            }
-            Atom::OriginalForwarder => bytes(&original.forwarder),
-            Atom::OriginalDate => bytes(&original.date),
-            Atom::OriginalTime => bytes(&original.time),
-            _ => None,
-        }
-    }
-
-    /// A date later in the calendar than today's was last year.
-    fn original_year(&self, original: &OriginalData) -> Option<u8> {
-        let year = self.from.local_year?;
-        let before = original.date > self.from.local_date;
-        Some(if before { (year + 99) % 100 } else { year })
-    }
-
     /// Without a currency field only the dialect's own currency can be said.
     fn check_currency(&self) -> Result<(), WriteError> {
         let fields = self.rules.fields();
@@ -371,39 +197,15 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The response code, or in a reversal the reason.
-    fn code(&self, atom: Atom, de: u8) -> Result<Option<Value<'a>>, WriteError> {
-        let reverses = matches!(self.from.kind, Kind::Reversal(_)) && !self.answer;
-        let rule = self.rules.reversal().filter(|_| reverses);
-        let in_answer = rule.is_some_and(|r| r.reason_in_answer());
-        if atom == Atom::Reason || in_answer {
-            let Some(reason) = self.from.reason.filter(|_| rule.is_some()) else {
-                return Ok(None);
-            };
-            let code = self.rules.reasons().reversal(reason);
-            return code
-                .map(|c| Some(Value::Code(c)))
-                .ok_or(WriteError::NoCode { de, name: "reason" });
-        }
-        let Some(answer) = self.from.answer.filter(|_| self.from.flow != Flow::Request) else {
-            return Ok(None);
-        };
-        let balance = self.from.reconciliation.as_ref().and_then(|r| r.balance);
-        if let (Some(balance), Answer::Own(Reason::Accepted)) = (balance, &answer)
-            && let Some(code) = self.rules.fields().balance_code(balance)
-        {
-            return Ok(Some(Value::Code(code)));
-        }
-        let code = self.rules.spell(&answer, self.from.kind);
-        code.map(|c| Some(Value::Code(c))).ok_or(WriteError::NoCode { de, name: "answer" })
-    }
-
     /// Sets what tells this message from others: whole fields, over what stands there.
     fn put_literals(&self, message: &mut Message) -> Result<(), WriteError> {
         let literals = self.entry.into_iter().flat_map(Entry::literals);
         for literal in literals.filter(|l| l.part.is_none() && self.may_write(l.de)) {
-            let mut room = Room::EMPTY;
             let present = message.get(literal.de).filter(|v| v.len() == literal.mask.len());
+            if present.is_some_and(|value| literal.fits(value)) {
+                continue;
+            }
+            let mut room = Room::EMPTY;
             let present = present.unwrap_or(&ZEROS);
             for (mask, old) in literal.mask.iter().zip(present) {
                 let _ = room.push(&[if *mask == b'x' { *old } else { *mask }]);
@@ -453,9 +255,13 @@ impl<'a> Writer<'a> {
     }
 }
 
-#[inline]
-fn bytes<const N: usize>(text: &Option<Text<N>>) -> Option<&[u8]> {
-    text.as_ref().map(Text::as_bytes)
+/// The currency where the dialect spells it in letters.
+fn put_letters(link: &Link, code: u64, message: &mut Message) -> Result<(), WriteError> {
+    let (de, name) = (link.de, Atom::Currency.word());
+    let currency = u16::try_from(code).ok().and_then(Currency::new);
+    let letters = currency.and_then(Currency::letters);
+    let letters = letters.ok_or(WriteError::NoCode { de, name })?;
+    put(de, Atom::Currency, link.shape, Value::Long(letters.as_bytes()), message)
 }
 
 /// The MTI and entry of what is to be said. An answer to an MTI the dialect knows is that MTI's.

@@ -5,7 +5,7 @@
 //! accept the space, because everybody pads with it. Deliberately absent: lengths
 //! ([`super::plan`]).
 
-pub(crate) use crate::text::eight_printable;
+pub(crate) use crate::text::{eight_are_digits as eight_digits, eight_printable};
 
 /// The character class of a field, as the field notation spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -148,12 +148,6 @@ fn all_of(mask: u8, value: &[u8]) -> bool {
 
 const HIGH: u64 = 0x8080_8080_8080_8080;
 const ONES: u64 = 0x0101_0101_0101_0101;
-
-#[inline]
-pub(crate) fn eight_digits(x: u64) -> bool {
-    let high_nibbles = 0xF0 * ONES;
-    (x & high_nibbles == 0x30 * ONES) & (x.wrapping_add(6 * ONES) & high_nibbles == 0x30 * ONES)
-}
 
 /// The high bit of every byte (of ASCII bytes) that lies within a range.
 #[inline]

@@ -9,6 +9,7 @@
 use super::mti::Mti;
 use super::quick::Halves;
 use crate::limits::DE_MAX;
+use crate::text::Short;
 use std::{fmt, ops::Range};
 use zeroize::Zeroize;
 
@@ -18,6 +19,8 @@ const SLOTS: usize = 256;
 const ARENA_MAX: usize = u16::MAX as usize;
 /// Values are read, and packed digits spread, in whole groups; the longest group has sixteen.
 pub(super) const SLACK: usize = 16;
+/// A short value, and the slack behind it.
+const AHEAD: usize = Short::MOST + SLACK;
 
 /// Where a value lies in the arena, and where its field lay in the frame.
 #[derive(Clone, Copy, Default)]
@@ -143,6 +146,12 @@ impl Message {
         self.arena.get(usize::from(slot.at)..usize::from(slot.at) + usize::from(slot.len))
     }
 
+    /// The value of a data element that is there; of any other it means nothing.
+    #[inline]
+    pub(crate) fn value(&self, de: u8) -> &[u8] {
+        self.noted(self.slots[usize::from(de)])
+    }
+
     /// Puts a value in normal form; whether it suits the dialect is checked by `pack`.
     ///
     /// # Errors
@@ -163,6 +172,29 @@ impl Message {
                 Ok(())
             }
             _ => self.set_slowly(de, value, (word, bit)),
+        }
+    }
+
+    /// The same with a short value.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    #[inline]
+    pub(crate) fn set_short(&mut self, de: u8, value: Short) -> Result<(), MessageError> {
+        let (word, bit) = place(de).filter(|_| de > 1).ok_or(MessageError::NoSuchField { de })?;
+        let (at, end) = (self.used, self.used.saturating_add(value.len()));
+        let absent = self.present[word] & bit == 0;
+        let room = self.arena.get_mut(at..).and_then(|room| room.first_chunk_mut::<AHEAD>());
+        match room.and_then(|room| room.first_chunk_mut()) {
+            // All its sixteen bytes are written, and as many are left behind it.
+            Some(front) if absent && end <= ARENA_MAX => {
+                *front = value.bytes();
+                self.used = end;
+                self.slots[usize::from(de)] = Slot::of_value(at, value.len());
+                self.present[word] |= bit;
+                Ok(())
+            }
+            _ => self.set_slowly(de, &value.bytes()[..value.len()], (word, bit)),
         }
     }
 

@@ -59,7 +59,8 @@ impl Translation {
     }
 
     fn garbled(&self, frame: &Frame, path: &str, offset: usize) -> Heard {
-        let mut readable = blank();
+        let kind = Kind::NetworkManagement(NetworkFunction::Unstated);
+        let mut readable = Box::new(Canonical::new(kind, Flow::Request));
         let said = canonical::read_partial(&self.wire.dialect, &self.message, &mut readable);
         if said {
             put_tpdu(&mut readable, frame);
@@ -110,12 +111,14 @@ impl Interpreter for Translation {
         if let Err(error) = unpack(&self.wire.dialect, &frame.body, &mut self.message) {
             return self.garbled(frame, &error.path, error.offset);
         }
-        let mut msg = blank();
-        if let Err(error) = canonical::read(&self.wire.dialect, &self.message, &mut msg) {
-            let said = error.to_string();
-            let path = said.split(':').next().unwrap_or_default();
-            return self.garbled(frame, path, 0);
-        }
+        let mut msg = match canonical::read_new(&self.wire.dialect, &self.message) {
+            Ok(msg) => msg,
+            Err(error) => {
+                let said = error.to_string();
+                let path = said.split(':').next().unwrap_or_default();
+                return self.garbled(frame, path, 0);
+            }
+        };
         put_tpdu(&mut msg, frame);
         self.keys.judge(&self.wire.dialect, &mut msg, &self.message);
         Heard::Message(msg)
@@ -132,12 +135,6 @@ impl Interpreter for Translation {
         }
         self.wire.framing.finish(out, mark).map_err(|error| named(&error))
     }
-}
-
-/// To be read into; what it says is overwritten.
-fn blank() -> Box<Canonical> {
-    let kind = Kind::NetworkManagement(NetworkFunction::Echo);
-    Box::new(Canonical::new(kind, Flow::Request))
 }
 
 /// The frame's TPDU goes in front of the message's header, to be given back with the answer.

@@ -17,6 +17,10 @@ pub enum Kind {
     NetworkManagement(NetworkFunction),
 }
 
+/// How many transaction types, and network functions, there are: `Unstated` is the last.
+const TYPES: usize = TransactionType::Unstated as usize + 1;
+const FUNCTIONS: usize = NetworkFunction::Unstated as usize + 1;
+
 impl Kind {
     /// The digit of the MTI class under which answers are matched: authorization and financial
     /// transactions share one, because a bank's STANs are unique among both.
@@ -27,6 +31,20 @@ impl Kind {
             Self::Reversal(_) => 4,
             Self::Reconciliation => 5,
             Self::NetworkManagement(_) => 8,
+        }
+    }
+
+    /// How many kinds there are.
+    pub(crate) const COUNT: usize = 2 * TYPES + FUNCTIONS + 2;
+
+    /// A number of its own below [`Self::COUNT`], for tables.
+    pub(crate) const fn number(self) -> usize {
+        match self {
+            Self::Transaction(of) => of as usize,
+            Self::Reversal(of) => TYPES + of as usize,
+            Self::NetworkManagement(function) => 2 * TYPES + function as usize,
+            Self::Reconciliation => 2 * TYPES + FUNCTIONS,
+            Self::BatchUpload => 2 * TYPES + FUNCTIONS + 1,
         }
     }
 
@@ -157,6 +175,9 @@ pub enum Flow {
 }
 
 impl Flow {
+    /// How many flows there are.
+    pub(crate) const COUNT: usize = Self::NotificationResponse as usize + 1;
+
     /// The flow that answers this one; `None` for what is an answer itself.
     pub const fn answer(self) -> Option<Self> {
         match self {
@@ -170,5 +191,22 @@ impl Flow {
     /// Whether this is an answer to something.
     pub const fn is_answer(self) -> bool {
         self.answer().is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_number_of_its_own() {
+        let types = TransactionType::ALL.into_iter().chain([TransactionType::Unstated]);
+        let functions = NetworkFunction::ALL.into_iter().chain([NetworkFunction::Unstated]);
+        let kinds = types.flat_map(|t| [Kind::Transaction(t), Kind::Reversal(t)]);
+        let kinds = kinds.chain(functions.map(Kind::NetworkManagement));
+        let kinds = kinds.chain([Kind::Reconciliation, Kind::BatchUpload]);
+        let mut numbers: Vec<usize> = kinds.map(Kind::number).collect();
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(0..Kind::COUNT));
     }
 }

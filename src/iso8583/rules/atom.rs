@@ -140,6 +140,12 @@ atoms! {
 }
 
 impl Atom {
+    /// A bit of its own, for sets.
+    pub(super) const fn bit(self) -> u128 {
+        const { assert!(Self::ALL.len() <= 128) }
+        1 << self as u32
+    }
+
     /// Whether only reconciliations carry it.
     pub const fn is_settlement(self) -> bool {
         (self as u8) >= (Self::CreditsNumber as u8)

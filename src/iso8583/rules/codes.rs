@@ -6,7 +6,7 @@
 
 use super::{Faults, Shape};
 use crate::meaning::{Kind, Reason, ResponseClass};
-use crate::text::Text;
+use crate::text::{Short, Text};
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -18,6 +18,8 @@ const REASONS: usize = Reason::ALL.len();
 pub struct ResponseCodes {
     /// Sorted by code.
     codes: Vec<(Text<4>, ResponseClass)>,
+    /// The same codes as words, in the same order.
+    words: Vec<u32>,
     defaults: [Option<Text<4>>; CLASSES],
 }
 
@@ -39,6 +41,7 @@ impl ResponseCodes {
             table.codes.extend(codes.into_iter().map(|code| (code, class)));
         }
         table.codes.sort_unstable();
+        table.words = table.codes.iter().filter_map(|(code, _)| word(code.as_bytes())).collect();
         table.check(shape(39), faults);
         table
     }
@@ -65,8 +68,11 @@ impl ResponseCodes {
 
     /// What a code means.
     pub fn class_of(&self, code: &[u8]) -> ResponseClass {
-        let found = self.codes.binary_search_by(|(c, _)| c.as_bytes().cmp(code));
-        found.map_or(ResponseClass::Unknown, |at| self.codes[at].1)
+        let class = |word| {
+            let at = self.words.binary_search(&word).ok()?;
+            self.codes.get(at).map(|(_, class)| *class)
+        };
+        word(code).and_then(class).unwrap_or(ResponseClass::Unknown)
     }
 
     /// How this dialect says it: the same code if it means the same here, else the default of
@@ -85,6 +91,13 @@ impl ResponseCodes {
     pub fn iter(&self) -> impl Iterator<Item = (Text<4>, ResponseClass)> {
         self.codes.iter().copied()
     }
+}
+
+/// A code as a word, in the order of the codes; `None` where it has more than four characters.
+#[inline]
+fn word(code: &[u8]) -> Option<u32> {
+    let [word, _] = Short::of(code)?.words();
+    u32::try_from(word).ok().map(u32::swap_bytes)
 }
 
 /// `[reasons]`

@@ -99,6 +99,8 @@ pub struct FieldMap {
     /// The data elements of `links`, and by data element the index there.
     mapped: FieldSet,
     index: Vec<u8>,
+    /// The typed fields of `links`, one bit each.
+    atoms: u128,
     /// The same for what only reconciliations carry: no other message looks at it.
     settlement: Vec<Link>,
     /// Values of the response code that say whether totals agree: in balance, then out of balance.
@@ -338,6 +340,11 @@ impl FieldMap {
         for (number, link) in (0_u8..).zip(&self.links) {
             self.index[usize::from(link.de)] = number;
         }
+        let parts = self.links.iter().flat_map(|link| &link.parts);
+        self.atoms = parts.fold(0, |bits, part| match part.what {
+            What::Atom(atom) => bits | atom.bit(),
+            What::Mark | What::Fill(_) => bits,
+        });
     }
 
     /// Says where the reason of a reversal stands, when it has a field of its own.
@@ -483,7 +490,7 @@ impl FieldMap {
 
     /// Whether a typed field stands anywhere.
     pub fn has(&self, atom: Atom) -> bool {
-        self.links.iter().any(|l| l.parts.iter().any(|p| p.what == What::Atom(atom)))
+        self.atoms & atom.bit() != 0
     }
 
     /// Where a typed field stands as a whole element; `None` if nowhere, or inside a composite.

@@ -8,6 +8,7 @@
 //! and by the original's MTI. Deliberately absent: reading the section ([`super::messages_load`]).
 
 use super::field_map::Place;
+use super::telling::{Group, fits, ones};
 use crate::iso8583::{Message, Mti};
 use crate::meaning::{Flow, Kind, NetworkFunction, TransactionType};
 use crate::text::Text;
@@ -83,28 +84,19 @@ pub struct Found {
 #[derive(Debug, Clone, Default)]
 pub struct Messages {
     pub(super) entries: Vec<Entry>,
-    /// Which entry says what: sorted by kind and leg.
-    pub(super) said: Vec<(Kind, Flow, usize)>,
+    /// The same by MTI.
+    groups: Vec<Group>,
+    /// Which entry says what, by kind and leg; [`NOBODY`] where none does.
+    said: Vec<u16>,
 }
 
-impl Condition {
-    fn value<'m>(&self, message: &'m Message) -> Option<&'m [u8]> {
-        let value = message.get(self.place.de)?;
-        match self.place.part {
-            None => Some(value),
-            Some(_) => value.get(self.place.at..self.place.at + self.masks.first()?.len()),
-        }
-    }
+const NOBODY: u16 = u16::MAX;
 
-    /// Whether the value fits; `None` where there is none.
-    fn holds(&self, message: &Message) -> Option<bool> {
-        let value = self.value(message)?;
-        Some(self.masks.iter().any(|mask| fits(mask, value)))
+impl Literal {
+    /// Whether a value has these characters already.
+    pub fn fits(&self, value: &[u8]) -> bool {
+        fits(&self.mask, value)
     }
-}
-
-fn fits(mask: &[u8], value: &[u8]) -> bool {
-    mask.len() == value.len() && mask.iter().zip(value).all(|(m, v)| *m == b'x' || m == v)
 }
 
 impl Entry {
@@ -135,14 +127,6 @@ impl Entry {
         if answer { self.flow.answer().unwrap_or(self.flow) } else { self.flow }
     }
 
-    fn holds(&self, message: &Message) -> bool {
-        self.conditions.iter().all(|c| c.holds(message) == Some(true))
-    }
-
-    fn may_hold(&self, message: &Message) -> bool {
-        self.conditions.iter().all(|c| c.holds(message) != Some(false))
-    }
-
     /// The more it says, the earlier it is tried.
     pub(super) fn weight(&self) -> (usize, usize, usize) {
         let said = |c: &Condition| {
@@ -165,6 +149,17 @@ impl Messages {
         self.entries.get(index?)
     }
 
+    /// Entries in order: by MTI, the most specific first.
+    pub(super) fn of(entries: Vec<Entry>, said: &[(Kind, Flow, usize)]) -> Self {
+        let mut table = vec![NOBODY; Kind::COUNT * Flow::COUNT];
+        for (kind, flow, index) in said {
+            if let Some(place) = table.get_mut(said_at(*kind, *flow)) {
+                *place = u16::try_from(*index).unwrap_or(NOBODY);
+            }
+        }
+        Self { groups: Group::all(&entries), said: table, entries }
+    }
+
     /// What this message is. `original` is the MTI it says its original had.
     ///
     /// # Errors
@@ -172,103 +167,115 @@ impl Messages {
     pub fn find(&self, message: &Message, original: Option<Text<4>>) -> Result<Found, NoMessage> {
         let mti = message.mti().without_repeat();
         if mti.is_response() {
-            return self.find_answer(message, mti);
+            return self.find_answer(message, self.group(asked_by(mti)).ok_or(NoMessage::Mti)?);
         }
-        let fitting = || {
-            let of_mti = self.of_mti(mti).filter(|(_, e)| e.reads);
-            of_mti.filter(|(_, e)| e.holds(message))
-        };
-        let Some((index, best)) = fitting().next() else {
-            return self.open_reversal(mti).ok_or(if self.has(mti) {
-                NoMessage::Values
-            } else {
-                NoMessage::Mti
-            });
-        };
+        let group = self.group(mti).ok_or(NoMessage::Mti)?;
+        let fitting = group.fit(message).whole & group.reads;
         let found =
             |(index, e): (usize, &Entry)| Found { entry: Some(index), kind: e.kind, flow: e.flow };
-        if !matches!(best.kind, Kind::Reversal(_)) {
-            return Ok(found((index, best)));
+        let fitting = || ones(fitting).filter_map(|at| self.numbered(group.from + at));
+        match fitting().next() {
+            None => self.open_reversal(group).ok_or(NoMessage::Values),
+            Some(best) if !matches!(best.1.kind, Kind::Reversal(_)) => Ok(found(best)),
+            Some((_, best)) => {
+                let reversal = of_original(fitting, best, original).map(found);
+                reversal.or_else(|| self.open_reversal(group)).ok_or(NoMessage::Values)
+            }
         }
-        let original = original.and_then(|m| Mti::new(m.as_bytes()).ok()).map(Mti::without_repeat);
-        let of_original = |e: &Entry| original.is_some_and(|o| e.origins.contains(&o));
-        let best = fitting().find(|(_, e)| of_original(e)).map_or(best, |(_, e)| e);
-        let rival =
-            |e: &Entry| e.weight() == best.weight() && (!of_original(best) || of_original(e));
-        let mut rivals = fitting().filter(|(_, e)| rival(e));
-        if let Some(first) = rivals.next()
-            && rivals.all(|(_, e)| e.kind == first.1.kind)
-        {
-            return Ok(found(first));
-        }
-        self.open_reversal(mti).ok_or(NoMessage::Values)
     }
 
     /// An answer: the first entry that fits wholly, unless one that says more may fit too.
-    fn find_answer(&self, message: &Message, mti: Mti) -> Result<Found, NoMessage> {
+    fn find_answer(&self, message: &Message, group: &Group) -> Result<Found, NoMessage> {
         let mut found: Option<Found> = None;
-        for (index, entry) in self.of_mti(asked_by(mti)).filter(|(_, e)| e.reads) {
-            if !entry.may_hold(message) {
-                continue;
-            }
+        let fit = group.fit(message);
+        for at in ones(fit.open & group.reads) {
+            let Some((index, entry)) = self.numbered(group.from + at) else { continue };
             let flow = entry.leg(true);
             found = Some(match found {
                 None => Found { entry: Some(index), kind: entry.kind, flow },
                 Some(before) if before.kind == entry.kind => before,
                 Some(before) => Found { entry: None, kind: unstated(before.kind), ..before },
             });
-            if entry.holds(message) {
+            if fit.whole >> at & 1 == 1 {
                 break;
             }
         }
-        match found {
-            Some(found) => Ok(found),
-            None => {
-                let (_, first) = self.of_mti(asked_by(mti)).next().ok_or(NoMessage::Mti)?;
+        found.map_or_else(
+            || {
+                let (_, first) = self.numbered(group.from).ok_or(NoMessage::Mti)?;
                 Ok(Found { entry: None, kind: unstated(first.kind), flow: first.leg(true) })
-            }
-        }
+            },
+            Ok,
+        )
     }
 
     /// A reversal that does not say of what.
-    fn open_reversal(&self, mti: Mti) -> Option<Found> {
+    fn open_reversal(&self, group: &Group) -> Option<Found> {
         let open = Kind::Reversal(TransactionType::Unstated);
-        let index = self.entries.iter().position(|e| e.mti == mti && e.kind == open)?;
-        Some(Found { entry: Some(index), kind: open, flow: self.entries[index].flow })
+        let mut entries = self.of_group(group);
+        let (index, entry) = entries.find(|(_, e)| e.kind == open)?;
+        Some(Found { entry: Some(index), kind: open, flow: entry.flow })
+    }
+
+    #[inline]
+    fn group(&self, mti: Mti) -> Option<&Group> {
+        self.groups.iter().find(|group| group.mti == mti)
+    }
+
+    #[inline]
+    fn numbered(&self, index: usize) -> Option<(usize, &Entry)> {
+        Some((index, self.entries.get(index)?))
     }
 
     /// The entries of a request MTI with their indices, the most specific first.
-    fn of_mti(&self, mti: Mti) -> impl Iterator<Item = (usize, &Entry)> {
-        let from = self.entries.partition_point(|e| e.mti < mti);
-        let entries = self.entries.get(from..).unwrap_or_default();
-        (from..).zip(entries.iter().take_while(move |e| e.mti == mti))
+    fn of_group(&self, group: &Group) -> impl Iterator<Item = (usize, &Entry)> {
+        let entries = self.entries.get(group.from..).unwrap_or_default();
+        (group.from..).zip(entries.iter().take_while(|e| e.mti == group.mti))
     }
 
     /// Whether an entry has this MTI, as a request or as an answer.
     pub fn has(&self, mti: Mti) -> bool {
         let mti = mti.without_repeat();
-        self.entries.iter().any(|e| e.mti == mti || e.mti.response() == mti)
+        self.groups.iter().any(|group| group.mti == mti || group.mti.response() == mti)
     }
 
     /// The entry that is written for this kind and leg.
+    #[inline]
     pub fn written(&self, kind: Kind, flow: Flow) -> Option<(usize, &Entry)> {
-        let said = self.said.binary_search_by_key(&(kind, flow), |(k, f, _)| (*k, *f)).ok()?;
-        let (_, _, index) = self.said.get(said)?;
-        Some((*index, self.entries.get(*index)?))
+        self.numbered(usize::from(*self.said.get(said_at(kind, flow))?))
     }
 
     /// The entry whose answer is written to a request that came with `asked`.
     pub fn answering(&self, kind: Kind, asked: Mti) -> Option<(usize, &Entry)> {
-        let asked = asked.without_repeat();
-        let of_mti = |(_, e): &(usize, &Entry)| e.mti == asked;
-        let entries = || self.entries.iter().enumerate().filter(of_mti);
-        entries().find(|(_, e)| e.kind == kind)
+        let group = self.group(asked.without_repeat())?;
+        self.of_group(group).find(|(_, e)| e.kind == kind)
     }
 
     /// Whether this dialect can say it at all; for checks of routes at load.
     pub fn can_write(&self, kind: Kind, flow: Flow) -> bool {
         self.written(kind, flow).is_some()
     }
+}
+
+/// Of the reversals that fit, the one that the original's MTI tells; without it the most specific,
+/// if there is but one.
+fn of_original<'e, I: Iterator<Item = (usize, &'e Entry)>>(
+    fitting: impl Fn() -> I,
+    best: &'e Entry,
+    original: Option<Text<4>>,
+) -> Option<(usize, &'e Entry)> {
+    let original = original.and_then(|m| Mti::new(m.as_bytes()).ok()).map(Mti::without_repeat);
+    let of_original = |e: &Entry| original.is_some_and(|o| e.origins.contains(&o));
+    let best = fitting().find(|(_, e)| of_original(e)).map_or(best, |(_, e)| e);
+    let rival = |e: &Entry| e.weight() == best.weight() && (!of_original(best) || of_original(e));
+    let mut rivals = fitting().filter(|(_, e)| rival(e));
+    rivals.next().filter(|(_, first)| rivals.all(|(_, e)| e.kind == first.kind))
+}
+
+/// Where the table of what is said holds this kind and leg.
+#[inline]
+fn said_at(kind: Kind, flow: Flow) -> usize {
+    kind.number() * Flow::COUNT + flow as usize
 }
 
 /// The request MTI that an answer's MTI answers.

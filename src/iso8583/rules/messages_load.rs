@@ -6,6 +6,7 @@
 
 use super::field_map::{FieldMap, Place, What};
 use super::messages::{Condition, Entry, Literal, Messages, Writes};
+use super::telling::ENTRIES_MAX;
 use super::{Faults, ReversalRule};
 use crate::iso8583::Mti;
 use crate::meaning::{Flow, Kind, NetworkFunction, TransactionType};
@@ -69,7 +70,14 @@ impl Messages {
             reversals.iter().flat_map(|base| reversals_of(base, &stated, reversal)).collect();
         stated.extend(derived);
         stated.sort_by_key(|entry| (entry.mti, std::cmp::Reverse(entry.weight())));
-        Self { said: said(&stated), entries: stated }
+        let said = said(&stated);
+        for same in stated.chunk_by(|one, next| one.mti == next.mti) {
+            if same.len() > ENTRIES_MAX {
+                let why = format!("MTI {} has more than {ENTRIES_MAX} entries", same[0].mti);
+                faults.add("messages", &why);
+            }
+        }
+        Self::of(stated, &said)
     }
 }
 
@@ -93,7 +101,6 @@ fn said(entries: &[Entry]) -> Vec<(Kind, Flow, usize)> {
             add(entry.kind, Flow::Advice, index);
         }
     }
-    said.sort_unstable();
     said
 }
 

@@ -18,6 +18,7 @@ mod messages;
 mod messages_load;
 mod peer;
 mod presence;
+mod telling;
 
 pub use atom::Atom;
 pub use codes::{ReasonCodes, ResponseCodes};

@@ -4,6 +4,10 @@
 //! hash are those of the bytes. Deliberately absent: any use for secrets – a card number is a
 //! [`crate::sensitive::Pan`], never a `Text`, because `Text` prints what it holds.
 
+mod short;
+
+pub(crate) use short::{Short, eight_are_digits};
+
 use std::fmt;
 
 /// A printable ASCII string of at most `N` bytes (N ≤ 255), stored inline.
