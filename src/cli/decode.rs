@@ -21,37 +21,51 @@ use std::process::ExitCode;
 /// Arguments of `decode`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A shipped dialect, or a dialect file.
-    #[arg(long, value_name = "NAME|FILE")]
-    dialect: String,
-    /// A length header stands before the message: every framing that fits is tried.
-    #[arg(long)]
-    framed: bool,
-    /// Messages stand in frames: the name of a framing, or a table as in a configuration.
-    #[arg(long, value_name = "FRAMING", conflicts_with = "framed", value_parser = input::framing)]
-    framing: Option<Framing>,
+    #[command(flatten)]
+    reading: Reading,
     /// Of a capture: only connections to this port.
     #[arg(long)]
     port: Option<u16>,
-    /// One JSON object per message instead of a table.
-    #[arg(long)]
-    json: bool,
-    /// Show secrets in clear. For test cards only.
-    #[arg(long)]
-    reveal: bool,
     /// Hex, `-` for standard input, or a file: hex lines, raw bytes, pcap or pcapng.
     #[arg(value_name = "HEX | - | FILE")]
     input: Option<String>,
 }
 
+/// How messages are read and shown: what `decode` and `diff` have in common.
+#[derive(Debug, clap::Args)]
+pub(super) struct Reading {
+    /// A shipped dialect, or a dialect file.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(super) dialect: String,
+    /// A length header stands before the messages: every framing that fits is tried.
+    #[arg(long)]
+    framed: bool,
+    /// Messages stand in frames: the name of a framing, or a table as in a configuration.
+    #[arg(long, value_name = "FRAMING", conflicts_with = "framed", value_parser = input::framing)]
+    framing: Option<Framing>,
+    /// JSON, an object per line, instead of text for people.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Show secrets in clear. For test cards only.
+    #[arg(long)]
+    pub(super) reveal: bool,
+}
+
+impl Reading {
+    /// How the messages are cut out; of a capture only those to `port`.
+    pub(super) fn cutting(&self, port: Option<u16>) -> Cutting<'_> {
+        Cutting { framed: self.framed, framing: self.framing.as_ref(), port }
+    }
+}
+
 /// How messages stand in what was given.
 pub(super) struct Cutting<'a> {
     /// Every framing that fits is tried.
-    pub(super) framed: bool,
+    framed: bool,
     /// This one.
-    pub(super) framing: Option<&'a Framing>,
+    framing: Option<&'a Framing>,
     /// Of a capture: only connections to this port.
-    pub(super) port: Option<u16>,
+    port: Option<u16>,
 }
 
 /// One message, and where it comes from.
@@ -67,21 +81,20 @@ pub(super) struct Found<'a> {
 /// # Errors
 /// What cannot be read or written: not a message that cannot be decoded, that is exit code 1.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Some(dialect) = dialect::load_or_tell(&args.dialect) else {
+    let Some(dialect) = dialect::load_or_tell(&args.reading.dialect) else {
         return Ok(ExitCode::from(WRONG_INPUT));
     };
     let input = input::read(args.input.as_deref())?;
     if let Input::Capture(capture) = &input {
         eprint!("{}", summary(capture));
     }
-    let cutting = Cutting { framed: args.framed, framing: args.framing.as_ref(), port: args.port };
-    let (found, mut wrong) = collect(&dialect, &input, &cutting);
+    let (found, mut wrong) = collect(&dialect, &input, &args.reading.cutting(args.port));
     let mut out = std::io::stdout().lock();
     for found in &found {
-        if let (Some((from, to)), false) = (found.way, args.json) {
+        if let (Some((from, to)), false) = (found.way, args.reading.json) {
             writeln!(out, "# packet {}, {from} → {to}", found.packet)?;
         }
-        let (text, error) = show(&dialect, found.message, &args);
+        let (text, error) = show(&dialect, found.message, &args.reading);
         write!(out, "{text}")?;
         wrong.extend(error.map(|error| match found.packet {
             0 => error.to_string(),
@@ -177,7 +190,7 @@ fn not_framed(stretch: &Stretch<'_>, cut: &Cut) -> Vec<String> {
 }
 
 /// What is printed for one message, and what is wrong with it.
-fn show(dialect: &Dialect, frame: &[u8], args: &Args) -> (String, Option<iso8583::UnpackError>) {
+fn show(dialect: &Dialect, frame: &[u8], args: &Reading) -> (String, Option<iso8583::UnpackError>) {
     let mut msg = Message::new();
     match iso8583::unpack(dialect, frame, &mut msg) {
         Ok(()) if args.json => {
@@ -236,15 +249,8 @@ mod tests {
         // F3 and F4 are there, F11 is cut.
         let frame = parse_hex("0200302000000000000000000000000000100000").unwrap_or_default();
         for (json, there) in [(false, "amount, transaction"), (true, r#""4":"000000001000""#)] {
-            let args = Args {
-                dialect: String::new(),
-                framed: false,
-                framing: None,
-                port: None,
-                json,
-                reveal: false,
-                input: None,
-            };
+            let (dialect_name, framing, reveal) = (String::new(), None, false);
+            let args = Reading { dialect: dialect_name, framed: false, framing, json, reveal };
             let (text, error) = show(&dialect, &frame, &args);
             assert!(text.contains(there), "{text}");
             let wanted: &[&str] = if json {

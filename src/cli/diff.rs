@@ -5,9 +5,8 @@
 //! not decode: that is then compared as far as it goes, with the error on standard error. Masked
 //! like `decode`. Deliberately absent: comparing across two dialects.
 
-use super::decode::{self, Cutting};
+use super::decode::{self, Reading};
 use super::{WRONG_INPUT, dialect, input};
-use crate::framing::Framing;
 use crate::iso8583::{
     Dialect, Difference, Message, Seen, UnpackError, Unpacked, compare, place, unpack,
 };
@@ -18,21 +17,8 @@ use std::process::ExitCode;
 /// Arguments of `diff`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A shipped dialect, or a dialect file.
-    #[arg(long, value_name = "NAME|FILE")]
-    dialect: String,
-    /// A length header stands before the messages: every framing that fits is tried.
-    #[arg(long)]
-    framed: bool,
-    /// Messages stand in frames: the name of a framing, or a table as in a configuration.
-    #[arg(long, value_name = "FRAMING", conflicts_with = "framed", value_parser = input::framing)]
-    framing: Option<Framing>,
-    /// One JSON object per pair instead of lines for people.
-    #[arg(long)]
-    json: bool,
-    /// Show secrets in clear. For test cards only.
-    #[arg(long)]
-    reveal: bool,
+    #[command(flatten)]
+    reading: Reading,
     /// Hex, `-` for standard input, or a file.
     #[arg(value_name = "A")]
     a: String,
@@ -47,11 +33,11 @@ pub struct Args {
 /// What cannot be read or written.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(args.a != "-" || args.b != "-", "only one of A and B can be standard input");
-    let Some(dialect) = dialect::load_or_tell(&args.dialect) else {
+    let Some(dialect) = dialect::load_or_tell(&args.reading.dialect) else {
         return Ok(ExitCode::from(WRONG_INPUT));
     };
     let (inputs, mut wrong) = ([input::read(Some(&args.a))?, input::read(Some(&args.b))?], false);
-    let cutting = Cutting { framed: args.framed, framing: args.framing.as_ref(), port: None };
+    let cutting = args.reading.cutting(None);
     let [a, b] = inputs.each_ref().map(|input| {
         let (found, reasons) = decode::collect(&dialect, input, &cutting);
         wrong |= !reasons.is_empty();
@@ -60,14 +46,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     });
     let mut out = std::io::stdout().lock();
     for at in 0..a.len().max(b.len()) {
-        let pair = pair(&dialect, [a.get(at).copied(), b.get(at).copied()], args.reveal);
+        let pair = pair(&dialect, [a.get(at).copied(), b.get(at).copied()], args.reading.reveal);
         wrong |= !pair.is_equal();
         for (side, error) in ["A", "B"].iter().zip(&pair.errors) {
             if let Some(error) = error {
                 eprintln!("pointsman: {side}: {error}");
             }
         }
-        if args.json {
+        if args.reading.json {
             writeln!(out, "{}", pair.json())?;
         } else {
             let title =
