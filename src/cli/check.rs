@@ -4,6 +4,7 @@
 //! one. Reads the dialects and the key files, binds nothing, opens no journal. Also how `serve`
 //! reads its configuration.
 
+use super::tell;
 use crate::config::settings::Settings;
 use crate::config::{ConfigError, load as load_text};
 use crate::iso8583::shipped;
@@ -20,25 +21,28 @@ pub struct Args {
 }
 
 /// Runs `check`.
-pub fn run(args: &Args) -> ExitCode {
-    let Some(settings) = load_or_tell(&args.config) else { return ExitCode::from(1) };
+///
+/// # Errors
+/// What cannot be written; a bad configuration is exit code 1.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let Some(settings) = load_or_tell(&args.config) else { return Ok(ExitCode::from(1)) };
     let errors = check_keys(&settings, folder_of(&args.config));
     for error in &errors {
         eprintln!("pointsman: {}: {error}", args.config.display());
     }
     if !errors.is_empty() {
-        return ExitCode::from(1);
+        return Ok(ExitCode::from(1));
     }
     let policy = &settings.policy;
-    println!(
-        "{}: ok, {} platforms, {} banks, {} lines, {} routes",
+    tell(&format!(
+        "{}: ok, {} platforms, {} banks, {} lines, {} routes\n",
         args.config.display(),
         policy.platforms.len(),
         policy.banks.len(),
         policy.lines.len(),
         policy.routes.len()
-    );
-    ExitCode::SUCCESS
+    ))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Paths in a configuration are relative to where it lies.

@@ -6,7 +6,7 @@
 //! with file, line and key; exit code 1 if there is one. Deliberately absent: editing
 //! files.
 
-use super::{WRONG_INPUT, guess, import, input};
+use super::{WRONG_INPUT, guess, import, input, tell};
 use crate::iso8583::{Dialect, DialectError, page, shipped, shipped_names};
 use std::path::Path;
 use std::process::ExitCode;
@@ -56,17 +56,17 @@ enum Command {
 /// What cannot be read or written; a bad dialect is exit code 1.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
-        Command::Lint { files } => Ok(lint(&files)),
+        Command::Lint { files } => lint(&files),
         Command::List => {
             for name in shipped_names() {
                 let title = load(name).map(|d| d.title().to_owned()).unwrap_or_default();
-                println!("{name:<26} {title}");
+                tell(&format!("{name:<26} {title}\n"))?;
             }
             Ok(ExitCode::SUCCESS)
         }
         Command::Doc { name } => {
             let Some(dialect) = load_or_tell(&name) else { return Ok(ExitCode::from(WRONG_INPUT)) };
-            print!("{}", page(&dialect));
+            tell(&page(&dialect))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Import(args) => import::run(&args),
@@ -82,22 +82,22 @@ fn guess_it(own: Vec<String>, port: Option<u16>, given: Option<&str>) -> anyhow:
     }
     let input = input::read(given)?;
     let (text, any) = guess::report(&input, port, &dialects, given.unwrap_or("-"));
-    print!("{text}");
+    tell(&text)?;
     Ok(if any { ExitCode::SUCCESS } else { ExitCode::from(WRONG_INPUT) })
 }
 
-fn lint(files: &[String]) -> ExitCode {
+fn lint(files: &[String]) -> anyhow::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for file in files {
         match load_or_tell(file) {
             Some(dialect) => {
                 let count = dialect.fields().iter().count();
-                println!("{file}: ok, {count} data elements");
+                tell(&format!("{file}: ok, {count} data elements\n"))?;
             }
             None => code = ExitCode::from(WRONG_INPUT),
         }
     }
-    code
+    Ok(code)
 }
 
 /// Compiles a dialect and prints its errors on standard error.

@@ -4,7 +4,7 @@
 //! error, one line each; exit code 1, and nothing on standard output, where there is no dialect in
 //! the file. Deliberately absent: writing files.
 
-use super::WRONG_INPUT;
+use super::{WRONG_INPUT, tell};
 use crate::imports::{Imported, jpos, moov};
 use crate::limits::IMPORT_BYTES_MAX;
 use anyhow::Context;
@@ -42,7 +42,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     match done {
         Ok(Imported { text, remarks }) => {
-            print!("{text}");
+            tell(&text)?;
             for remark in remarks {
                 eprintln!("pointsman: check: {remark}");
             }
