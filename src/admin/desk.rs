@@ -2,29 +2,25 @@
 //!
 //! Contract: `docs/operating.md` documents every field; fields may be added. What is wrong with
 //! a request is said as `{"error": …}` with a 4xx; a decision that makes no sense now is 409 (404
-//! where nothing is open) and names the state and what is allowed. Cards show masked; a text
-//! with what looks like a card number is not taken, and no error repeats one.
+//! where nothing is open) and names the state and what is allowed. Cards show masked.
 
-use super::operators::{Denied, DeskPage, OperatorDoor, Question};
+use super::operators::{DeskPage, OperatorDoor, Question};
+use super::wording::{Answer, BODY_MAX, operator, plain_text, told, turned_away, wrong};
 use crate::money::Amount;
-use crate::sensitive::card_number_in;
 use crate::switch::desk::{Allowed, DeskItem, ItemState, LateItem, Listing, Refusal};
 use crate::switch::ids::RecordNo;
 use crate::switch::input::{DeskAction, DeskVerb};
-use crate::telemetry::redact;
 use crate::text::Text;
 use crate::time::Now;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// A decision and its reason fit many times.
-const BODY_MAX: usize = 4_096;
 /// Items of a page where nothing else is asked for.
 const PAGE: usize = 100;
 
@@ -36,8 +32,6 @@ struct Decision {
     #[serde(default)]
     reason: String,
 }
-
-type Answer = Result<Response, Response>;
 
 /// The routes of operators.
 pub(super) fn routes(door: OperatorDoor) -> Router {
@@ -137,21 +131,8 @@ fn action_of(
     let decision: Decision = serde_json::from_slice(body)
         .map_err(|error| format!("body: expected {{\"operator\": …, \"reason\": …}}: {error}"))?;
     let verb = verb_of(&decision)?;
-    let operator: Text<24> = plain_text("operator", decision.operator.trim())?;
-    if operator.is_empty() {
-        return Err("operator: is empty; say who decides".to_owned());
-    }
+    let operator = operator(&decision.operator)?;
     Ok(DeskAction { item, operator, verb })
-}
-
-/// Printable text that holds no card number: it is journaled and shown.
-fn plain_text<const N: usize>(what: &str, text: &str) -> Result<Text<N>, String> {
-    if let Some(at) = card_number_in(text) {
-        let (from, to) = at.into_inner();
-        let place = format!("characters {from} to {to} are what looks like a card number");
-        return Err(format!("{what}: {place}; name the item instead"));
-    }
-    Text::new(text.as_bytes()).map_err(|error| format!("{what}: {error}"))
 }
 
 /// `after=7&limit=50&attention=true&bank=river`, each at most once.
@@ -265,20 +246,4 @@ fn refused(refusal: &Refusal) -> Response {
         "allowed": allowed_json(refusal.state),
     });
     told(status, &body)
-}
-
-/// What is wrong with a request; what it quotes of it is masked.
-fn wrong(why: String) -> Response {
-    let mut why = why.into_bytes();
-    redact(&mut why);
-    told(StatusCode::BAD_REQUEST, &json!({ "error": String::from_utf8_lossy(&why) }))
-}
-
-fn turned_away(denied: Denied) -> Response {
-    told(denied.status, &json!({ "error": denied.why }))
-}
-
-fn told(status: StatusCode, body: &Value) -> Response {
-    let kind = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    (status, kind, format!("{body}\n")).into_response()
 }

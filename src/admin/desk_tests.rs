@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use super::operators::{BankSum, Decided, DeskPage, OperatorDoor, Question};
+use super::operators::{
+    BankSum, BankVerb, Decided, DeskPage, OperatorDoor, OrderRefused, Ordered, Question,
+};
 use crate::link::Inbox;
 use crate::meaning::Reason;
 use crate::money::{Amount, Currency};
@@ -30,7 +32,7 @@ async fn pages(token: bool, loopback: bool) -> (SocketAddr, mpsc::Receiver<Quest
     let address = socket.local_addr().unwrap();
     let token = token.then(|| Zeroizing::new(TOKEN.to_owned()));
     let (door, asked) = OperatorDoor::new(Inbox::new(1), token, loopback);
-    tokio::task::spawn(async move { axum::serve(socket, super::desk::routes(door)).await });
+    tokio::task::spawn(async move { axum::serve(socket, super::for_operators(door)).await });
     (address, asked)
 }
 
@@ -105,6 +107,16 @@ async fn drive(mut asked: mpsc::Receiver<Question>) {
                 };
                 answer.send(said).unwrap();
             }
+            Question::Order(order, answer) => {
+                let said = match (order.bank.as_str(), order.verb) {
+                    ("river", BankVerb::Cutover) => {
+                        Ok(Ordered { date: order.date, questions: vec![], no: RecordNo(41) })
+                    }
+                    ("river", BankVerb::Reconcile) => Err(OrderRefused::NothingToAsk),
+                    _ => Err(OrderRefused::UnknownBank),
+                };
+                answer.send(said).unwrap();
+            }
         }
     }
 }
@@ -134,6 +146,9 @@ async fn only_operators_are_let_in() {
         let decision = r#"{"operator":"anna","reason":"booked"}"#;
         let (status, _) = ask(to, "POST /desk/3/give-up", headers, decision).await;
         assert_eq!(status, expected, "{token} {loopback} {headers}");
+        let order = r#"{"operator":"anna","date":"0229"}"#;
+        let (status, _) = ask(to, "POST /books/river/cutover", headers, order).await;
+        assert_eq!(status, expected, "{token} {loopback} {headers}");
     }
 }
 
@@ -160,6 +175,10 @@ async fn what_is_wrong_is_named_and_asks_nobody() {
         ),
         ("GET /desk?limit=4111111111111111x", "", "limit: expected a number, got \"****"),
         ("POST /desk/4111-1111-1111-1111/resend", r#"{"operator":"anna"}"#, "item: expected"),
+        ("POST /books/river/cutover", r#"{"operator":"a","date":"0230"}"#, "date: expected MMDD"),
+        ("POST /books/river/cutover", r#"{"operator":"a","date":"+1+1"}"#, "date: expected MMDD"),
+        ("POST /books/river/reconcile", r#"{"operator":""}"#, "operator: is empty"),
+        ("POST /books/river/reconcile", r#"{"operator":"a","reason":""}"#, "unknown field"),
         ("POST /desk/3/resend", r#"{"4111111111111111":1}"#, "unknown field `****"),
         ("POST /desk/3/resend", r#"{"operator":4111111111111111}"#, "invalid type"),
         (
@@ -241,4 +260,21 @@ async fn a_switch_that_is_ending_says_so() {
     let (to, asked) = pages(false, true).await;
     drop(asked);
     assert_eq!(ask(to, "GET /desk", "", "").await.0, 503);
+}
+
+#[tokio::test]
+async fn orders_about_books_are_answered_with_what_was_recorded() {
+    let (to, asked) = pages(false, true).await;
+    tokio::task::spawn(drive(asked));
+    let order = r#"{"operator":"anna","date":"1231"}"#;
+    let (status, said) = ask(to, "POST /books/river/cutover", "", order).await;
+    let expected = json!({
+        "bank": "river", "decided": "cutover", "record": 41, "date": "1231", "asked": [],
+    });
+    assert_eq!((status, said), (200, expected));
+    let (status, said) = ask(to, "POST /books/river/reconcile", "", order).await;
+    let error = said["error"].as_str().unwrap();
+    assert!(status == 409 && error.starts_with("nothing to ask"), "{status} {said}");
+    let (status, said) = ask(to, "POST /books/brook/reconcile", "", order).await;
+    assert_eq!((status, &said["error"]), (404, &json!("no bank has this name")));
 }

@@ -1,18 +1,22 @@
-//! HTTP for operators and their machines: `/live`, `/ready`, `/metrics`, and the desk: `/desk`,
-//! `/late`.
+//! HTTP for operators and their machines: `/live`, `/ready`, `/metrics`, the desk (`/desk`,
+//! `/late`) and the books of banks (`/books`).
 //!
 //! Contract: probes read only; `/ready` answers 503 and names the latches that are open. The
 //! desk asks the driver over a bounded queue, a page at a time, so that no question slows
 //! traffic down. Deliberately absent: the console (later).
 
+mod books;
 mod desk;
 #[cfg(test)]
 mod desk_tests;
 mod latches;
 mod operators;
+mod wording;
 
 pub use latches::{Latch, Latches};
-pub use operators::{BankSum, Decided, DeskPage, OperatorDoor, Question};
+pub use operators::{
+    BankOrder, BankSum, BankVerb, Decided, DeskPage, OperatorDoor, OrderRefused, Ordered, Question,
+};
 
 use crate::telemetry::Recorder;
 use axum::Router;
@@ -31,7 +35,12 @@ pub async fn serve(
     recorder: Recorder,
     operators: OperatorDoor,
 ) -> std::io::Result<()> {
-    axum::serve(socket, pages(latches, recorder).merge(desk::routes(operators))).await
+    axum::serve(socket, pages(latches, recorder).merge(for_operators(operators))).await
+}
+
+/// What asks for the token.
+fn for_operators(door: OperatorDoor) -> Router {
+    desk::routes(door.clone()).merge(books::routes(door))
 }
 
 fn pages(latches: Latches, recorder: Recorder) -> Router {

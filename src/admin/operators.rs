@@ -10,6 +10,7 @@ use crate::link::Inbox;
 use crate::switch::desk::{DeskItem, LateItem, Listing, Refusal};
 use crate::switch::ids::{Name, RecordNo};
 use crate::switch::input::DeskAction;
+use crate::text::Text;
 use crate::time::Now;
 use axum::http::{HeaderMap, StatusCode, header};
 use std::sync::Arc;
@@ -33,6 +34,80 @@ pub enum Question {
     Late(usize, oneshot::Sender<Vec<LateItem>>),
     /// A decision; its answer comes once the decision is durable.
     Decide(DeskAction, oneshot::Sender<Result<Decided, Refusal>>),
+    /// An order about a bank's books; its answer comes once what it records is durable.
+    Order(BankOrder, oneshot::Sender<Result<Ordered, OrderRefused>>),
+}
+
+/// What an operator orders about a bank's books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BankOrder {
+    /// The bank.
+    pub bank: Name,
+    /// Who orders it.
+    pub operator: Name,
+    /// What is to be done.
+    pub verb: BankVerb,
+    /// MMDD: the business date to move to, or to ask about. Unset: the day after the present one,
+    /// or the present one.
+    pub date: Option<Text<4>>,
+}
+
+/// What may be ordered about a bank's books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BankVerb {
+    /// Its business date moves.
+    Cutover,
+    /// It is asked about its totals.
+    Reconcile,
+}
+
+impl BankVerb {
+    /// As operators spell it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Cutover => "cutover",
+            Self::Reconcile => "reconcile",
+        }
+    }
+}
+
+/// An order that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ordered {
+    /// The new business date, where it moved.
+    pub date: Option<Text<4>>,
+    /// The questions that go to the bank, as the desk numbers them.
+    pub questions: Vec<RecordNo>,
+    /// The last record of it.
+    pub no: RecordNo,
+}
+
+/// Why an order is not carried out; nothing was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OrderRefused {
+    /// No bank has this name.
+    UnknownBank,
+    /// The bank's dialect has no message that asks about totals.
+    NoQuestion,
+    /// A date for a bank that is asked about the batches of its terminals.
+    SettlesBatches,
+    /// Nothing counted on that date, or its questions are open already.
+    NothingToAsk,
+}
+
+impl OrderRefused {
+    /// For people.
+    pub const fn why(self) -> &'static str {
+        match self {
+            Self::UnknownBank => "no bank has this name",
+            Self::NoQuestion => "its dialect has no message that asks about totals",
+            Self::SettlesBatches => "its terminals settle batches: leave the date out",
+            Self::NothingToAsk => {
+                "nothing to ask: no totals stand under this date or batch, or they are asked about \
+                 already"
+            }
+        }
+    }
 }
 
 /// A page of the desk.

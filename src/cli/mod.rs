@@ -5,6 +5,7 @@
 //! Errors go to standard error as one sentence plus where. [`run`] takes its arguments and reads
 //! none of the process's own, so that the demo can start itself as the switch.
 
+pub mod books;
 pub mod check;
 pub mod decode;
 pub mod desk;
@@ -16,6 +17,7 @@ pub mod import;
 pub mod input;
 pub mod journal;
 mod money;
+mod running;
 pub mod serve;
 mod totals;
 
@@ -65,6 +67,8 @@ enum Command {
     Journal(journal::Args),
     /// See what is in doubt in a running switch, and decide.
     Desk(desk::Args),
+    /// Move a bank's business date, or have it asked about its totals.
+    Books(books::Args),
 }
 
 /// Runs a command line; the first argument is the program's name.
@@ -112,6 +116,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Dialect(args) => dialect::run(args),
         Command::Journal(args) => journal::run(args, described, secret),
         Command::Desk(args) => desk::run(&args, secret),
+        Command::Books(args) => books::run(&args, secret),
     }
 }
 

@@ -209,6 +209,17 @@ impl Driver {
                     self.feed(now, Input::Command(Command::Desk(action)));
                     self.parts.operators.decided(answer);
                 }
+                Some(Question::Order(order, answer)) => {
+                    match self.parts.operators.command_of(&order) {
+                        Err(refused) => drop(answer.send(Err(refused))),
+                        Ok(command) => {
+                            let before = self.records.len();
+                            self.feed(now, Input::Command(command));
+                            let made = self.records.get(before..).unwrap_or_default();
+                            self.parts.operators.ordered(made, answer);
+                        }
+                    }
+                }
             }
         }
         if self.parts.operators.more() {

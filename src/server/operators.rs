@@ -4,10 +4,13 @@
 //! durable, because an operator acts on it. What still waits when the driver ends is dropped,
 //! which the door tells as an answer of its own.
 
-use crate::admin::{Decided, Question};
+use crate::admin::{BankOrder, BankVerb, Decided, OrderRefused, Ordered, Question};
+use crate::meaning::Kind;
 use crate::switch::desk::Refusal;
-use crate::switch::ids::RecordNo;
+use crate::switch::ids::{Name, RecordNo};
+use crate::switch::input::Command;
 use crate::switch::output::Event;
+use crate::switch::record::Record;
 use std::collections::VecDeque;
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,21 +18,58 @@ use tokio::sync::{mpsc, oneshot};
 pub(super) const PER_TURN: usize = 2;
 
 type Answer = oneshot::Sender<Result<Decided, Refusal>>;
+type OrderAnswer = oneshot::Sender<Result<Ordered, OrderRefused>>;
+
+/// What of a bank decides whether an order makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BankBooks {
+    /// The bank.
+    pub bank: Name,
+    /// Whether its dialect can ask about totals.
+    pub asks: bool,
+    /// Whether it is asked about batches of terminals instead of business dates.
+    pub batches: bool,
+}
+
+/// What is recorded and not yet durable.
+#[derive(Debug)]
+enum Recorded {
+    Decision(Decided, Answer),
+    Order(Ordered, OrderAnswer),
+}
+
+impl Recorded {
+    fn no(&self) -> RecordNo {
+        match self {
+            Self::Decision(decided, _) => decided.no,
+            Self::Order(ordered, _) => ordered.no,
+        }
+    }
+
+    /// It is durable now. Whoever asked may have gone.
+    fn tell(self) {
+        match self {
+            Self::Decision(decided, answer) => drop(answer.send(Ok(decided))),
+            Self::Order(ordered, answer) => drop(answer.send(Ok(ordered))),
+        }
+    }
+}
 
 /// What operators wait for.
 #[derive(Debug)]
 pub struct Operators {
     asked: mpsc::Receiver<Question>,
-    /// Decisions that are recorded and not yet durable.
-    recorded: VecDeque<(Decided, Answer)>,
+    banks: Vec<BankBooks>,
+    /// In the order of their records.
+    recorded: VecDeque<Recorded>,
     /// What the core said of the decision it was just given.
     said: Option<Result<Decided, Refusal>>,
 }
 
 impl Operators {
-    /// Of the other end of a door.
-    pub fn new(asked: mpsc::Receiver<Question>) -> Self {
-        Self { asked, recorded: VecDeque::new(), said: None }
+    /// Of the other end of a door; `banks` are those of the switch.
+    pub fn new(asked: mpsc::Receiver<Question>, banks: Vec<BankBooks>) -> Self {
+        Self { asked, banks, recorded: VecDeque::new(), said: None }
     }
 
     /// The next question, if one waits.
@@ -56,7 +96,7 @@ impl Operators {
     /// The core has taken in a decision: a refusal is told now, a record once it is durable.
     pub(super) fn decided(&mut self, answer: Answer) {
         match self.said.take() {
-            Some(Ok(decided)) => self.recorded.push_back((decided, answer)),
+            Some(Ok(decided)) => self.recorded.push_back(Recorded::Decision(decided, answer)),
             // Whoever asked may have gone.
             Some(Err(refusal)) => {
                 let _ = answer.send(Err(refusal));
@@ -65,12 +105,48 @@ impl Operators {
         }
     }
 
+    /// What the core is to do for an order, or why not.
+    pub(super) fn command_of(&self, order: &BankOrder) -> Result<Command, OrderRefused> {
+        let BankOrder { bank, date, verb, operator } = *order;
+        let known = self.banks.iter().find(|known| known.bank == bank);
+        let known = known.ok_or(OrderRefused::UnknownBank)?;
+        let command = match verb {
+            BankVerb::Cutover => Command::Cutover { bank, date },
+            BankVerb::Reconcile if !known.asks => return Err(OrderRefused::NoQuestion),
+            BankVerb::Reconcile if known.batches && date.is_some() => {
+                return Err(OrderRefused::SettlesBatches);
+            }
+            BankVerb::Reconcile => Command::Reconcile { bank, date },
+        };
+        let date = date.as_ref().map(|date| date.as_str());
+        tracing::info!(%bank, %operator, verb = verb.word(), date, "books: ordered");
+        Ok(command)
+    }
+
+    /// The core has carried out an order: what it recorded for it.
+    pub(super) fn ordered(&mut self, made: &[(RecordNo, Box<Record>)], answer: OrderAnswer) {
+        let mut done = Ordered { date: None, questions: Vec::new(), no: RecordNo(0) };
+        for (no, record) in made {
+            done.no = *no;
+            match record.as_ref() {
+                Record::Cutover(cutover) => done.date = Some(cutover.date),
+                Record::Queued(queued) if queued.kind == Kind::Reconciliation => {
+                    done.questions.push(*no);
+                }
+                _ => {}
+            }
+        }
+        if done.date.is_none() && done.questions.is_empty() {
+            // Whoever asked may have gone.
+            return drop(answer.send(Err(OrderRefused::NothingToAsk)));
+        }
+        self.recorded.push_back(Recorded::Order(done, answer));
+    }
+
     /// Records up to this one are durable.
     pub(super) fn durable(&mut self, upto: RecordNo) {
-        while self.recorded.front().is_some_and(|(decided, _)| decided.no <= upto) {
-            if let Some((decided, answer)) = self.recorded.pop_front() {
-                let _ = answer.send(Ok(decided)); // Whoever asked may have gone.
-            }
+        while self.recorded.front().is_some_and(|recorded| recorded.no() <= upto) {
+            self.recorded.pop_front().into_iter().for_each(Recorded::tell);
         }
     }
 }

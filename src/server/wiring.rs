@@ -12,7 +12,7 @@ use super::doors::{Line, keep_calling, keep_listening};
 use super::driver::{Cap, Driver, Parts};
 use super::journal_thread::{Health, JournalHandle};
 use super::opening::{self, Opened};
-use super::operators::Operators;
+use super::operators::{BankBooks, Operators};
 use super::papers::{self, LinePapers};
 use super::secrets;
 use crate::admin::{self, Latch, Latches, OperatorDoor, Question};
@@ -26,9 +26,10 @@ use crate::link::keys::{LineKeys, MasterKeys, SignedInKeys};
 use crate::link::tls::LineTls;
 use crate::link::translation::Wire;
 use crate::link::{self, Arrival, Door, Inbox, Listener, Throttle};
+use crate::meaning::{Flow, Kind};
 use crate::switch::ids::{LineId, Name};
 use crate::switch::input::{Command, Input};
-use crate::switch::policy::{Owner, Policy};
+use crate::switch::policy::{Bank, Owner, Policy, SignOn};
 use crate::telemetry::{JournalMeters, LineMeters, Recorder, UPKEEP_EVERY, Watch};
 use std::fmt;
 use std::net::SocketAddr;
@@ -409,6 +410,22 @@ impl<'s> Bench<'s> {
         read.map_err(|e| wrong(format!("{}: {e}", secrets::reference(reference))))
     }
 
+    /// What operators may order of each bank.
+    fn books(&self) -> Vec<BankBooks> {
+        let asks = |line: &LineId| {
+            let line = self.settings.lines.get(usize::from(line.0));
+            line.is_some_and(|line| {
+                line.dialect.rules().messages().can_write(Kind::Reconciliation, Flow::Request)
+            })
+        };
+        let books = |bank: &Bank| BankBooks {
+            bank: bank.name,
+            asks: bank.lines.iter().any(asks),
+            batches: matches!(bank.network.sign_on, SignOn::Terminals(_)),
+        };
+        self.settings.policy.banks.iter().map(books).collect()
+    }
+
     fn driver(
         &self,
         opened: Opened,
@@ -456,7 +473,7 @@ impl<'s> Bench<'s> {
             latches: latches.clone(),
             watch: Watch::default(),
             closing: Arc::clone(&self.closing),
-            operators: Operators::new(asked),
+            operators: Operators::new(asked, self.books()),
             crash,
         }))
     }

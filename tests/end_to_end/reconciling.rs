@@ -2,9 +2,10 @@
 //!
 //! Contract: a date is over when the bank says so, and the switch asks about it by itself. What
 //! `journal totals` prints is compared with the bank's ledger, summed by the bank's own rules; an
-//! entry the switch knows nothing of is found, alarms and stands on the desk.
+//! entry the switch knows nothing of is found, alarms and stands on the desk. Operators have a bank
+//! asked, and move its date, over the admin listener.
 
-use crate::binary::{Switch, run_well};
+use crate::binary::{Switch, run, run_well};
 use crate::frames;
 use crate::shop::Shop;
 use crate::stage::{CALM, JOURNAL_KEY, Stage};
@@ -125,5 +126,49 @@ fn an_entry_we_know_nothing_of_is_out_of_balance_and_on_the_desk() -> Tested {
     let expected =
         [("840".to_owned(), Weighing::OutOfBalance), ("978".to_owned(), Weighing::InBalance)];
     assert_eq!(weighed(&stage)?, expected);
+    Ok(())
+}
+
+#[test]
+fn operators_have_a_bank_asked_and_move_its_date() -> Tested {
+    let stage = Stage::new(CALM)?;
+    let switch = stage.start("info")?;
+    let mut shop = Shop::new(SOON);
+    traffic(&stage, &mut shop, &switch)?;
+    let admin = switch.admin.to_string();
+    let orders = ["books", "--admin", admin.as_str()];
+    let by = ["--operator", "anna"];
+    let books = |more: &[&str]| run_well(&[&orders[..], more, &by].concat());
+    let refused = |more: &[&str], why: &str| -> Tested {
+        let output = run(&[&orders[..], more, &by].concat())?;
+        let said = String::from_utf8(output.stderr)?;
+        assert!(output.status.code() == Some(1) && said.contains(why), "{more:?}: {said}");
+        Ok(())
+    };
+    refused(&["reconcile", "brook"], "no bank has this name")?;
+    refused(&["cutover", "brook"], "no bank has this name")?;
+    refused(&["cutover", "river", "--date", "0230"], "date: expected MMDD")?;
+    refused(&["reconcile", "river", "--date", TOMORROW], "nothing to ask")?;
+    refused(&["cutover", "river/../north"], "expected a bank's name")?;
+
+    // Of the date in force.
+    let told = books(&["reconcile", "river"])?;
+    assert!(told.starts_with("river: asked about its totals, items "), "{told}");
+    wait_until("both currencies are compared", SOON, || {
+        Ok(reconciled(&switch, "in_balance")? + reconciled(&switch, "out_of_balance")? == 2.0)
+    })?;
+    assert_eq!(reconciled(&switch, "in_balance")?, 2.0, "{}", switch.logged());
+    switch.owes_nothing("river")?;
+
+    let told = books(&["cutover", "river"])?;
+    assert_eq!(told, format!("river: business date {TOMORROW}\n"), "the day after");
+    let told = books(&["cutover", "river", "--date", "1231", "--json"])?;
+    let told: Value = serde_json::from_str(&told)?;
+    assert_eq!((&told["decided"], &told["date"]), (&"cutover".into(), &"1231".into()));
+    assert!(switch.logged().contains("anna"), "nobody knows who: {}", switch.logged());
+    // Durable when it was told.
+    switch.kill()?;
+    let moved = stage.ask_journal("dump", &["--where", "date=1231"])?;
+    assert_eq!(moved.lines().filter(|line| line.contains("cutover")).count(), 1, "{moved}");
     Ok(())
 }

@@ -1,0 +1,102 @@
+//! `/books/BANK/cutover` and `/books/BANK/reconcile`: operators move a bank's business date, and have
+//! a bank asked about its totals.
+//!
+//! Contract: as `docs/operating.md` says; what makes no sense is 409 (404 for an unknown bank) and
+//! records nothing. The answer comes when what it tells of is durable. Deliberately absent: the
+//! totals themselves (`journal totals`), and how the bank answered (`/desk`, the metrics).
+
+use super::operators::{BankOrder, BankVerb, OperatorDoor, OrderRefused, Question};
+use super::wording::{Answer, BODY_MAX, operator, told, turned_away, wrong};
+use crate::text::Text;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use serde::Deserialize;
+use serde_json::json;
+
+/// What an order says besides bank and verb.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    operator: String,
+    #[serde(default)]
+    date: Option<String>,
+}
+
+/// The routes of the books.
+pub(super) fn routes(door: OperatorDoor) -> Router {
+    Router::new()
+        .route("/books/{bank}/cutover", post(cutover))
+        .route("/books/{bank}/reconcile", post(reconcile))
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .with_state(door)
+}
+
+async fn cutover(
+    State(door): State<OperatorDoor>,
+    Path(bank): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    order(&door, &headers, BankVerb::Cutover, &bank, &body).await
+}
+
+async fn reconcile(
+    State(door): State<OperatorDoor>,
+    Path(bank): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    order(&door, &headers, BankVerb::Reconcile, &bank, &body).await
+}
+
+async fn order(
+    door: &OperatorDoor,
+    headers: &HeaderMap,
+    verb: BankVerb,
+    bank: &str,
+    body: &[u8],
+) -> Answer {
+    door.admits(headers).map_err(turned_away)?;
+    let order = order_of(verb, bank, body).map_err(wrong)?;
+    let name = order.bank;
+    let ordered = door.ask(|answer| Question::Order(order, answer)).await;
+    match ordered.map_err(turned_away)? {
+        Ok(done) => {
+            let asked: Vec<u64> = done.questions.iter().map(|no| no.0).collect();
+            let body = json!({
+                "bank": name.as_str(), "decided": verb.word(), "record": done.no.0,
+                "date": done.date.as_ref().map(Text::as_str), "asked": asked,
+            });
+            Ok(told(StatusCode::OK, &body))
+        }
+        Err(refused) => {
+            let unknown = refused == OrderRefused::UnknownBank;
+            let status = if unknown { StatusCode::NOT_FOUND } else { StatusCode::CONFLICT };
+            Ok(told(status, &json!({ "error": refused.why(), "bank": name.as_str() })))
+        }
+    }
+}
+
+fn order_of(verb: BankVerb, bank: &str, body: &[u8]) -> Result<BankOrder, String> {
+    let expected = || format!("bank: expected a bank's name, got {bank:?}");
+    let bank = bank.parse().map_err(|_| expected())?;
+    let said: Said = serde_json::from_slice(body)
+        .map_err(|error| format!("body: expected {{\"operator\": …, \"date\": …}}: {error}"))?;
+    let operator = operator(&said.operator)?;
+    let date = said.date.as_deref().map(month_and_day).transpose()?;
+    Ok(BankOrder { bank, operator, verb, date })
+}
+
+/// MMDD of a day that some year has.
+fn month_and_day(text: &str) -> Result<Text<4>, String> {
+    let two = |at: usize| text.get(at..at + 2)?.parse::<i8>().ok();
+    let digits = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let day = two(0).zip(two(2)).filter(|_| digits);
+    // A leap year has all days that there are.
+    let day = day.and_then(|(month, day)| jiff::civil::Date::new(2024, month, day).ok());
+    let date = day.and_then(|_| text.parse().ok());
+    date.ok_or_else(|| format!("date: expected MMDD, got {text:?}"))
+}

@@ -1,0 +1,86 @@
+//! `pointsman books`: a bank's business date and its totals, in a running switch.
+//!
+//! Contract: asks the running switch ([`super::running`]); `--json` prints what it said, unchanged.
+//! What is refused is exit code 1 with the reason. Deliberately absent: the totals themselves
+//! (`journal totals`), and how a bank answered (`desk`, the metrics).
+
+use super::desk::shown;
+use super::running::{By, Switch, Where};
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+/// Arguments of `books`.
+#[derive(Debug, clap::Args)]
+#[command(subcommand_precedence_over_arg = true)]
+pub struct Args {
+    #[command(flatten)]
+    switch: Where,
+    #[command(subcommand)]
+    order: Order,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Order {
+    /// Move a bank's business date.
+    Cutover {
+        /// The bank's name.
+        bank: String,
+        /// To this day; otherwise to the day after the present one.
+        #[arg(long, value_name = "MMDD")]
+        date: Option<String>,
+        #[command(flatten)]
+        by: By,
+    },
+    /// Ask a bank about the totals of a business date, or of its terminals' batches.
+    Reconcile {
+        /// The bank's name.
+        bank: String,
+        /// Of this day; otherwise of the present one.
+        #[arg(long, value_name = "MMDD")]
+        date: Option<String>,
+        #[command(flatten)]
+        by: By,
+    },
+}
+
+/// Runs `books`.
+///
+/// # Errors
+/// No address, a switch that cannot be reached or says no.
+pub fn run(args: &Args, secret: super::journal::Resolve) -> anyhow::Result<ExitCode> {
+    let (verb, bank, date, by) = match &args.order {
+        Order::Cutover { bank, date, by } => ("cutover", bank, date, by),
+        Order::Reconcile { bank, date, by } => ("reconcile", bank, date, by),
+    };
+    let sound = !bank.is_empty() && bank.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
+    anyhow::ensure!(sound, "expected a bank's name: letters, digits and dashes");
+    let switch = Switch::of(&args.switch, secret)?;
+    let body = json!({ "operator": by.operator, "date": date });
+    let answer = switch.ask("POST", &format!("/books/{bank}/{verb}"), Some(&body))?;
+    args.switch.print(&answer, &text(&answer))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(answer: &Value) -> String {
+    let bank = shown(&answer["bank"]);
+    let moved = answer["date"].as_str().map(|date| format!("{bank}: business date {date}\n"));
+    let items: Vec<String> = answer["asked"].as_array().into_iter().flatten().map(shown).collect();
+    let asked = match items.as_slice() {
+        [] => String::new(),
+        items => format!("{bank}: asked about its totals, items {}\n", items.join(", ")),
+    };
+    moved.unwrap_or_default() + &asked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_ordered_is_told_in_lines() {
+        let moved = json!({ "bank": "river", "date": "1123", "asked": [], "record": 9 });
+        assert_eq!(text(&moved), "river: business date 1123\n");
+        let asked = json!({ "bank": "river", "date": null, "asked": [9, 11], "record": 11 });
+        assert_eq!(text(&asked), "river: asked about its totals, items 9, 11\n");
+    }
+}
