@@ -1,5 +1,5 @@
-//! `/books/BANK/cutover` and `/books/BANK/reconcile`: operators move a bank's business date, and have
-//! a bank asked about its totals.
+//! `/books/BANK/cutover` and `/books/BANK/reconcile`: operators move a bank's business date, and
+//! have a bank asked about its totals.
 //!
 //! Contract: as `docs/operating.md` says; what makes no sense is 409 (404 for an unknown bank) and
 //! records nothing. The answer comes when what it tells of is durable. Deliberately absent: the
