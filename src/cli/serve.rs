@@ -42,6 +42,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let format = if args.log_json { Format::Json } else { Format::Plain };
     start_logging(format, &args.log);
+    take_small_pages();
     let Some(settings) = check::load_or_tell(&args.config) else { return Ok(ExitCode::from(1)) };
     // One thread for sessions, driver and gate: handing over to another core costs more than the
     // work (docs/performance.md); the journal has a thread of its own.
@@ -51,6 +52,20 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .context("cannot start the runtime")?;
     runtime.block_on(serve(settings, &args.config, args.accept_loss))
 }
+
+/// Has the system give this process pages of 4 KiB only. The allocator asks for pages of 2 MiB,
+/// which stay resident for the little that is in them: a third of the memory
+/// (docs/performance.md). Threads that start later inherit it.
+#[cfg(target_os = "linux")]
+fn take_small_pages() {
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "pages of 2 MiB stay allowed: this process will look larger");
+    }
+}
+
+/// Elsewhere there is nothing to be said about pages.
+#[cfg(not(target_os = "linux"))]
+fn take_small_pages() {}
 
 async fn serve(settings: Settings, config: &Path, accept_loss: bool) -> anyhow::Result<ExitCode> {
     let ready = match prepare(&settings, check::folder_of(config), accept_loss).await {
