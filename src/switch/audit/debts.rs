@@ -18,7 +18,7 @@ pub(super) struct Owing {
     pub(super) minor: u64,
     /// What a partial reversal leaves.
     left: Option<u64>,
-    stan: u32,
+    pub(super) stan: u32,
     tries: u32,
     pub(super) currency: Option<Currency>,
     pub(super) bank: u16,
@@ -67,7 +67,7 @@ impl Auditor {
         if owes.own_stan {
             let stan = owing.stan;
             // The advice of a decision in the bank's place takes its transaction's number over.
-            let holder = self.stans.insert((owing.bank, stan), no).filter(|h| Some(*h) != own);
+            let holder = self.stans.take(owing.bank, stan, no).filter(|h| Some(*h) != own);
             if let Some(holder) = holder {
                 self.broken(Violation::StanShared { no, stan, holder });
             }

@@ -18,6 +18,7 @@ mod extract;
 mod proofs;
 mod report;
 mod requests;
+mod stans;
 mod transactions;
 mod violation;
 
@@ -28,6 +29,7 @@ pub use self::violation::Violation;
 use self::debts::Owing;
 use self::extract::Said;
 use self::report::Account;
+use self::stans::Stans;
 use self::transactions::Transactions;
 use super::ids::{Name, RecordNo};
 use super::record::Record;
@@ -43,8 +45,7 @@ pub struct Auditor {
     entries: BTreeMap<RecordNo, Owing>,
     /// Given up until an operator decides.
     dead: BTreeMap<RecordNo, Owing>,
-    /// Which record holds a STAN of which bank.
-    stans: BTreeMap<(u16, u32), RecordNo>,
+    stans: Stans,
     banks: Vec<Name>,
     totals: BTreeMap<Account, Totals>,
     violations: Vec<Violation>,
@@ -72,7 +73,7 @@ impl Auditor {
             transactions: Transactions::bounded(most),
             entries: BTreeMap::new(),
             dead: BTreeMap::new(),
-            stans: BTreeMap::new(),
+            stans: Stans::default(),
             banks: Vec::new(),
             totals: BTreeMap::new(),
             violations: Vec::new(),
@@ -143,9 +144,20 @@ impl Auditor {
         self.totals.entry(account).or_default()
     }
 
+    /// Frees a STAN; gives back the room that a long outage took for them once it is over.
     fn free(&mut self, bank: u16, stan: u32, holder: RecordNo) {
-        if self.stans.get(&(bank, stan)) == Some(&holder) {
-            self.stans.remove(&(bank, stan));
+        self.stans.free(bank, stan, holder);
+        if !self.stans.is_roomy() {
+            return;
+        }
+        let roomy = std::mem::take(&mut self.stans);
+        let asked = self.transactions.iter().map(|told| (told.bank, told.stan, told.txn));
+        let owed = self.entries.iter().chain(&self.dead);
+        let owed = owed.map(|(no, owing)| (owing.bank, owing.stan, *no));
+        for (bank, stan, no) in asked.chain(owed) {
+            if roomy.holder(bank, stan) == Some(no) {
+                self.stans.take(bank, stan, no);
+            }
         }
     }
 }

@@ -21,6 +21,11 @@ fn keys(stan: u32) -> BankKeys {
 }
 
 fn intent(stan: u32) -> Record {
+    asked(stan, stan)
+}
+
+/// A request of this STAN of the platform under this one of ours.
+fn asked(theirs: u32, stan: u32) -> Record {
     Record::Intent(Arc::new(Intent {
         at: Wall::default(),
         platform: "pos".parse().unwrap_or_default(),
@@ -29,7 +34,7 @@ fn intent(stan: u32) -> Record {
         rule: "all".parse().unwrap_or_default(),
         kind: Kind::Transaction(TransactionType::Purchase),
         flow: Flow::Request,
-        origin: Origin { stan, ..Origin::default() },
+        origin: Origin { stan: theirs, ..Origin::default() },
         keys: keys(stan),
         pan: None,
         amount: amount(),
@@ -371,4 +376,51 @@ fn what_stays_open_is_looked_through_ever_more_seldom() {
     assert!(auditor.transactions_kept() <= 1_100, "{}", auditor.transactions_kept());
     let report = auditor.finish();
     assert_eq!((report.violations, report.open), (vec![], vec![]));
+}
+
+/// Its STAN is free only when no answer to it can come any more, however much came since.
+#[test]
+fn an_unanswered_original_keeps_its_stan_until_its_lifetime_is_over() {
+    let judged = |over: Record| {
+        let mut auditor = Auditor::bounded(10);
+        let unanswered =
+            [intent(1), reversal(1, 2, Owed::OwnReversal), outcome(1, Leg::SentUnknown), closed(2)];
+        let busy =
+            (0..50).flat_map(|n| [intent(10 + n), outcome(5 + 2 * u64::from(n), Leg::Declined)]);
+        let after = [over, asked(61, 1), outcome(106, Leg::Declined)];
+        let all = unanswered.into_iter().chain(busy).chain(after);
+        for (no, record) in (1..).zip(all) {
+            auditor.see(RecordNo(no), &record);
+        }
+        assert!(auditor.transactions_kept() <= 11, "{}", auditor.transactions_kept());
+        auditor.finish().violations
+    };
+    let shared = Violation::StanShared { no: RecordNo(106), stan: 1, holder: RecordNo(1) };
+    assert_eq!(judged(Record::Released(RecordNo(1))), [shared]);
+    assert_eq!(judged(Record::Forgotten(Forgotten::Original(RecordNo(1)))), []);
+}
+
+/// A long outage takes room for STANs; once it is over each is still held by whoever held it.
+#[test]
+fn room_for_stans_is_given_back_and_no_holder_is_lost() {
+    let mut auditor = Auditor::new();
+    let mut no = 0;
+    let mut see = |auditor: &mut Auditor, record: &Record| {
+        no += 1;
+        auditor.see(RecordNo(no), record).to_vec()
+    };
+    let many = 6_000;
+    for stan in 1..=many {
+        see(&mut auditor, &intent(stan));
+    }
+    let roomy = |auditor: &Auditor| auditor.stans.most_held > many as usize / 2;
+    assert!(roomy(&auditor));
+    for txn in 10..=u64::from(many) {
+        assert_eq!(see(&mut auditor, &outcome(txn, Leg::Declined)), []);
+    }
+    assert!(!roomy(&auditor));
+    for stan in 1..=20 {
+        let broken = see(&mut auditor, &asked(many + stan, stan));
+        assert_eq!(broken.len(), usize::from(stan < 10), "{stan}: {broken:?}");
+    }
 }

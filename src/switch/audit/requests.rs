@@ -16,7 +16,7 @@ impl Auditor {
     pub(super) fn intent(&mut self, no: RecordNo, asked: &Asked) {
         self.intents += 1;
         let (bank, stan) = (self.bank_no(&asked.bank), asked.stan);
-        if let Some(holder) = self.stans.insert((bank, stan), no) {
+        if let Some(holder) = self.stans.take(bank, stan, no) {
             self.broken(Violation::StanShared { no, stan, holder });
         }
         // The two legs of one request at two banks are two originals.
@@ -38,6 +38,7 @@ impl Auditor {
             sign: asked.sign,
             owes: asked.owes,
             leg: None,
+            numbered: true,
             delivered: false,
             chained: false,
             reversing: false,
@@ -67,6 +68,8 @@ impl Auditor {
         let at_bank = approved && leg != Leg::StoodIn;
         of.at_bank = at_bank.then_some(effect);
         of.granted = if leg.grants() { effect } else { 0 };
+        // An answer may still come to what is not known.
+        of.numbered = matches!(leg, Leg::SentUnknown | Leg::InvalidAnswer);
         let told = *of;
         if approved {
             let totals = self.totals(told.account());
@@ -79,7 +82,7 @@ impl Auditor {
         if untold || (debt_of(leg, told.owes) == Debt::Reversal && !told.chained) {
             self.broken(Violation::DebtNotQueued { no, txn });
         }
-        if !matches!(leg, Leg::SentUnknown | Leg::InvalidAnswer) {
+        if !told.numbered {
             self.free(told.bank, told.stan, txn);
         }
     }
@@ -118,8 +121,9 @@ impl Auditor {
     }
 
     pub(super) fn forget_stan(&mut self, txn: TxnNo) {
-        if let Some(told) = self.transactions.get(txn).copied() {
-            self.free(told.bank, told.stan, txn);
-        }
+        let Some(of) = self.transactions.get(txn) else { return };
+        of.numbered = false;
+        let (bank, stan) = (of.bank, of.stan);
+        self.free(bank, stan, txn);
     }
 }

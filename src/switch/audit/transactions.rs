@@ -33,6 +33,8 @@ pub(super) struct Told {
     pub(super) sign: i8,
     pub(super) owes: Debt,
     pub(super) leg: Option<Leg>,
+    /// It may be answered: its STAN is not free.
+    pub(super) numbered: bool,
     pub(super) delivered: bool,
     /// A reversal of it was ever queued.
     pub(super) chained: bool,
@@ -55,8 +57,9 @@ impl Told {
         })
     }
 
+    /// Whether no later record is judged by it.
     fn may_go(&self) -> bool {
-        self.is_settled() && !self.reversing
+        self.is_settled() && !self.reversing && !self.numbered
     }
 
     /// The effect of so much, or of all it asked for.
@@ -126,10 +129,37 @@ impl Transactions {
 
     /// The transaction of this number, unless it was settled and left the books.
     pub(super) fn get(&mut self, txn: TxnNo) -> Option<&mut Told> {
-        match self.recent.binary_search_by_key(&txn, |told| told.txn) {
-            Ok(at) => self.recent.get_mut(at),
-            Err(_) => self.kept.get_mut(&txn),
+        match self.place(txn) {
+            Some(at) => self.recent.get_mut(at),
+            None => self.kept.get_mut(&txn),
         }
+    }
+
+    /// Where it stands among the recent ones. Transactions take much the same count of records
+    /// each, so that a guess comes close, and few places are looked at to find it.
+    fn place(&self, txn: TxnNo) -> Option<usize> {
+        let number = |at: usize| self.recent.get(at).map_or(u64::MAX, |told| told.txn.0);
+        let (most, first) = (self.recent.len().checked_sub(1)?, number(0));
+        let last = number(most);
+        if !(first..=last).contains(&txn.0) {
+            return None;
+        }
+        let share = (txn.0 - first) as f64 / (last - first).max(1) as f64;
+        let (mut low, mut step) = ((share * most as f64) as usize, 1);
+        while number(low) > txn.0 {
+            low = low.saturating_sub(step);
+            step *= 2;
+        }
+        let (mut high, mut step) = (low, 1);
+        while number(high) < txn.0 {
+            high = (high + step).min(most);
+            step *= 2;
+        }
+        while low < high {
+            let middle = low.midpoint(high);
+            (low, high) = if number(middle) < txn.0 { (middle + 1, high) } else { (low, middle) };
+        }
+        (number(low) == txn.0).then_some(low)
     }
 
     /// The newest of this name in the duplicate window.
@@ -191,6 +221,66 @@ impl Transactions {
         if self.kept.len() > self.sweep_above {
             self.kept.retain(|_, told| !told.may_go());
             self.sweep_above = self.most.max(self.kept.len().saturating_mul(2));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::switch::hash::jitter;
+
+    fn told(txn: u64, name: u64) -> Told {
+        Told {
+            txn: RecordNo(txn),
+            name,
+            minor: 0,
+            at_bank: None,
+            granted: 0,
+            partner: None,
+            stan: 0,
+            bank: 0,
+            currency: 0,
+            date: 0,
+            sign: 1,
+            owes: Debt::Reversal,
+            leg: Some(Leg::Declined),
+            numbered: false,
+            delivered: false,
+            chained: false,
+            reversing: false,
+            reversed: false,
+            advised: false,
+            carried: false,
+        }
+    }
+
+    /// Numbers with gaps of all sizes, few names, and a window that moves on now and then.
+    #[test]
+    fn a_transaction_is_found_by_number_and_by_name_as_a_plain_search_would() {
+        for (seed, most) in [(1, 1), (2, 7), (3, 100), (4, usize::MAX)] {
+            let (mut books, mut plain) = (Transactions::bounded(most), Vec::new());
+            let (mut no, mut nameless) = (100, 0);
+            for count in 0..3_000 {
+                let wide = if jitter(seed, 1, count / 500, 2) == 0 { 5 } else { 5_000 };
+                no += 1 + jitter(seed, 2, count, wide);
+                let name = jitter(seed, 3, count, 300) << 20 | jitter(seed, 3, count, 3);
+                let named = plain.iter().rev().find(|(txn, old)| *old == name && *txn > nameless);
+                assert_eq!(books.named(name), named.map(|(txn, _)| RecordNo(*txn)));
+                books.enter(told(no, name));
+                plain.push((no, name));
+                plain.drain(..plain.len().saturating_sub(most));
+                if jitter(seed, 4, count, 50) == 0 {
+                    let at = jitter(seed, 5, count, plain.len() as u64) as usize;
+                    nameless = nameless.max(plain[at].0);
+                    books.forget_names(RecordNo(nameless));
+                }
+                let at = jitter(seed, 6, count, plain.len() as u64) as usize;
+                for txn in [plain[at].0, plain[at].0 + 1, plain[0].0, plain[0].0 - 1, no, no + 1] {
+                    let found = books.get(RecordNo(txn)).map(|told| told.txn.0);
+                    assert_eq!(found, plain.iter().map(|(txn, _)| *txn).find(|no| *no == txn));
+                }
+            }
         }
     }
 }
