@@ -64,12 +64,13 @@ impl Switch {
         msg: &Canonical,
     ) -> Result<(BankId, BankKeys), Reason> {
         let policy = Arc::clone(&self.policy);
-        let rule = routing::route(&policy, from.platform, msg).ok_or(Reason::NoRoute)?;
+        let (_, rule) = routing::route(&policy, from.platform, msg).ok_or(Reason::NoRoute)?;
         let bank = policy.banks.get(usize::from(rule.bank.0)).ok_or(Reason::NoRoute)?;
-        let (merchant, terminal) = routing::identify(bank, msg)?;
+        let names = routing::identify(bank, msg)?;
         let stan = self.free_stan(&bank.name).ok_or(Reason::SystemError)?;
         let line = bank.lines.first().copied().unwrap_or_default();
-        let keys = self.keys_at(bank, msg, (merchant, terminal), (line, stan));
+        let transmission = self.stamp.at(self.now.wall);
+        let keys = self.keys_at(bank, msg, names, (line, stan), transmission);
         Ok((rule.bank, keys))
     }
 

@@ -194,7 +194,7 @@ fn echoes(msg: &Canonical, keys: &BankKeys, must_echo: &[Atom]) -> bool {
 /// Stated by the bank and different from what was sent is wrong; hosts pad as they like.
 fn agrees<const N: usize>(stated: Option<&Text<N>>, sent: Option<&Text<N>>) -> bool {
     match (stated, sent) {
-        (Some(stated), Some(sent)) => stated.trimmed() == sent.trimmed(),
+        (Some(stated), Some(sent)) => stated.eq_ignore_padding(sent),
         (None, _) | (_, None) => true,
     }
 }

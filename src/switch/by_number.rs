@@ -67,6 +67,11 @@ impl<K: Copy + Ord, V> ByNumber<K, V> {
         let place = self.search(key).ok()?;
         let value = self.places.get_mut(place)?.1.take()?;
         self.len -= 1;
+        if self.len == 0 {
+            self.places.clear();
+            self.gone = 0;
+            return Some(value);
+        }
         while self.places.get(self.gone).is_some_and(|(_, value)| value.is_none()) {
             self.gone += 1;
         }
@@ -91,6 +96,11 @@ impl<K: Copy + Ord, V> ByNumber<K, V> {
         self.iter().next().map(|(key, _)| key)
     }
 
+    /// The last key entered behind all others; whether it is still there does not matter.
+    pub(super) fn newest(&self) -> Option<K> {
+        self.places.last().map(|(key, _)| *key)
+    }
+
     /// All values, in the order of their keys.
     pub(super) fn values(&self) -> impl Iterator<Item = &V> {
         self.iter().map(|(_, value)| value)
@@ -100,6 +110,9 @@ impl<K: Copy + Ord, V> ByNumber<K, V> {
     /// is not there anyway, and a key before it goes in front of the rest.
     fn search(&self, key: K) -> Result<usize, usize> {
         let needed = self.places.get(self.gone..).unwrap_or_default();
+        if needed.first().is_some_and(|(first, _)| *first == key) {
+            return Ok(self.gone);
+        }
         let found = needed.binary_search_by(|(known, _)| known.cmp(&key));
         found.map(|at| at + self.gone).map_err(|at| at + self.gone)
     }
@@ -141,6 +154,8 @@ mod tests {
             let probe = jitter(5, 0, count, 35_000);
             assert_eq!(map.get(probe), tree.get(&probe));
             assert_eq!((map.len(), map.contains(new)), (tree.len(), tree.contains_key(&new)));
+            assert_eq!(map.first(), tree.keys().next().copied());
+            assert!(map.newest() >= tree.keys().next_back().copied());
             assert!(map.places.len() <= 3 * map.len() + 33, "places are not given back");
         }
         assert!(map.iter().eq(tree.iter().map(|(key, value)| (*key, value))));

@@ -82,7 +82,8 @@ pub(super) struct LateNote {
 impl State {
     /// The bank in doubt because of this item, if any: its reversal is not acknowledged yet, or
     /// an operator has to find out.
-    pub(super) fn in_doubt(&self, item: RecordNo) -> Option<Name> {
+    pub(super) fn in_doubt(&self, item: Option<RecordNo>) -> Option<Name> {
+        let item = item?;
         let chained = self.unanswered.get(&item).filter(|_| self.chains.contains_key(&item));
         if let Some(intent) = chained {
             return Some(intent.bank);
@@ -93,18 +94,18 @@ impl State {
     }
 
     /// The items whose doubt a record may begin or end.
-    pub(super) fn concerned(&self, record: &Record) -> [Option<RecordNo>; 2] {
+    pub(super) fn concerned(&self, record: &Record) -> (Option<RecordNo>, Option<RecordNo>) {
         match record {
-            Record::Outcome(outcome) => [Some(outcome.txn), None],
-            Record::Queued(queued) => [queued.txn, None],
+            Record::Outcome(outcome) => (Some(outcome.txn), None),
+            Record::Queued(queued) => (queued.txn, None),
             Record::Closed(closed) => {
                 let entry = self.saf.get(&closed.entry);
-                [Some(closed.entry), entry.and_then(|entry| entry.queued.txn)]
+                (Some(closed.entry), entry.and_then(|entry| entry.queued.txn))
             }
-            Record::Late(late) => [late.txn, None],
-            Record::Desk(desk) => [Some(desk.item), None],
+            Record::Late(late) => (late.txn, None),
+            Record::Desk(desk) => (Some(desk.item), None),
             Record::Answered(txn) | Record::Forgotten(Forgotten::Original(txn)) => {
-                [Some(*txn), None]
+                (Some(*txn), None)
             }
             Record::Intent(_)
             | Record::Refused(_)
@@ -115,19 +116,20 @@ impl State {
             | Record::LineState(_)
             | Record::Garbled(_)
             | Record::Released(_)
-            | Record::Forgotten(Forgotten::Window(_)) => [None, None],
+            | Record::Forgotten(Forgotten::Window(_)) => (None, None),
         }
     }
 
-    /// Counts what changed between two looks at the same items.
-    pub(super) fn count_doubts(&mut self, before: [Option<Name>; 2], after: [Option<Name>; 2]) {
-        for (before, after) in before.into_iter().zip(after).filter(|(b, a)| b != a) {
-            if let Some(bank) = before.and_then(|name| self.bank_mut(&name)) {
-                bank.doubts = bank.doubts.saturating_sub(1);
-            }
-            if let Some(bank) = after.and_then(|name| self.bank_mut(&name)) {
-                bank.doubts = bank.doubts.saturating_add(1);
-            }
+    /// Counts what changed between two looks at the same item.
+    pub(super) fn count_doubts(&mut self, before: Option<Name>, after: Option<Name>) {
+        if before == after {
+            return;
+        }
+        if let Some(bank) = before.and_then(|name| self.bank_mut(&name)) {
+            bank.doubts = bank.doubts.saturating_sub(1);
+        }
+        if let Some(bank) = after.and_then(|name| self.bank_mut(&name)) {
+            bank.doubts = bank.doubts.saturating_add(1);
         }
     }
 

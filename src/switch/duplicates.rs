@@ -36,7 +36,7 @@ pub fn fingerprint(platform: &Name, origin: &Origin) -> u64 {
         .num(origin.batch.map_or(u64::MAX, u64::from))
         .num(u64::from(origin.stan))
         .bytes(without_leading_zeros(origin.acquirer.as_ref()))
-        .bytes(origin.terminal.map(|t| t.trimmed()).unwrap_or_default().as_bytes())
+        .bytes(origin.terminal.as_ref().map_or(&[], Text::trimmed_bytes))
         .finish()
 }
 

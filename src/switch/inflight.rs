@@ -124,7 +124,7 @@ const RECENT: usize = 1_024;
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
     /// Transactions at banks.
-    pub flights: Slab<Flight>,
+    pub flights: Slab<Box<Flight>>,
     /// Slots by transaction.
     by_txn: Lookup<usize>,
     /// Who an answer belongs to.
@@ -146,21 +146,21 @@ impl InFlight {
     }
 
     /// Enters a flight into its slot.
-    pub(super) fn enter(&mut self, slot: usize, key: u64, flight: Flight) {
+    pub(super) fn enter(&mut self, slot: usize, key: u64, flight: Box<Flight>) {
         self.matches.insert(key, Target::Flight(slot));
         self.by_txn.insert(flight.txn.0, slot);
         self.flights.insert(flight);
     }
 
     /// Enters a flight that no frame belongs to; no answer is looked for.
-    pub(super) fn enter_unsent(&mut self, flight: Flight) {
+    pub(super) fn enter_unsent(&mut self, flight: Box<Flight>) {
         let txn = flight.txn.0;
         let slot = self.flights.insert(flight);
         self.by_txn.insert(txn, slot);
     }
 
     /// Takes a flight out of its slot.
-    pub(super) fn leave(&mut self, slot: usize) -> Option<Flight> {
+    pub(super) fn leave(&mut self, slot: usize) -> Option<Box<Flight>> {
         let flight = self.flights.try_remove(slot)?;
         self.by_txn.remove(flight.txn.0);
         Some(flight)

@@ -9,23 +9,36 @@
 use super::ids::{BankId, LineId, Name, PlatformId, SessionId};
 use super::inflight::{Flight, Pending, SendOwner, match_key};
 use super::output::Event;
-use super::policy::{Bank, Policy};
+use super::policy::Bank;
 use super::record::{BankKeys, Debt, Intent, Record};
 use super::role::Role;
 use super::timers::Timer;
 use super::txn::{Phase, unknown_debt};
 use super::{Switch, reply, routing};
 use crate::canonical::{Canonical, Reason};
+use crate::text::Text;
 use std::sync::Arc;
 
+/// How a request goes to its bank.
+pub(super) struct Way {
+    /// The names it has there.
+    names: routing::Identified,
+    /// Line and session.
+    over: (LineId, SessionId),
+}
+
 impl Switch {
-    pub(super) fn launch_or_wait(&mut self, pending: Pending) {
+    /// Sends a request over the way just found for it, or lets it wait.
+    pub(super) fn launch_or_wait(&mut self, pending: Pending, way: Option<Way>) {
         let bank = usize::from(pending.bank.0);
         let window = self.policy.banks.get(bank).map_or(0, |b| b.window);
         self.load(pending.requester.platform, 1);
         let Some(live) = self.banks.get_mut(bank) else { return };
         if live.in_flight < window && live.waiting.is_empty() {
-            return self.launch(pending);
+            return match way {
+                Some(way) => self.launch_over(pending, way),
+                None => self.launch(pending),
+            };
         }
         let deadline = pending.deadline;
         let ticket = self.air.wait(pending);
@@ -71,41 +84,56 @@ impl Switch {
         self.refuse(&pending.requester, pending.msg, reason, concerns, Some(pending.bank));
     }
 
-    /// Writes the intent and sends the request.
+    /// Its turn has come: sent, if there still is a way.
     fn launch(&mut self, pending: Pending) {
-        let policy = Arc::clone(&self.policy);
-        let Some(bank) = policy.banks.get(usize::from(pending.bank.0)) else { return };
-        let (merchant, terminal) = match routing::identify(bank, &pending.msg) {
-            Ok(identified) => identified,
-            Err(reason) => return self.give_up(pending, reason),
-        };
-        let trimmed = terminal.map(|t| t.trimmed());
-        let Some((line, session)) = self.carrier(pending.bank, trimmed.as_ref()) else {
-            return self.give_up(pending, Reason::BankDown);
-        };
-        if self.is_undrained(pending.bank, pending.msg.pan.as_ref()) {
-            return self.give_up(pending, Reason::BankDown);
+        let Some(bank) = self.policy.banks.get(usize::from(pending.bank.0)) else { return };
+        let way = routing::identify(bank, &pending.msg).and_then(|names| {
+            self.way_to(pending.bank, names, &pending.msg).ok_or(Reason::BankDown)
+        });
+        match way {
+            Ok(way) => self.launch_over(pending, way),
+            Err(reason) => self.give_up(pending, reason),
         }
+    }
+
+    /// The way to a bank, where a session may carry this message and the bank has heard all that
+    /// was decided in its place for the card.
+    pub(super) fn way_to(
+        &self,
+        bank: BankId,
+        names: routing::Identified,
+        msg: &Canonical,
+    ) -> Option<Way> {
+        let over = self.carrier(bank, names.1.as_ref())?;
+        (!self.is_undrained(bank, msg.pan.as_ref())).then_some(Way { names, over })
+    }
+
+    /// Writes the intent and sends the request.
+    fn launch_over(&mut self, pending: Pending, way: Way) {
+        let Way { names, over } = way;
+        let transmission = self.stamp.at(self.now.wall);
+        let Some(bank) = self.policy.banks.get(usize::from(pending.bank.0)) else { return };
         let Some(stan) = self.free_stan(&bank.name) else {
             self.event(Event::StansExhausted { bank: bank.name });
             return self.give_up(pending, Reason::BankDown);
         };
-        let keys = self.keys_at(bank, &pending.msg, (merchant, terminal), (line, stan));
-        let intent = Arc::new(self.intent(&policy, &pending, line, keys));
-        self.take_off(pending, intent, (line, session));
+        let keys = self.keys_at(bank, &pending.msg, names, (over.0, stan), transmission);
+        let intent = Arc::new(self.intent(&pending, over.0, keys));
+        self.take_off(pending, intent, over);
     }
 
     /// What a new message is called at its bank.
     pub(super) fn keys_at(
-        &mut self,
+        &self,
         bank: &Bank,
         msg: &Canonical,
         (merchant, terminal): routing::Identified,
         (line, stan): (LineId, u32),
+        transmission: Text<10>,
     ) -> BankKeys {
         BankKeys {
             stan,
-            transmission: Some(self.stamp.at(self.now.wall)),
+            transmission: Some(transmission),
             local_time: msg.local_time,
             local_date: msg.local_date,
             acquirer: bank.acquirer.or(msg.acquirer),
@@ -113,18 +141,13 @@ impl Switch {
             rrn: msg.rrn,
             terminal,
             merchant,
-            batch: self.batch_of(line, terminal.map(|t| t.trimmed()).as_ref()),
+            batch: self.batch_of(line, terminal.as_ref()),
         }
     }
 
     /// What will be journaled of a request before it leaves.
-    pub(super) fn intent(
-        &self,
-        policy: &Policy,
-        pending: &Pending,
-        line: LineId,
-        keys: BankKeys,
-    ) -> Intent {
+    pub(super) fn intent(&self, pending: &Pending, line: LineId, keys: BankKeys) -> Intent {
+        let policy = &self.policy;
         let msg = &pending.msg;
         let kind = pending.role.leg(msg.kind);
         let platform = policy.platforms.get(usize::from(pending.requester.platform.0));
@@ -163,7 +186,7 @@ impl Switch {
         let slot = self.air.flights.vacant_key();
         let send = self.send(to, msg, Some(txn), Some(deadline), SendOwner::Flight(slot));
         let key = match_key(bank, intent.kind.family(), intent.keys.stan);
-        let flight = Flight {
+        let flight = Box::new(Flight {
             txn,
             intent,
             requester,
@@ -179,7 +202,7 @@ impl Switch {
             granted: false,
             credit,
             unpackable: false,
-        };
+        });
         self.air.enter(slot, key, flight);
         self.timers.set(Timer::Flight(slot), deadline);
         self.mark_window();

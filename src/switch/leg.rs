@@ -373,7 +373,7 @@ impl Switch {
     }
 
     /// Ends a flight.
-    pub(super) fn finish(&mut self, slot: usize) -> Option<Flight> {
+    pub(super) fn finish(&mut self, slot: usize) -> Option<Box<Flight>> {
         let flight = self.air.leave(slot)?;
         self.timers.stop(Timer::Flight(slot));
         self.load(flight.requester.platform, -1);

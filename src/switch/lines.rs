@@ -19,6 +19,14 @@ pub(super) struct Signer {
     pub on: bool,
 }
 
+impl Signer {
+    /// Whether what this terminal sends goes under this sign-on.
+    fn is_for(&self, terminal: Option<&Text<16>>) -> bool {
+        let own = self.terminal.as_ref().map(|(own, _)| own);
+        own.is_none_or(|own| terminal.is_some_and(|terminal| own.eq_ignore_padding(terminal)))
+    }
+}
+
 /// A network management message of ours that waits for its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
@@ -83,20 +91,12 @@ impl Session {
 
     /// Whether this terminal may ever send here, once signed on.
     pub(super) fn knows(&self, terminal: Option<&Text<16>>) -> bool {
-        self.signers.is_empty()
-            || self
-                .signers
-                .iter()
-                .any(|s| s.terminal.is_none_or(|(t, _)| Some(&t.trimmed()) == terminal))
+        self.signers.is_empty() || self.signers.iter().any(|s| s.is_for(terminal))
     }
 
     /// Whether this terminal may send.
     pub(super) fn carries(&self, terminal: Option<&Text<16>>) -> bool {
-        self.signers.is_empty()
-            || self
-                .signers
-                .iter()
-                .any(|s| s.on && s.terminal.is_none_or(|(t, _)| Some(&t.trimmed()) == terminal))
+        self.signers.is_empty() || self.signers.iter().any(|s| s.on && s.is_for(terminal))
     }
 }
 

@@ -134,7 +134,7 @@ impl Switch {
         msg.terminal = terminal.map(|(t, _)| t);
         msg.merchant = terminal.map(|(_, m)| m);
         let (line, has_batches) = (at.line, at.signers.iter().any(|s| s.terminal.is_some()));
-        let batch = self.batch_of(line, terminal.map(|(t, _)| t.trimmed()).as_ref());
+        let batch = self.batch_of(line, terminal.as_ref().map(|(t, _)| t));
         // Batches count from 1; the answer to the sign-in names the one in force.
         msg.batch = batch.or(has_batches.then_some(1));
         self.send((line, session), msg, None, None, SendOwner::Plain);
@@ -327,7 +327,7 @@ impl Switch {
         }
         let name = self.line_name(line);
         let signed = |terminal| self.state.lines.get(&(name, terminal)).and_then(|s| s.batch);
-        signed(terminal.copied()).or_else(|| signed(None))
+        signed(terminal.map(Text::trimmed)).or_else(|| signed(None))
     }
 
     /// An operator signs a bank's lines off, or on again.

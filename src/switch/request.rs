@@ -8,6 +8,7 @@
 use super::duplicates;
 use super::ids::{BankId, Name, RecordNo};
 use super::inflight::{Pending, Requester, SendOwner};
+use super::launch::Way;
 use super::output::Event;
 use super::questions::Recalling;
 use super::record::{Intent, Leg, Record, Refused};
@@ -16,6 +17,15 @@ use super::{Switch, reply, routing};
 use crate::canonical::{Canonical, Flow, Kind, MacCheck, Reason, TransactionType};
 use crate::limits::STAN_MAX;
 use std::sync::Arc;
+
+/// Where a request goes.
+struct Placed {
+    /// Index of the rule that says so.
+    rule: usize,
+    bank: BankId,
+    role: Role,
+    way: Way,
+}
 
 impl Switch {
     /// A message of a platform other than network management.
@@ -103,7 +113,7 @@ impl Switch {
             return;
         };
         let deadline = from.received.after(platform.budget.saturating_sub(platform.margin));
-        let (rule, bank) = match self.place(&from, &msg) {
+        let Placed { rule, bank, role, way } = match self.place(&from, &msg) {
             Ok(placed) => placed,
             Err(why) if referred.is_none() => {
                 return self.not_placed(from, msg, why, (fingerprint, content));
@@ -120,29 +130,26 @@ impl Switch {
             original = Some((txn, Box::new(intent.keys.clone())));
         }
         let requester = from;
-        let two_legs = self.policy.routes.get(rule).is_some_and(|rule| rule.credit.is_some());
-        let role = if two_legs { Role::Debit } else { Role::Whole };
         let pending =
             Pending { msg, requester, fingerprint, content, rule, bank, deadline, original, role };
-        self.launch_or_wait(pending);
+        self.launch_or_wait(pending, Some(way));
     }
 
     /// Which rule and bank a request goes to, or why not.
-    pub(super) fn place(
+    fn place(
         &mut self,
         from: &Requester,
         msg: &Canonical,
-    ) -> Result<(usize, BankId), (Reason, Option<BankId>)> {
+    ) -> Result<Placed, (Reason, Option<BankId>)> {
         let policy = &self.policy;
-        let Some(rule) = routing::route(policy, from.platform, msg) else {
+        let Some((index, rule)) = routing::route(policy, from.platform, msg) else {
             return Err((Reason::NoRoute, None));
         };
-        let (bank, rule_credit) = (rule.bank, rule.credit);
+        let (bank, credit) = (rule.bank, rule.credit);
         let Some(at) = policy.banks.get(usize::from(bank.0)) else {
             return Err((Reason::NoRoute, None));
         };
-        let index = policy.routes.iter().position(|r| std::ptr::eq(r, rule)).unwrap_or_default();
-        let (_, terminal) = routing::identify(at, msg).map_err(|why| (why, Some(bank)))?;
+        let names = routing::identify(at, msg).map_err(|why| (why, Some(bank)))?;
         if msg.pin_block.is_some() {
             let bank_name = at.name;
             self.event(Event::PinDeclined { bank: bank_name });
@@ -151,14 +158,12 @@ impl Switch {
         if self.draining || self.over_cap(from) {
             return Err((Reason::SystemError, Some(bank)));
         }
-        let carrier = self.carrier(bank, terminal.map(|t| t.trimmed()).as_ref());
-        if carrier.is_none() || self.is_undrained(bank, msg.pan.as_ref()) {
-            return Err((Reason::BankDown, Some(bank)));
-        }
-        if let Some(credit) = rule_credit {
+        let way = self.way_to(bank, names, msg).ok_or((Reason::BankDown, Some(bank)))?;
+        if let Some(credit) = credit {
             self.reaches(credit, msg).map_err(|why| (why, Some(credit)))?;
         }
-        Ok((index, bank))
+        let role = if credit.is_some() { Role::Debit } else { Role::Whole };
+        Ok(Placed { rule: index, bank, role, way })
     }
 
     /// The shell stops reading a platform at its cap; twice the cap is what batches may add.
@@ -180,11 +185,10 @@ impl Switch {
         concerns: Option<RecordNo>,
         bank: Option<BankId>,
     ) {
-        let policy = Arc::clone(&self.policy);
-        let Some(platform) = policy.platforms.get(usize::from(from.platform.0)) else { return };
+        let Some(platform) = self.platform_name(from) else { return };
         let no = self.record(Record::Refused(Box::new(Refused {
             at: self.now.wall,
-            platform: platform.name,
+            platform,
             kind: msg.kind,
             flow: msg.flow,
             origin: reply::origin_of(&msg),

@@ -10,13 +10,13 @@ use crate::canonical::{Canonical, Flow, Kind, Reason, TransactionType};
 use crate::sensitive::Pan;
 use crate::text::Text;
 
-/// The first rule that fits.
+/// The first rule that fits, with its index.
 pub(super) fn route<'a>(
     policy: &'a Policy,
     from: PlatformId,
     msg: &Canonical,
-) -> Option<&'a Route> {
-    policy.routes.iter().find(|rule| fits(rule, from, msg))
+) -> Option<(usize, &'a Route)> {
+    policy.routes.iter().enumerate().find(|(_, rule)| fits(rule, from, msg))
 }
 
 fn fits(rule: &Route, from: PlatformId, msg: &Canonical) -> bool {

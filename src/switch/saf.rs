@@ -11,6 +11,7 @@
 //! here is rebuilt from it at a start.
 
 use super::answer::names_agree;
+use super::duplicates::order_key;
 use super::ids::{BankId, Name, RecordNo, SendId, TxnNo};
 use super::inflight::{SendOwner, Target, match_key};
 use super::input::Unsent;
@@ -19,8 +20,9 @@ use super::plants::Plant;
 use super::record::{Attempt, Closed, Desk, Ending, Owed, Queued, Record};
 use super::state::Entry;
 use super::timers::Timer;
-use super::{Switch, duplicates, hash, reply};
+use super::{Switch, hash, reply};
 use crate::canonical::{Answer, Canonical, MacCheck, ResponseClass};
+use crate::sensitive::Pan;
 use crate::text::Text;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -89,8 +91,9 @@ impl Forwarding {
     }
 
     /// Whether the bank has yet to hear of a decision in its place for this card.
-    pub(super) fn is_undrained(&self, card: u64) -> bool {
-        self.undrained.contains_key(&card)
+    pub(super) fn is_undrained(&self, pan: Option<&Pan>) -> bool {
+        // Nearly always there is none: the fingerprint is not worth making.
+        !self.undrained.is_empty() && self.undrained.contains_key(&order_key(pan, None))
     }
 
     /// When the next try may go at this rate, if not now.
@@ -200,7 +203,7 @@ impl Switch {
         let Some(bank) = self.bank_id(&queued.bank) else { return };
         let key = match_key(bank, queued.kind.family(), queued.keys.stan);
         let terminal = queued.keys.terminal.as_ref();
-        let order = duplicates::order_key(queued.pan.as_ref(), terminal);
+        let order = order_key(queued.pan.as_ref(), terminal);
         let lifetime = self.policy.banks.get(usize::from(bank.0)).map(|b| b.saf.advice_lifetime);
         let expires = lifetime.flatten().filter(|_| queued.owed == Owed::Repeat);
         let expires = expires.map(|lifetime| self.now.mono.after(lifetime));
@@ -264,10 +267,10 @@ impl Switch {
     /// Where no session of the bank knows its terminal (any more), waiting helps nothing.
     fn saf_stranded(&mut self, bank: BankId, entry: RecordNo) {
         let Some((_, queued)) = self.saf_entry(entry) else { return };
-        let terminal = queued.keys.terminal.map(|t| t.trimmed());
+        let terminal = queued.keys.terminal.as_ref();
         let known = self.policy.banks.get(usize::from(bank.0)).is_none_or(|b| {
             let mut sessions = b.lines.iter().flat_map(|l| self.lines.of(*l));
-            sessions.any(|(_, s)| s.knows(terminal.as_ref()))
+            sessions.any(|(_, s)| s.knows(terminal))
         });
         if !known && !self.state.desk.contains_key(&entry) {
             self.put_on_desk(entry, &queued.bank, queued.txn.unwrap_or(entry), queued.amount);
@@ -307,13 +310,13 @@ impl Switch {
         queued: &Queued,
         tries: u32,
     ) -> Option<(super::ids::LineId, super::ids::SessionId)> {
-        let terminal = queued.keys.terminal.map(|t| t.trimmed());
+        let terminal = queued.keys.terminal.as_ref();
         let first = queued.line.filter(|_| tries == 0).and_then(|name| {
             let at = self.policy.lines.iter().position(|l| l.name == name)?;
             let line = super::ids::LineId(u16::try_from(at).ok()?);
-            Some((line, self.lines.carrier(line, terminal.as_ref())?))
+            Some((line, self.lines.carrier(line, terminal)?))
         });
-        first.or_else(|| self.carrier(bank, terminal.as_ref()))
+        first.or_else(|| self.carrier(bank, terminal))
     }
 
     fn saf_set(&mut self, bank: BankId, entry: RecordNo, place: Place) {

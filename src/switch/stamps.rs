@@ -62,31 +62,33 @@ pub(super) fn own_stamp(origin: &Origin, near: Wall) -> Option<u32> {
 
 /// MMDDhhmmss as seconds since 1970, in the year nearest to `near`.
 fn seconds(digits: &[u8], near: Wall) -> Option<i64> {
-    if digits.len() != 10 || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let two = |at: usize| i64::from(digits[at] - b'0') * 10 + i64::from(digits[at + 1] - b'0');
-    let of_day = two(4) * 3_600 + two(6) * 60 + two(8);
+    let [month, day, hour, minute, second] = pairs(digits.try_into().ok()?)?;
+    let of_day = hour * 3_600 + minute * 60 + second;
     let near = near.millis().div_euclid(1_000);
-    let at = |year: i64| days(year, two(0), two(2)) * 86_400 + of_day;
-    let year = year_of(near.div_euclid(86_400));
+    let at = |year: i64| days(year, month, day) * 86_400 + of_day;
+    // Around New Year it may be the neighbour of the year that `near` is in.
+    let year = 1970 + near.div_euclid(SECONDS_OF_YEAR);
     let this = at(year);
     // Within half a year no other year can be nearer: nearly always, on every request.
     if (near - this).abs() <= 180 * 86_400 {
         return Some(this);
     }
-    [at(year - 1), this, at(year + 1)].into_iter().min_by_key(|at| (near - at).abs())
+    (year - 2..=year + 2).map(at).min_by_key(|at| (near - at).abs())
 }
 
-/// The year of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
-fn year_of(day: i64) -> i64 {
-    // Eras of 400 years that begin in March.
-    let since = day + 719_468;
-    let of_era = since.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let january_or_february = of_year >= 306;
-    year_of_era + since.div_euclid(146_097) * 400 + i64::from(january_or_february)
+/// The length of a year in the Gregorian calendar, on average.
+const SECONDS_OF_YEAR: i64 = 146_097 * 86_400 / 400;
+
+/// Ten digits as five numbers of two.
+fn pairs(digits: &[u8; 10]) -> Option<[i64; 5]> {
+    let mut numbers = [0; 5];
+    let mut digits_only = true;
+    for (number, [tens, ones]) in numbers.iter_mut().zip(digits.as_chunks().0) {
+        let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+        digits_only &= (tens <= 9) & (ones <= 9);
+        *number = i64::from(tens) * 10 + i64::from(ones);
+    }
+    digits_only.then_some(numbers)
 }
 
 /// Days since 1970-01-01 of a date in the proleptic Gregorian calendar.
@@ -104,10 +106,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_year_of_a_day_is_that_of_the_calendar() {
+    fn a_date_means_the_nearest_one_there_is() {
         for day in (-200_000..200_000).step_by(31).chain(10_900..11_400) {
-            let wall = Wall::from_millis(day * 86_400_000);
-            assert_eq!(year_of(day), i64::from(wall.utc().year()), "day {day}");
+            let meant = Wall::from_millis(day * 86_400_000 + 45_296_000).utc();
+            let digits = format!("{:02}{:02}123456", meant.month(), meant.day());
+            for days_off in [0, 1, -1, 90, -90, 180, -180] {
+                let near = Wall::from_millis((day + days_off) * 86_400_000);
+                let found = seconds(digits.as_bytes(), near);
+                assert_eq!(found, Some(day * 86_400 + 45_296), "{meant} from {days_off} days off");
+            }
         }
     }
 

@@ -127,11 +127,8 @@ impl Switch {
         (reason, bank): (Reason, Option<BankId>),
         (fingerprint, content): (u64, u32),
     ) {
-        let policy = Arc::clone(&self.policy);
-        let rules = &policy.routes;
-        let rule = routing::route(&policy, from.platform, &msg)
-            .and_then(|rule| rules.iter().position(|r| std::ptr::eq(r, rule)))
-            .filter(|rule| rules.get(*rule).is_some_and(|rule| rule.credit.is_none()));
+        let rule = routing::route(&self.policy, from.platform, &msg);
+        let rule = rule.filter(|(_, rule)| rule.credit.is_none()).map(|(index, _)| index);
         match (rule, bank, reason) {
             (Some(rule), Some(bank), Reason::BankDown) if msg.original.is_none() => {
                 let (requester, original, role) = (from, None, Role::Whole);
@@ -172,9 +169,10 @@ impl Switch {
             return Some(pending);
         };
         let line = bank.lines.first().copied().unwrap_or_default();
-        let keys = self.keys_at(bank, &pending.msg, identified, (line, stan));
+        let transmission = self.stamp.at(self.now.wall);
+        let keys = self.keys_at(bank, &pending.msg, identified, (line, stan), transmission);
         pending.role = Role::StandIn;
-        let intent = self.intent(&policy, &pending, line, keys);
+        let intent = self.intent(&pending, line, keys);
         if !self.may_stand_in(&intent) {
             pending.role = Role::Whole;
             return Some(pending);
@@ -182,7 +180,7 @@ impl Switch {
         let intent = Arc::new(intent);
         let txn = self.record(Record::Intent(Arc::clone(&intent)));
         let slot = self.air.flights.vacant_key();
-        self.air.enter_unsent(Flight {
+        self.air.enter_unsent(Box::new(Flight {
             txn,
             intent,
             requester: pending.requester,
@@ -198,7 +196,7 @@ impl Switch {
             granted: false,
             credit: None,
             unpackable: false,
-        });
+        }));
         self.stood_in(slot);
         None
     }
@@ -289,7 +287,7 @@ impl Switch {
     /// Whether the bank has yet to hear what was decided in its place for this card.
     pub(super) fn is_undrained(&self, bank: BankId, pan: Option<&Pan>) -> bool {
         let live = self.banks.get(usize::from(bank.0));
-        live.is_some_and(|live| live.saf.is_undrained(duplicates::order_key(pan, None)))
+        live.is_some_and(|live| live.saf.is_undrained(pan))
     }
 
     /// What the last run left of this intent, where it was stood in for: the advice in the SAF

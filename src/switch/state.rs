@@ -133,11 +133,11 @@ impl State {
     pub(super) fn apply(&mut self, no: RecordNo, record: &Record) {
         self.last = no;
         self.keep_books(no, record);
-        let concerned = self.concerned(record);
-        let before = concerned.map(|item| item.and_then(|item| self.in_doubt(item)));
+        let (first, second) = self.concerned(record);
+        let before = (self.in_doubt(first), self.in_doubt(second));
         self.take(no, record);
-        let after = concerned.map(|item| item.and_then(|item| self.in_doubt(item)));
-        self.count_doubts(before, after);
+        self.count_doubts(before.0, self.in_doubt(first));
+        self.count_doubts(before.1, self.in_doubt(second));
     }
 
     fn take(&mut self, no: RecordNo, record: &Record) {

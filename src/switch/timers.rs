@@ -1,15 +1,22 @@
 //! Every limit the core waits for, in one table.
 //!
 //! Contract: a timer is named by what it is for and whom it concerns; setting it again moves
-//! it; expired timers come out in order of their instants, ties in order of their names, the
-//! same in every run. The shell sleeps once, until [`Timers::next`].
+//! it; expired timers come out in order of their instants, ties in the order in which they were
+//! set, the same in every run. The shell sleeps once, until [`Timers::next`].
+//!
+//! Every request sets its timer three times and stops it, and it hardly ever fires. The durations
+//! are few, so that timers of one duration come and go in order: they stand in queues, where that
+//! costs a few steps. What fits behind the last of no queue, and all that is not about a request
+//! in flight, stands in a tree.
 
+use super::by_number::ByNumber;
 use super::hash::Lookup;
 use super::ids::{BankId, RecordNo, SessionId, TxnNo};
 use crate::time::Instant;
+use std::collections::BTreeMap;
 
 /// What is waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Timer {
     /// The deadline of a request in flight (slot of the in-flight table).
     Flight(usize),
@@ -50,133 +57,106 @@ impl Timer {
     }
 }
 
-/// Four rather than two: half the depth, and the four lie in two cache lines.
-const CHILDREN: usize = 4;
+/// A request in flight has up to three durations one after the other: till it is declined unsent,
+/// till the bank's silence counts, till its approval is too late. One more for another bank.
+const QUEUES: usize = 4;
 
-/// A running timer in the heap.
+/// When a timer is due, and in which order timers were set.
+type Due = (Instant, u64);
+
+/// Where a running timer stands.
 #[derive(Debug, Clone, Copy)]
-struct Running {
-    at: Instant,
-    timer: Timer,
-    /// Where `places` says where this stands.
-    handle: u32,
+struct Place {
+    due: Due,
+    /// In which queue; [`QUEUES`]: in the tree.
+    queue: usize,
 }
 
-impl Running {
-    fn is_before(&self, other: &Self) -> bool {
-        self.at < other.at || (self.at == other.at && self.timer < other.timer)
-    }
-}
-
-/// All timers that run: a heap whose entries can be found, so that moving and stopping one – most
-/// timers never fire – costs a few steps.
+/// All timers that run.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    /// Each entry is due no later than the [`CHILDREN`] that hang on it.
-    heap: Vec<Running>,
-    /// Place in the heap, by handle.
-    places: Vec<u32>,
-    /// Handles that are not in use.
-    free: Vec<u32>,
-    /// Handles by the key of the timer.
-    handles: Lookup<u32>,
+    queues: [ByNumber<Due, Timer>; QUEUES],
+    tree: BTreeMap<Due, Timer>,
+    /// By the key of the timer.
+    places: Lookup<Place>,
+    /// How many were set so far.
+    count: u64,
 }
 
 impl Timers {
     /// Starts or moves a timer.
     pub(super) fn set(&mut self, timer: Timer, at: Instant) {
-        if let Some((handle, place)) = self.find(timer) {
-            self.settle(place, Running { at, timer, handle });
-            return;
+        let key = timer.key();
+        if let Some(place) = self.places.get(key) {
+            if place.due.0 == at {
+                return;
+            }
+            self.leave(place);
         }
-        let handle = self.free.pop().unwrap_or_else(|| {
-            self.places.push(0);
-            self.places.len() as u32 - 1
-        });
-        self.handles.insert(timer.key(), handle);
-        let running = Running { at, timer, handle };
-        self.heap.push(running);
-        self.settle(self.heap.len() - 1, running);
+        self.count += 1;
+        let due = (at, self.count);
+        let queue = match timer {
+            Timer::Flight(_) => self.queue_for(due),
+            _ => QUEUES,
+        };
+        match self.queues.get_mut(queue) {
+            Some(queue) => drop(queue.insert(due, timer)),
+            None => drop(self.tree.insert(due, timer)),
+        }
+        self.places.insert(key, Place { due, queue });
     }
 
     /// Stops a timer if it runs.
     pub(super) fn stop(&mut self, timer: Timer) {
-        let Some((handle, place)) = self.find(timer) else { return };
-        self.handles.remove(timer.key());
-        self.free.push(handle);
-        if let Some(last) = self.heap.pop()
-            && place < self.heap.len()
-        {
-            self.settle(place, last);
+        if let Some(place) = self.places.remove(timer.key()) {
+            self.leave(place);
         }
     }
 
     /// When it is due, if it runs.
     pub(super) fn at(&self, timer: Timer) -> Option<Instant> {
-        let (_, place) = self.find(timer)?;
-        self.heap.get(place).map(|running| running.at)
+        self.places.get(timer.key()).map(|place| place.due.0)
     }
 
     /// Whether it runs.
     pub(super) fn runs(&self, timer: Timer) -> bool {
-        self.handles.get(timer.key()).is_some()
+        self.at(timer).is_some()
     }
 
     /// The earliest instant anything is due.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.heap.first().map(|running| running.at)
+        self.firsts().map(|((at, _), _)| at).min()
     }
 
     /// Takes out the earliest timer that is due.
     pub(super) fn expired(&mut self, now: Instant) -> Option<Timer> {
-        let timer = self.heap.first().filter(|running| running.at <= now)?.timer;
+        if self.next()? > now {
+            return None;
+        }
+        let (_, timer) = self.firsts().min_by_key(|(due, _)| *due)?;
         self.stop(timer);
         Some(timer)
     }
 
-    fn find(&self, timer: Timer) -> Option<(u32, usize)> {
-        let handle = self.handles.get(timer.key())?;
-        Some((handle, *self.places.get(handle as usize)? as usize))
+    /// The first of each queue and of the tree.
+    fn firsts(&self) -> impl Iterator<Item = (Due, Timer)> {
+        let queues = self.queues.iter().filter_map(|queue| queue.iter().next());
+        let tree = self.tree.first_key_value().map(|(due, timer)| (*due, timer));
+        queues.chain(tree).map(|(due, timer)| (due, *timer))
     }
 
-    /// Puts a timer at this place, whose entry is no longer needed, and moves it up or down to
-    /// where it belongs.
-    fn settle(&mut self, place: usize, running: Running) {
-        let mut at = place;
-        while at > 0
-            && let parent = (at - 1) / CHILDREN
-            && running.is_before(&self.heap[parent])
-        {
-            self.put(at, self.heap[parent]);
-            at = parent;
-        }
-        if at == place {
-            while let Some(child) = self.earliest_child(at)
-                && self.heap[child].is_before(&running)
-            {
-                self.put(at, self.heap[child]);
-                at = child;
-            }
-        }
-        self.put(at, running);
+    /// The queue behind whose last a timer fits most closely, an empty one if there is no other.
+    fn queue_for(&self, due: Due) -> usize {
+        let lasts = self.queues.iter().map(ByNumber::newest).enumerate();
+        let fitting = lasts.filter(|(_, last)| last.is_none_or(|last| last < due));
+        fitting.max_by_key(|(_, last)| *last).map_or(QUEUES, |(queue, _)| queue)
     }
 
-    fn earliest_child(&self, at: usize) -> Option<usize> {
-        let first = at * CHILDREN + 1;
-        let end = self.heap.len().min(first + CHILDREN);
-        let children = self.heap.get(first..end)?;
-        let mut earliest = 0;
-        for at in 1..children.len() {
-            if children[at].is_before(&children[earliest]) {
-                earliest = at;
-            }
+    fn leave(&mut self, place: Place) {
+        match self.queues.get_mut(place.queue) {
+            Some(queue) => drop(queue.remove(place.due)),
+            None => drop(self.tree.remove(&place.due)),
         }
-        (!children.is_empty()).then_some(first + earliest)
-    }
-
-    fn put(&mut self, at: usize, running: Running) {
-        self.heap[at] = running;
-        self.places[running.handle as usize] = at as u32;
     }
 }
 
@@ -199,40 +179,54 @@ mod tests {
         while let Some(timer) = timers.expired(at(10)) {
             fired.push(timer);
         }
-        assert_eq!(fired, [Timer::Window, Timer::Flight(1), Timer::Flight(2)]);
+        assert_eq!(fired, [Timer::Window, Timer::Flight(2), Timer::Flight(1)]);
         assert_eq!(timers.next(), None);
     }
 
     #[test]
     fn they_agree_with_a_tree() {
         let mut timers = Timers::default();
-        let mut tree = std::collections::BTreeSet::new();
+        let mut tree = std::collections::BTreeMap::new();
         let chance = |what, count, below| crate::switch::hash::jitter(what, 0, count, below);
         for count in 0..20_000_u64 {
-            let slot = chance(1, count, 300) as usize;
-            let all = [Timer::Flight(slot), Timer::Waiting(slot as u64), Timer::Window];
+            let slot = chance(1, count, 300);
+            let all = [Timer::Flight(slot as usize), Timer::Waiting(slot), Timer::Window];
             let timer = all[chance(2, count, 3) as usize];
-            let old = tree.iter().find(|(_, t)| *t == timer).copied();
+            let old = tree.iter().find(|(_, t)| **t == timer).map(|(due, _)| *due);
             assert_eq!(timers.at(timer), old.map(|(at, _)| at));
             assert_eq!(timers.runs(timer), old.is_some());
-            if let Some(old) = old {
-                tree.remove(&old);
-            }
+            let at = Instant::from_nanos(count + chance(4, count, 500));
             if chance(3, count, 3) == 0 {
                 timers.stop(timer);
+                old.map(|old| tree.remove(&old));
             } else {
-                let at = Instant::from_nanos(count + chance(4, count, 500));
                 timers.set(timer, at);
-                tree.insert((at, timer));
+                if old.is_none_or(|(before, _)| before != at) {
+                    old.map(|old| tree.remove(&old));
+                    tree.insert((at, count), timer);
+                }
             }
             let now = Instant::from_nanos(count);
             while let Some(fired) = timers.expired(now) {
                 let first = tree.pop_first();
                 assert_eq!(first.map(|(_, timer)| timer), Some(fired));
-                assert!(first.is_some_and(|(at, _)| at <= now));
+                assert!(first.is_some_and(|((at, _), _)| at <= now));
             }
-            assert_eq!(timers.next(), tree.first().map(|(at, _)| *at));
+            assert_eq!(timers.next(), tree.first_key_value().map(|((at, _), _)| *at));
         }
-        assert!(timers.places.len() <= 601, "handles are used again");
+    }
+
+    #[test]
+    fn deadlines_of_few_durations_stand_in_queues() {
+        let mut timers = Timers::default();
+        for now in 0..1_000_u64 {
+            let slot = Timer::Flight((now % 100) as usize);
+            for duration in [500, 300, 700] {
+                timers.set(slot, Instant::from_nanos(now + duration));
+            }
+            timers.set(Timer::Saf(RecordNo(now)), Instant::from_nanos(now + 9));
+        }
+        let in_queues: usize = timers.queues.iter().map(ByNumber::len).sum();
+        assert_eq!((in_queues, timers.tree.len()), (100, 1_000));
     }
 }

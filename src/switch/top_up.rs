@@ -37,7 +37,6 @@ impl Switch {
     pub(super) fn reaches(&self, bank: BankId, msg: &Canonical) -> Result<(), Reason> {
         let settings = self.policy.banks.get(usize::from(bank.0)).ok_or(Reason::NoRoute)?;
         let (_, terminal) = routing::identify(settings, msg)?;
-        let terminal = terminal.map(|t| t.trimmed());
         self.carrier(bank, terminal.as_ref()).map(|_| ()).ok_or(Reason::BankDown)
     }
 
@@ -80,7 +79,7 @@ impl Switch {
         credit.requester = flight.requester;
         let debited = Debited::of(flight.txn, &flight.intent, outcome.auth_id);
         credit.role = Role::Credit(Arc::new(debited));
-        self.launch_or_wait(*credit);
+        self.launch_or_wait(*credit, None);
     }
 
     /// Reverses the debits that nothing carries on.

@@ -175,9 +175,14 @@ impl Books {
         });
         for period in [Some(Period::Date(date)), batch].into_iter().flatten() {
             let bucket = Bucket { bank, period, currency };
-            self.make_room(&bucket);
-            let fresh = Kept { totals: Totals::default(), first: no, last: no };
-            let kept = self.kept.entry(bucket).or_insert(fresh);
+            let kept = match self.kept.get_mut(&bucket) {
+                Some(kept) => kept,
+                None => {
+                    self.make_room(&bucket);
+                    let fresh = Kept { totals: Totals::default(), first: no, last: no };
+                    self.kept.entry(bucket).or_insert(fresh)
+                }
+            };
             kept.last = no;
             add(&mut kept.totals, item, reversal);
         }
@@ -186,7 +191,7 @@ impl Books {
     /// Lets go of the bank's period that was still the longest.
     fn make_room(&mut self, wanted: &Bucket) {
         let mine = || self.kept.iter().filter(|(bucket, _)| bucket.bank == wanted.bank);
-        if self.kept.contains_key(wanted) || mine().any(|(b, _)| b.period == wanted.period) {
+        if mine().any(|(b, _)| b.period == wanted.period) {
             return;
         }
         let mut last: BTreeMap<Period, RecordNo> = BTreeMap::new();

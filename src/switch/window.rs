@@ -94,10 +94,12 @@ impl Switch {
     pub(super) fn is_stale(&self, msg: &Canonical) -> bool {
         let now = self.steady_wall();
         let age = msg.transmission.and_then(|f7| age_of(&f7, now));
-        let stamp = own_stamp(&reply::origin_of(msg), now).filter(|_| msg.repeat);
+        if age.is_some_and(|age| age > self.policy.duplicates.age) {
+            return true;
+        }
         let begun = self.started.wall.millis().div_euclid(1_000) + CLOCK_AHEAD_S;
-        let before_start = stamp.is_some_and(|stamp| i64::from(stamp) <= begun);
-        age.is_some_and(|age| age > self.policy.duplicates.age) || (self.former_run && before_start)
+        let stamp = || own_stamp(&reply::origin_of(msg), now);
+        self.former_run && msg.repeat && stamp().is_some_and(|stamp| i64::from(stamp) <= begun)
     }
 
     /// Wall time that follows the monotonic clock since the start: jumps do not make requests

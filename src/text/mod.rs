@@ -81,6 +81,18 @@ impl<const N: usize> Text<N> {
         self.len == 0
     }
 
+    /// The bytes without trailing spaces.
+    pub fn trimmed_bytes(&self) -> &[u8] {
+        let bytes = self.as_bytes();
+        let spaces = bytes.iter().rev().take_while(|byte| **byte == b' ').count();
+        &bytes[..bytes.len() - spaces]
+    }
+
+    /// Whether two texts are the same but for trailing spaces.
+    pub fn eq_ignore_padding(&self, other: &Self) -> bool {
+        self == other || self.trimmed_bytes() == other.trimmed_bytes()
+    }
+
     /// The same text with trailing spaces taken off: hosts pad, or omit padding, as they like.
     pub fn trimmed(&self) -> Self {
         let mut text = *self;
@@ -189,5 +201,10 @@ mod tests {
     fn trimming_makes_padded_and_bare_equal() {
         let padded = Text::<8>::new(b"TERM1   ").map(|t| t.trimmed());
         assert_eq!(padded, Text::<8>::new(b"TERM1"));
+        let text = |value: &str| value.parse::<Text<8>>().unwrap_or_default();
+        assert_eq!(text(" A B  ").trimmed_bytes(), b" A B");
+        assert!(text("TERM1   ").eq_ignore_padding(&text("TERM1")));
+        assert!(text("   ").eq_ignore_padding(&text("")));
+        assert!(!text("TERM1").eq_ignore_padding(&text("TERM")));
     }
 }
