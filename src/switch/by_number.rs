@@ -93,7 +93,8 @@ impl<K: Copy + Ord, V> ByNumber<K, V> {
 
     /// The first key.
     pub(super) fn first(&self) -> Option<K> {
-        self.iter().next().map(|(key, _)| key)
+        // What is gone at the front was left behind when it went.
+        self.places.get(self.gone).map(|(key, _)| *key)
     }
 
     /// The last key entered behind all others; whether it is still there does not matter.

@@ -132,10 +132,16 @@ impl<V: Copy> Lookup<V> {
                 }
             }
         }
-        let at = self.slot(key);
-        if let Some(slot) = self.slots.get_mut(at) {
-            self.len += usize::from(slot.is_none());
-            *slot = Some((key, value));
+        let (mask, mut at) = (self.mask(), self.home(key));
+        while let Some(slot) = self.slots.get_mut(at) {
+            match slot {
+                Some((known, old)) if *known == key => return *old = value,
+                Some(_) => at = (at + 1) & mask,
+                None => {
+                    self.len += 1;
+                    return *slot = Some((key, value));
+                }
+            }
         }
     }
 

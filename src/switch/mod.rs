@@ -208,8 +208,12 @@ impl Switch {
             Input::Command(command) => self.command(command),
         }
         self.expire();
-        self.settle_debits();
-        self.reconcile_closed();
+        if !self.state.debits.is_empty() {
+            self.settle_debits();
+        }
+        if self.closing {
+            self.reconcile_closed();
+        }
     }
 
     /// Rows of the table of [`txn`] met so far.

@@ -55,9 +55,6 @@ impl Switch {
 
     /// Asks about dates that are over, once nothing of them is in flight.
     pub(super) fn reconcile_closed(&mut self) {
-        if !self.closing {
-            return;
-        }
         self.closing = false;
         let policy = Arc::clone(&self.policy);
         for (at, bank) in policy.banks.iter().enumerate().filter(|(_, b)| b.reconcile_at_cutover) {

@@ -1,8 +1,9 @@
 //! Every limit the core waits for, in one table.
 //!
 //! Contract: a timer is named by what it is for and whom it concerns; setting it again moves
-//! it; expired timers come out in order of their instants, ties in the order in which they were
-//! set, the same in every run. The shell sleeps once, until [`Timers::next`].
+//! it; expired timers come out in order of their instants, the same in every run. Of a tie come
+//! first the requests in flight, in the order in which they were set, then the rest in the order
+//! of their names. The shell sleeps once, until [`Timers::next`].
 //!
 //! Every request sets its timer three times and stops it, and it hardly ever fires. The durations
 //! are few, so that timers of one duration come and go in order: they stand in queues, where that
@@ -46,12 +47,12 @@ impl Timer {
             Self::Flight(slot) => (0, slot as u64),
             Self::Waiting(ticket) => (1, ticket),
             Self::Saf(entry) => (2, entry.0),
-            Self::SignOn(session) => (3, session.0),
-            Self::Echo(session) => (4, session.0),
-            Self::Lifetime(txn) => (5, txn.0),
-            Self::Window => (6, 0),
-            Self::SafLifetime(entry) => (7, entry.0),
-            Self::SafPace(bank) => (8, bank.0 as u64),
+            Self::SafLifetime(entry) => (3, entry.0),
+            Self::SafPace(bank) => (4, bank.0 as u64),
+            Self::SignOn(session) => (5, session.0),
+            Self::Echo(session) => (6, session.0),
+            Self::Lifetime(txn) => (7, txn.0),
+            Self::Window => (8, 0),
         };
         (what << 60) | whom
     }
@@ -61,7 +62,7 @@ impl Timer {
 /// till the bank's silence counts, till its approval is too late. One more for another bank.
 const QUEUES: usize = 4;
 
-/// When a timer is due, and in which order timers were set.
+/// When a timer is due, and what comes first of a tie.
 type Due = (Instant, u64);
 
 /// Where a running timer stands.
@@ -77,85 +78,116 @@ struct Place {
 pub(super) struct Timers {
     queues: [ByNumber<Due, Timer>; QUEUES],
     tree: BTreeMap<Due, Timer>,
-    /// By the key of the timer.
-    places: Lookup<Place>,
+    /// Where those of flights stand, by slot.
+    flights: Vec<Option<Place>>,
+    /// Where the others stand, by their key.
+    others: Lookup<Place>,
     /// How many were set so far.
     count: u64,
+    /// The earliest instant anything is due: asked for at every input.
+    next: Option<Instant>,
 }
 
 impl Timers {
     /// Starts or moves a timer.
     pub(super) fn set(&mut self, timer: Timer, at: Instant) {
-        let key = timer.key();
-        if let Some(place) = self.places.get(key) {
+        if let Some(place) = self.place(timer) {
             if place.due.0 == at {
                 return;
             }
             self.leave(place);
         }
         self.count += 1;
-        let due = (at, self.count);
-        let queue = match timer {
-            Timer::Flight(_) => self.queue_for(due),
-            _ => QUEUES,
+        let (due, queue) = match timer {
+            Timer::Flight(_) => ((at, self.count), self.queue_for(at)),
+            _ => ((at, timer.key()), QUEUES),
         };
         match self.queues.get_mut(queue) {
             Some(queue) => drop(queue.insert(due, timer)),
             None => drop(self.tree.insert(due, timer)),
         }
-        self.places.insert(key, Place { due, queue });
+        self.next = self.next.filter(|next| *next <= at).or(Some(at));
+        self.put(timer, Some(Place { due, queue }));
     }
 
     /// Stops a timer if it runs.
     pub(super) fn stop(&mut self, timer: Timer) {
-        if let Some(place) = self.places.remove(timer.key()) {
+        if let Some(place) = self.place(timer) {
+            self.put(timer, None);
             self.leave(place);
         }
     }
 
     /// When it is due, if it runs.
     pub(super) fn at(&self, timer: Timer) -> Option<Instant> {
-        self.places.get(timer.key()).map(|place| place.due.0)
+        self.place(timer).map(|place| place.due.0)
     }
 
     /// Whether it runs.
     pub(super) fn runs(&self, timer: Timer) -> bool {
-        self.at(timer).is_some()
+        self.place(timer).is_some()
     }
 
     /// The earliest instant anything is due.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.firsts().map(|((at, _), _)| at).min()
+        self.next
     }
 
     /// Takes out the earliest timer that is due.
     pub(super) fn expired(&mut self, now: Instant) -> Option<Timer> {
-        if self.next()? > now {
-            return None;
-        }
-        let (_, timer) = self.firsts().min_by_key(|(due, _)| *due)?;
+        self.next.filter(|next| *next <= now)?;
+        let queues = self.queues.iter().filter_map(|queue| queue.iter().next());
+        let tree = self.tree.first_key_value().map(|(due, timer)| (*due, timer));
+        let (_, timer) = queues.chain(tree).min_by_key(|(due, _)| *due)?;
+        let timer = *timer;
         self.stop(timer);
         Some(timer)
     }
 
-    /// The first of each queue and of the tree.
-    fn firsts(&self) -> impl Iterator<Item = (Due, Timer)> {
-        let queues = self.queues.iter().filter_map(|queue| queue.iter().next());
-        let tree = self.tree.first_key_value().map(|(due, timer)| (*due, timer));
-        queues.chain(tree).map(|(due, timer)| (due, *timer))
+    fn place(&self, timer: Timer) -> Option<Place> {
+        match timer {
+            Timer::Flight(slot) => *self.flights.get(slot)?,
+            _ => self.others.get(timer.key()),
+        }
+    }
+
+    fn put(&mut self, timer: Timer, place: Option<Place>) {
+        match (timer, place) {
+            (Timer::Flight(slot), place) => {
+                if slot >= self.flights.len() {
+                    self.flights.resize(slot + 1, None);
+                }
+                self.flights[slot] = place;
+            }
+            (_, Some(place)) => self.others.insert(timer.key(), place),
+            (_, None) => drop(self.others.remove(timer.key())),
+        }
     }
 
     /// The queue behind whose last a timer fits most closely, an empty one if there is no other.
-    fn queue_for(&self, due: Due) -> usize {
-        let lasts = self.queues.iter().map(ByNumber::newest).enumerate();
-        let fitting = lasts.filter(|(_, last)| last.is_none_or(|last| last < due));
-        fitting.max_by_key(|(_, last)| *last).map_or(QUEUES, |(queue, _)| queue)
+    fn queue_for(&self, at: Instant) -> usize {
+        let (mut best, mut closest) = (QUEUES, None);
+        for (queue, timers) in self.queues.iter().enumerate() {
+            let last = timers.newest().map(|(last, _)| last);
+            let fits = last.is_none_or(|last| last <= at);
+            if fits && (best == QUEUES || last > closest) {
+                (best, closest) = (queue, last);
+            }
+        }
+        best
     }
 
     fn leave(&mut self, place: Place) {
         match self.queues.get_mut(place.queue) {
             Some(queue) => drop(queue.remove(place.due)),
             None => drop(self.tree.remove(&place.due)),
+        }
+        if self.next == Some(place.due.0) {
+            let mut next = self.tree.first_key_value().map(|((at, _), _)| *at);
+            for (at, _) in self.queues.iter().filter_map(ByNumber::first) {
+                next = next.filter(|next| *next <= at).or(Some(at));
+            }
+            self.next = next;
         }
     }
 }
@@ -203,7 +235,8 @@ mod tests {
                 timers.set(timer, at);
                 if old.is_none_or(|(before, _)| before != at) {
                     old.map(|old| tree.remove(&old));
-                    tree.insert((at, count), timer);
+                    let flight = matches!(timer, Timer::Flight(_));
+                    tree.insert((at, if flight { count } else { timer.key() }), timer);
                 }
             }
             let now = Instant::from_nanos(count);

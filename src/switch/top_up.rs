@@ -84,9 +84,6 @@ impl Switch {
 
     /// Reverses the debits that nothing carries on.
     pub(super) fn settle_debits(&mut self) {
-        if self.state.debits.is_empty() {
-            return;
-        }
         let waits = |txn: &TxnNo| {
             let mut credits = self.air.waiting.values().filter_map(|p| p.role.debited());
             credits.any(|debited| debited.txn == *txn)
