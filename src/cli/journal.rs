@@ -478,7 +478,7 @@ mod tests {
         stat(&StatArgs { folder: held }, &mut out)?;
         let said = String::from_utf8(out)?;
         assert!(said.contains("checkpoints: 1 (to 300)"), "{said}");
-        let line = "state-00000000000000000300.checkpoint  covers records to 300  93 bytes";
+        let line = "state-00000000000000000300.checkpoint  covers records to 300  117 bytes";
         assert!(said.lines().any(|said| said == line), "{said}");
         Ok(())
     }

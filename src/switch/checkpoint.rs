@@ -17,6 +17,7 @@ use super::stand_in::Decisions;
 use super::stans::Stans;
 use super::state::{BankState, Entry, Open, Signed, State};
 use super::totals::{Asked, Books, Bucket, Closing, Counting, Kept};
+use crate::limits::REMEMBERED_AT_ONCE;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -192,7 +193,10 @@ impl Piecewise for Memory {
             _ => Err(from.wrong()),
         })?;
         let mut memory = Self::starting_at(first, from.take::<Vec<(Name, u32)>>()?);
-        for _ in 0..from.take::<u64>()? {
+        let count = from.take::<u64>()?;
+        // As the window will have it anyway: whatever the count says, no more than that.
+        memory.reserve(usize::try_from(count).unwrap_or(usize::MAX).min(REMEMBERED_AT_ONCE));
+        for _ in 0..count {
             let Recalled { fingerprint, no, past, content, outcome, stamp } =
                 from.take_with(take_remembered)?;
             let at = memory.insert(fingerprint, content, no, past, stamp);

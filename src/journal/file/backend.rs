@@ -127,11 +127,30 @@ pub trait Backend: Send + std::marker::Sync {
 /// # Errors
 /// What the disk says.
 pub fn read_all(backend: &dyn Backend, name: FileName, len: u64) -> io::Result<Vec<u8>> {
-    let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-    let mut bytes = vec![0; len];
-    let got = backend.read_at(name, 0, &mut bytes)?;
-    bytes.truncate(got);
+    let mut bytes = Vec::new();
+    read_whole(backend, name, len, &mut bytes)?;
     Ok(bytes)
+}
+
+/// Reads a whole file in place of what `into` held.
+///
+/// # Errors
+/// What the disk says.
+pub fn read_whole(
+    backend: &dyn Backend,
+    name: FileName,
+    len: u64,
+    into: &mut Vec<u8>,
+) -> io::Result<()> {
+    let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    if into.capacity() < len {
+        // Zeros of the system's own: they are not written twice.
+        *into = vec![0; len];
+    }
+    into.resize(len, 0);
+    let got = backend.read_at(name, 0, into)?;
+    into.truncate(got);
+    Ok(())
 }
 
 /// A folder of the real disk, held by one process at a time.

@@ -17,9 +17,9 @@ use super::recovery::Finding;
 use super::seal::Cipher;
 use super::verdicts::{OLDER_STATE, Row, Verdict};
 
-/// Bytes between two syncs of a checkpoint that is being written: the writer's own syncs wait for
+/// Bytes between two syncs of what is written beside the journal: the writer's own syncs wait for
 /// no more than this.
-const PIECE_BYTES: usize = 1 << 20;
+pub(super) const PIECE_BYTES: usize = 1 << 20;
 
 /// Writes `state`, which is at hand as a whole, as it stands after record `upto`.
 ///

@@ -4,11 +4,13 @@
 //! cover, never one younger than the retention asks. What is archived is copied, synced and read
 //! back before the original goes. Slow: not on the writer's thread. Nothing else deletes records.
 
-use super::backend::{Backend, FileName, Sync, read_all};
+use super::backend::{Backend, FileName, Sync};
+use super::checkpoint::PIECE_BYTES;
 use super::error::{AtFile, JournalError};
 use super::map::{Mapped, SegmentMap};
 use super::shelf::Shelf;
 use crate::time::Wall;
+use std::io;
 use std::sync::Arc;
 
 /// How long records are kept, and where they go then.
@@ -78,25 +80,51 @@ fn copy(
     to.sync(Sync::Folder).at("sync", "the archive folder")
 }
 
+/// A piece at a time: a segment takes no memory of its size, and the journal's own syncs wait for
+/// no more than a piece.
 fn copy_one(
     from: &dyn Backend,
     to: &dyn Backend,
     name: FileName,
     len: u64,
 ) -> Result<(), JournalError> {
-    let bytes = match read_all(from, name, len) {
-        // A journal whose key the caller holds has no key file.
-        Err(e) if name == FileName::Keys && e.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(());
+    let (mut at, mut piece) = (0, Vec::new());
+    loop {
+        let more = match read_piece(from, name, (at, len), &mut piece) {
+            // A journal whose key the caller holds has no key file.
+            Err(e) if name == FileName::Keys && e.kind() == io::ErrorKind::NotFound => false,
+            other => other.at("read", name)?,
+        };
+        if !more {
+            break;
         }
-        other => other.at("read", name)?,
-    };
-    to.write_at(name, 0, &bytes).at("archive", name)?;
-    to.sync(Sync::File(name)).at("archive", name)?;
-    let copied = read_all(to, name, len).at("read back from the archive", name)?;
-    if copied == bytes {
-        return Ok(());
+        to.write_at(name, at, &piece).at("archive", name)?;
+        to.sync(Sync::File(name)).at("archive", name)?;
+        at += piece.len() as u64;
     }
-    let cause = "the archive does not read back what was written to it";
-    Err(JournalError::Damaged { file: name.to_string(), offset: 0, cause })
+    let (len, mut copied) = (at, Vec::new());
+    at = 0;
+    while read_piece(from, name, (at, len), &mut piece).at("read", name)? {
+        read_piece(to, name, (at, len), &mut copied).at("read back from the archive", name)?;
+        if copied != piece {
+            let cause = "the archive does not read back what was written to it";
+            return Err(JournalError::Damaged { file: name.to_string(), offset: at, cause });
+        }
+        at += piece.len() as u64;
+    }
+    Ok(())
+}
+
+/// The next bytes from `at` on, of a file of at most `len`; false at its end.
+fn read_piece(
+    backend: &dyn Backend,
+    name: FileName,
+    (at, len): (u64, u64),
+    piece: &mut Vec<u8>,
+) -> io::Result<bool> {
+    let most = usize::try_from(len.saturating_sub(at)).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
+    piece.resize(most, 0);
+    let got = if most == 0 { 0 } else { backend.read_at(name, at, piece)? };
+    piece.truncate(got);
+    Ok(got > 0)
 }

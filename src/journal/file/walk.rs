@@ -3,7 +3,7 @@
 //! Contract: see [`super::recovery`]; judges files by their headers before it hands anything on,
 //! then batch by batch by [`super::scan`].
 
-use super::backend::{Backend, FileName, read_all};
+use super::backend::{Backend, FileName, read_all, read_whole};
 use super::entry::{BATCH_HEADER_LEN, BatchHeader, Records};
 use super::error::{AtFile, RecoveryError};
 use super::keys::DataKey;
@@ -68,6 +68,8 @@ pub(super) struct Walk<'a, 'f> {
     findings: Vec<Finding>,
     lost: bool,
     map: Arc<SegmentMap>,
+    /// Holds one segment after the other: memory is taken and cleared once.
+    bytes: Vec<u8>,
 }
 
 impl<'a, 'f> Walk<'a, 'f> {
@@ -96,6 +98,7 @@ impl<'a, 'f> Walk<'a, 'f> {
             findings: Vec::new(),
             lost: false,
             map: Arc::default(),
+            bytes: Vec::new(),
         }
     }
 
@@ -180,10 +183,13 @@ impl<'a, 'f> Walk<'a, 'f> {
         let closed = next.and_then(Listed::own_header).map(|header| header.before);
         let closed = closed.filter(|before| before.id == file.id).map(|before| before.end);
         let len = closed.unwrap_or(file.len).min(file.len);
-        let mut bytes = read_all(self.backend, file.name(), len).at("read", file.name())?;
+        let mut bytes = std::mem::take(&mut self.bytes);
+        read_whole(self.backend, file.name(), len, &mut bytes).at("read", file.name())?;
         let mut scan = Scan::new(&header, cipher.as_ref(), &mut bytes, closed, self.covered);
         let stopped = self.batches(file.id, &mut scan)?;
         let (end, reached, tag) = scan.reached();
+        let unmarked_from = scan.unmarked_from();
+        self.bytes = bytes;
         self.next = self.next.max(reached);
         if stopped == Stopped::Clean && reached == header.first && next.is_none() && !self.lost {
             self.unused = Some((file.id, file.len));
@@ -193,7 +199,7 @@ impl<'a, 'f> Walk<'a, 'f> {
             return Ok(());
         }
         self.last = Before { id: file.id, end, tag };
-        self.unmarked_from = scan.unmarked_from();
+        self.unmarked_from = unmarked_from;
         self.link = Some(self.last).filter(|_| stopped != Stopped::Damaged);
         Ok(())
     }
