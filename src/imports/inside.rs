@@ -6,7 +6,7 @@
 //! Deliberately absent: where parts come from.
 
 use super::draft::{Counts, Length, Part, Piece};
-use super::toml_text::clean_part;
+use super::toml_words::clean_part;
 use crate::iso8583::{Class, Encoding};
 
 /// How a composite's content is read.

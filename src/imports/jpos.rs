@@ -7,7 +7,7 @@
 
 use super::class_name::{self, Wire};
 use super::draft::{Draft, Entry, Left, Piece};
-use super::{At, Imported, Remark, Stop, coded, jpos_inside, settle, source_text, toml_text};
+use super::{At, Imported, Remark, Stop, coded, jpos_inside, settle, source_text, toml_words};
 use crate::iso8583::Encoding;
 use crate::limits::DE_MAX;
 use roxmltree::{Document, Node, ParsingOptions};
@@ -221,7 +221,7 @@ fn packager(file: &str, root: Node<'_, '_>) -> Result<Draft, Stop> {
     let mut draft = Draft {
         file: file.to_owned(),
         origin: "jPOS packager",
-        title: format!("Imported from {}", toml_text::file_name(file)),
+        title: format!("Imported from {}", toml_words::file_name(file)),
         mti: mti(&all, &at)?,
         bitmap: encoding,
         bitmaps,

@@ -23,6 +23,8 @@ mod source_text;
 #[cfg(test)]
 mod tests;
 mod toml_text;
+mod toml_words;
+mod usual;
 
 use std::fmt;
 

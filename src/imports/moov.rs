@@ -10,7 +10,7 @@
 use super::class_name::Content;
 use super::draft::{Coding, Counts, Draft, Entry, Left, Length, Piece, Prefix, Side};
 use super::json::{self, Json, Pair};
-use super::{At, Imported, Remark, Stop, coded, moov_inside, settle, source_text, toml_text};
+use super::{At, Imported, Remark, Stop, coded, moov_inside, settle, source_text, toml_words};
 use crate::iso8583::{Class, Encoding};
 use crate::limits::DE_MAX;
 
@@ -47,7 +47,7 @@ fn draft(file: &str, bytes: &[u8]) -> Result<Draft, Stop> {
     let mti = named(0).ok_or_else(|| stop("has no field 0, which should be the MTI".to_owned()))?;
     let bitmap = named(1).ok_or_else(|| stop("has no field 1: no bitmap".to_owned()))?;
     let highest = all.last().map_or(0, |(number, _)| *number);
-    let name = toml_text::file_name(file);
+    let name = toml_words::file_name(file);
     let mut draft = Draft {
         file: file.to_owned(),
         origin: "moov specification",

@@ -9,13 +9,11 @@
 use super::draft::{
     Coding, Counts, Draft, Entry, Kind, Left, Length, Part, Piece, Prefix, Side, Structure,
 };
+use super::toml_words::{clean, clean_part, file_name, name_of, quoted, quoted_key};
+use super::usual::{Usual, word};
 use super::{At, Remark};
 use crate::iso8583::{Class, Dialect, Encoding, Field, Secret};
-use std::collections::BTreeMap;
 use std::fmt::Write;
-
-/// What a person reads as one line of a dialect file.
-const NAME_MAX: usize = 120;
 
 /// Data elements whose content is private to the two sides: never shown by default.
 fn is_private(number: u8) -> bool {
@@ -82,11 +80,6 @@ fn top(out: &mut String, draft: &Draft, base: &Dialect, extends: bool) {
         let _ = writeln!(out, "    {},", line.join(", "));
     }
     out.push_str("]\n");
-}
-
-/// The last step of a path.
-pub(super) fn file_name(path: &str) -> &str {
-    path.rsplit(['/', '\\']).next().unwrap_or_default()
 }
 
 /// The standard shows it, and the name does not say that something else stands there.
@@ -369,153 +362,5 @@ fn inside(structure: &Structure, outer: &Piece, usual: &Usual, depth: usize) -> 
         let _ = writeln!(out, "{indent}{key}{{ {} }},", keys.joined());
     }
     let _ = write!(out, "{}{close} }}", "    ".repeat(depth - 1));
-    out
-}
-
-/// The codings that a field has without saying so.
-#[derive(Debug, Clone, Copy)]
-struct Usual {
-    numeric: Encoding,
-    text: Encoding,
-    track: Encoding,
-    binary: Encoding,
-    length: Coding,
-    pad: Side,
-    pad_variable: Side,
-}
-
-impl Usual {
-    const TEXT: Self = Self {
-        numeric: Encoding::Ascii,
-        text: Encoding::Ascii,
-        track: Encoding::Ascii,
-        binary: Encoding::Hex,
-        length: Coding::Ascii,
-        pad: Side::Left,
-        pad_variable: Side::Left,
-    };
-
-    /// What most fields of a draft have.
-    fn of(draft: &Draft) -> Self {
-        let pieces = || draft.fields.iter().filter_map(|e| e.what.as_ref().ok());
-        let coding = |holds: fn(Class) -> bool, otherwise: Encoding| {
-            most(pieces().filter(|p| holds(p.class)).map(|p| p.encoding), Encoding::as_str)
-                .unwrap_or(otherwise)
-        };
-        let numeric = coding(|c| matches!(c, Class::N | Class::Xn), Encoding::Ascii);
-        let text = coding(text_class, Encoding::Ascii);
-        let packed = |p: &&Piece| p.encoding == Encoding::Bcd && p.class != Class::Xn;
-        let side = |fixed: bool| {
-            let one = pieces().filter(packed).filter(move |p| {
-                (p.length == Length::Fixed) == fixed && (!fixed || p.max % 2 == 1)
-            });
-            most(one.map(|p| p.side), word).unwrap_or(Side::Left)
-        };
-        let lengths = pieces().filter_map(|p| match p.length {
-            Length::Prefixed(prefix) => Some(prefix.coding),
-            Length::Fixed | Length::Rest => None,
-        });
-        Self {
-            numeric,
-            text,
-            track: coding(|c| c == Class::Z, numeric),
-            binary: coding(|c| c == Class::B, Encoding::Raw),
-            length: most(lengths, Coding::word).unwrap_or(Coding::Ascii),
-            pad: side(true),
-            pad_variable: side(false),
-        }
-    }
-
-    /// What parts of a composite have without saying so.
-    fn inside(&self, outer: Class, kind: Kind) -> Self {
-        let usual = if outer == Class::B { *self } else { Self::TEXT };
-        match kind {
-            Kind::BerTlv => Self {
-                numeric: Encoding::Bcd,
-                text: Encoding::Ascii,
-                binary: Encoding::Raw,
-                ..usual
-            },
-            Kind::Positional | Kind::Tlv { .. } | Kind::Bitmapped { .. } => usual,
-        }
-    }
-
-    fn encoding(&self, class: Class) -> Encoding {
-        match class {
-            Class::N | Class::Xn => self.numeric,
-            Class::Z => self.track,
-            Class::B => self.binary,
-            _ => self.text,
-        }
-    }
-}
-
-fn text_class(class: Class) -> bool {
-    !matches!(class, Class::N | Class::Xn | Class::Z | Class::B)
-}
-
-/// The value that occurs most often; of equals the first by name.
-fn most<T: Copy>(all: impl Iterator<Item = T>, word: fn(T) -> &'static str) -> Option<T> {
-    let mut counted: BTreeMap<&str, (usize, T)> = BTreeMap::new();
-    for one in all {
-        counted.entry(word(one)).or_insert((0, one)).0 += 1;
-    }
-    let mut best: Option<(usize, T)> = None;
-    for (count, value) in counted.into_values() {
-        if best.as_ref().is_none_or(|(most, _)| count > *most) {
-            best = Some((count, value));
-        }
-    }
-    best.map(|(_, value)| value)
-}
-
-fn word(side: Side) -> &'static str {
-    match side {
-        Side::Left => "left",
-        Side::Right => "right",
-    }
-}
-
-/// One line of printable text.
-pub(super) fn clean(text: &str) -> String {
-    let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).collect();
-    let one_line = words.into_iter().filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ");
-    one_line.chars().take(NAME_MAX.max(400)).collect()
-}
-
-/// A part's name is also how paths call it: dots would lead inwards.
-pub(super) fn clean_part(text: &str) -> String {
-    clean(text).replace('.', "-").chars().take(NAME_MAX).collect()
-}
-
-/// A name for the dialect: what a file of it would be called.
-fn name_of(stem: &str) -> String {
-    let kept = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let name: String = stem.chars().map(kept).collect();
-    let name = name.split('-').filter(|w| !w.is_empty()).collect::<Vec<_>>().join("-");
-    if name.is_empty() { "imported".to_owned() } else { name.chars().take(NAME_MAX).collect() }
-}
-
-fn quoted_key(key: &str) -> String {
-    let bare = !key.is_empty() && key.bytes().all(|c| c.is_ascii_alphanumeric());
-    if bare { key.to_owned() } else { quoted(key) }
-}
-
-/// A TOML basic string.
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => {
-                out.push('\\');
-                out.push(c);
-            }
-            c if c.is_control() => {
-                let _ = write!(out, "\\u{:04X}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
     out
 }
