@@ -8,6 +8,7 @@
 //! absent: repairing; the journal heals by a start of the switch, or by an operator's
 //! `--accept-loss`.
 
+use super::journal_filter::Filter;
 use super::money::Money;
 use crate::journal::file::backend::{Backend, FileName, read_all};
 use crate::journal::file::checkpoint::inspect_checkpoints;
@@ -79,48 +80,11 @@ struct DumpArgs {
     filter: Filter,
 }
 
-/// Which records; all that are given must hold.
-#[derive(Debug, Default, clap::Args)]
-struct Filter {
-    /// From this record number on.
-    #[arg(long, value_name = "NUMBER")]
-    from: Option<u64>,
-    /// Up to this record number.
-    #[arg(long, value_name = "NUMBER")]
-    upto: Option<u64>,
-    /// Stamped at or after this time (UTC, as printed; a date alone will do).
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Stamped before this time.
-    #[arg(long, value_name = "TIME")]
-    before: Option<String>,
-    /// With this STAN on either side.
-    #[arg(long)]
-    stan: Option<String>,
-    /// With this RRN.
-    #[arg(long)]
-    rrn: Option<String>,
-    /// Of this bank.
-    #[arg(long)]
-    bank: Option<String>,
-    /// Of the card with this token.
-    #[arg(long, value_name = "TOKEN")]
-    card: Option<String>,
-    /// With any value under any other name, as printed.
-    #[arg(long = "where", value_name = "NAME=VALUE", value_parser = name_and_value)]
-    others: Vec<(String, String)>,
-}
-
 #[derive(Debug, clap::Args)]
 struct StatArgs {
     /// The journal's folder.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-}
-
-fn name_and_value(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Runs `journal`.
@@ -279,67 +243,6 @@ fn flatten(value: &Value, line: &mut String) {
     }
 }
 
-/// The name under which records are stamped.
-const STAMP_NAME: &str = "at";
-
-impl Filter {
-    fn takes_number(&self, no: u64) -> bool {
-        self.from.is_none_or(|from| no >= from) && self.upto.is_none_or(|upto| no <= upto)
-    }
-
-    fn takes(&self, record: &Value) -> bool {
-        let named = [("stan", &self.stan), ("rrn", &self.rrn), ("bank", &self.bank)];
-        let card = ("card_token", &self.card);
-        let given = named.into_iter().chain([card]);
-        let given = given.filter_map(|(name, value)| Some((name, value.as_deref()?)));
-        let others = self.others.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        given.chain(others).all(|(name, value)| holds(record, name, value)) && self.in_time(record)
-    }
-
-    fn in_time(&self, record: &Value) -> bool {
-        if self.since.is_none() && self.before.is_none() {
-            return true;
-        }
-        // Stamps of one form compare as text.
-        stamp(record).is_some_and(|stamp| {
-            self.since.as_deref().is_none_or(|since| stamp >= since)
-                && self.before.as_deref().is_none_or(|before| stamp < before)
-        })
-    }
-}
-
-/// The first stamp in a record.
-fn stamp(record: &Value) -> Option<&str> {
-    let fields = record.as_object()?;
-    let here = fields.get(STAMP_NAME).and_then(Value::as_str);
-    here.or_else(|| fields.values().find_map(stamp))
-}
-
-/// Whether `value` stands under `name`, or under a name that ends in `_name`, at any depth.
-/// Numbers match without their leading zeros.
-fn holds(record: &Value, name: &str, value: &str) -> bool {
-    match record {
-        Value::Object(fields) => fields.iter().any(|(field, held)| {
-            let named = field.strip_suffix(name).is_some_and(|p| p.is_empty() || p.ends_with('_'));
-            named && same(held, value) || holds(held, name, value)
-        }),
-        Value::Array(items) => items.iter().any(|item| holds(item, name, value)),
-        _ => false,
-    }
-}
-
-fn same(held: &Value, value: &str) -> bool {
-    match held {
-        Value::String(text) => text == value,
-        Value::Number(number) => {
-            let digits = value.trim_start_matches('0');
-            number.to_string() == if digits.is_empty() { "0" } else { digits }
-        }
-        Value::Bool(held) => value.parse() == Ok(*held),
-        Value::Null | Value::Array(_) | Value::Object(_) => false,
-    }
-}
-
 fn stat(args: &StatArgs, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let backend = open(&args.folder)?;
     let (mut bytes, mut segments, mut spares, mut checkpoints) = (0, Vec::new(), 0, Vec::new());
@@ -481,19 +384,5 @@ mod tests {
         let line = "state-00000000000000000300.checkpoint  covers records to 300  117 bytes";
         assert!(said.lines().any(|said| said == line), "{said}");
         Ok(())
-    }
-
-    #[test]
-    fn filters_look_at_every_depth_and_at_both_sides() {
-        let record = json!({ "intent": { "at": "2026-11-22T10:00:00Z",
-            "origin": { "stan": 7 }, "bank_stan": "000123", "route": [{ "bank": "north" }] } });
-        let filter = |f: Filter| f.takes(&record);
-        assert!(filter(Filter { stan: Some("000123".into()), ..Filter::default() }));
-        assert!(filter(Filter { stan: Some("000007".into()), ..Filter::default() }));
-        assert!(!filter(Filter { stan: Some("8".into()), ..Filter::default() }));
-        assert!(filter(Filter { bank: Some("north".into()), ..Filter::default() }));
-        assert!(!filter(Filter { rrn: Some("north".into()), ..Filter::default() }));
-        assert!(filter(Filter { since: Some("2026-11-22".into()), ..Filter::default() }));
-        assert!(!filter(Filter { before: Some("2026-11-22".into()), ..Filter::default() }));
     }
 }

@@ -16,6 +16,7 @@ pub mod guess;
 pub mod import;
 pub mod input;
 pub mod journal;
+mod journal_filter;
 mod money;
 mod running;
 pub mod serve;
