@@ -18,10 +18,13 @@ mod crash_disk;
 mod doors;
 pub mod driver;
 pub mod gate;
+#[cfg(test)]
+mod gate_tests;
 pub(crate) mod inspection;
 pub mod journal_thread;
 #[cfg(test)]
 mod journal_thread_tests;
+mod line_keys;
 mod opening;
 pub mod operators;
 mod papers;

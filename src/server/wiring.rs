@@ -11,18 +11,14 @@ use super::crash::CrashPoints;
 use super::doors::{Line, keep_calling, keep_listening};
 use super::driver::{Cap, Driver, Parts};
 use super::journal_thread::{Health, JournalHandle};
+use super::line_keys::{KeyRing, token};
 use super::opening::{self, Opened};
 use super::operators::{BankBooks, Operators};
 use super::papers::{self, LinePapers};
-use super::secrets;
 use crate::admin::{self, Latch, Latches, OperatorDoor, Question};
-use crate::config::settings::{
-    AdminSettings, Allow, Endpoint, LineSettings, MasterKeySettings, SecretRef, Settings,
-};
-use crate::crypto::{MacKey, MacStatement, SecretKey};
+use crate::config::settings::{AdminSettings, Allow, Endpoint, LineSettings, Settings};
 use crate::limits::TURN_INPUTS;
 use crate::link::connector::{Backoff, Connector};
-use crate::link::keys::{LineKeys, MasterKeys, SignedInKeys};
 use crate::link::tls::LineTls;
 use crate::link::translation::Wire;
 use crate::link::{self, Arrival, Door, Inbox, Listener, Throttle};
@@ -38,7 +34,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use zeroize::Zeroizing;
 
 /// One reason why the switch does not start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,7 +196,7 @@ pub fn check_keys(settings: &Settings, folder: &Path) -> Vec<StartError> {
     let mut bench = Bench::new(settings, folder, Clock::start(), &inbox);
     let lines = settings.lines.iter().enumerate();
     let mut errors: Vec<_> = lines
-        .flat_map(|(at, wire)| [bench.keys(at, wire).err(), bench.tls(at, wire).err()])
+        .flat_map(|(at, wire)| [bench.keys.of(at, wire).err(), bench.tls(at, wire).err()])
         .flatten()
         .collect();
     errors.extend(opening::check_key(&settings.journal, folder).err());
@@ -210,7 +205,7 @@ pub fn check_keys(settings: &Settings, folder: &Path) -> Vec<StartError> {
 }
 
 /// The key of a setting of this line, as the configuration spells it.
-fn key_of(settings: &Settings, line: usize, key: &str) -> String {
+pub(super) fn key_of(settings: &Settings, line: usize, key: &str) -> String {
     owner_of(settings, line)
         .map_or_else(|| key.to_owned(), |(section, name)| format!("{section}.{name}.{key}"))
 }
@@ -226,24 +221,6 @@ fn owner_of(settings: &Settings, line: usize) -> Option<(&'static str, Name)> {
 
 fn cannot_listen(key: String, address: &str, error: &std::io::Error) -> StartError {
     StartError { key, why: format!("cannot listen on {address}: {error}") }
-}
-
-/// Shorter tokens are guessed.
-const TOKEN_MIN: usize = 16;
-
-/// What operators must show, where that is configured.
-fn token(
-    admin: Option<&AdminSettings>,
-    folder: &Path,
-) -> Result<Option<Zeroizing<String>>, StartError> {
-    let Some(secret) = admin.and_then(|admin| admin.token.as_ref()) else { return Ok(None) };
-    let wrong = |why: String| StartError { key: "admin.token".to_owned(), why };
-    let token = secrets::resolve(secret, folder).map_err(|error| wrong(error.to_string()))?;
-    if token.len() < TOKEN_MIN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let expected = format!("expected at least {TOKEN_MIN} printable characters without spaces");
-        return Err(wrong(format!("{}: {expected}", secrets::reference(secret))));
-    }
-    Ok(Some(token))
 }
 
 async fn bind_pages(
@@ -268,8 +245,7 @@ struct Bench<'s> {
     never: Arc<Throttle>,
     sessions: Arc<AtomicU64>,
     closing: Arc<AtomicBool>,
-    /// What sign-ins bring, by bank: all its lines share it.
-    signed_in: Vec<(Owner, Arc<SignedInKeys>)>,
+    keys: KeyRing<'s>,
     /// TLS of lines, to be renewed.
     papers: Vec<LinePapers>,
 }
@@ -285,13 +261,13 @@ impl<'s> Bench<'s> {
             never: Arc::default(),
             sessions: Arc::default(),
             closing: Arc::default(),
-            signed_in: Vec::new(),
+            keys: KeyRing::new(settings, folder, clock),
             papers: Vec::new(),
         }
     }
 
     fn line(&mut self, at: usize, settings: &LineSettings) -> Result<Line, StartError> {
-        let keys = self.keys(at, settings)?;
+        let keys = self.keys.of(at, settings)?;
         let tls = self.tls(at, settings)?;
         let policy = &self.settings.policy;
         let (name, owner) = policy
@@ -348,66 +324,6 @@ impl<'s> Bench<'s> {
         let line = papers.line();
         self.papers.push(papers);
         Ok(Some(line))
-    }
-
-    /// Where a line's MAC keys come from.
-    fn keys(&mut self, line: usize, settings: &LineSettings) -> Result<LineKeys, StartError> {
-        if let Some(mac) = &settings.mac {
-            let key = key_of(self.settings, line, "mac_key");
-            let statement = statement(settings, mac.statement, &key)?;
-            let secret = self.secret(&mac.key, &key)?;
-            let wrong =
-                |e| StartError { why: format!("{}: {e}", secrets::reference(&mac.key)), key };
-            return MacKey::new(&statement, &secret).map(LineKeys::Fixed).map_err(wrong);
-        }
-        let Some(master) = &settings.master else { return Ok(LineKeys::None) };
-        let Some(owner) = self.settings.policy.lines.get(line).map(|l| l.owner) else {
-            return Ok(LineKeys::None);
-        };
-        let known = self.signed_in.iter().find(|(whose, _)| *whose == owner);
-        if let Some((_, keys)) = known {
-            return Ok(LineKeys::SignedIn(Arc::clone(keys)));
-        }
-        let keys = Arc::new(self.signed_in_keys(line, settings, master)?);
-        self.signed_in.push((owner, Arc::clone(&keys)));
-        Ok(LineKeys::SignedIn(keys))
-    }
-
-    fn signed_in_keys(
-        &self,
-        line: usize,
-        settings: &LineSettings,
-        master: &MasterKeySettings,
-    ) -> Result<SignedInKeys, StartError> {
-        let key = key_of(self.settings, line, "master_key");
-        let rule = settings.dialect.rules().keys().copied().ok_or_else(|| StartError {
-            key: key.clone(),
-            why: "the dialect's sign-on brings no keys".to_owned(),
-        })?;
-        let mut masters = MasterKeys::default();
-        for (terminal, reference) in &master.keys {
-            let secret = self.secret(reference, &key)?;
-            secret.kcv(rule.cipher).map_err(|e| StartError {
-                key: key.clone(),
-                why: format!("{}: {e}", secrets::reference(reference)),
-            })?;
-            match terminal {
-                Some(terminal) => drop(masters.terminals.insert(terminal.trimmed(), secret)),
-                None => masters.others = Some(secret),
-            }
-        }
-        let clock = self.clock;
-        let clock = Arc::new(move || clock.mono());
-        let statement = statement(settings, master.statement, &key)?;
-        Ok(SignedInKeys::new(masters, rule, statement, master.keep, clock))
-    }
-
-    /// The key a reference stands for; `key` is the setting that holds the reference.
-    fn secret(&self, reference: &SecretRef, key: &str) -> Result<SecretKey, StartError> {
-        let wrong = |why: String| StartError { key: key.to_owned(), why };
-        let text = secrets::resolve(reference, self.folder).map_err(|e| wrong(e.to_string()))?;
-        let read = SecretKey::from_hex(&text);
-        read.map_err(|e| wrong(format!("{}: {e}", secrets::reference(reference))))
     }
 
     /// What operators may order of each bank.
@@ -477,17 +393,6 @@ impl<'s> Bench<'s> {
             crash,
         }))
     }
-}
-
-/// How a line's MACs are computed: as configured, or as its dialect says.
-fn statement(
-    settings: &LineSettings,
-    own: Option<MacStatement>,
-    key: &str,
-) -> Result<MacStatement, StartError> {
-    let stated = own.or_else(|| settings.dialect.rules().mac().map(|rule| rule.statement));
-    let why = "the dialect has no MAC";
-    stated.ok_or_else(|| StartError { key: key.to_owned(), why: why.to_owned() })
 }
 
 /// Who may connect to a door.
