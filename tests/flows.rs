@@ -12,6 +12,10 @@
     reason = "stories stop where they go wrong; seeds come from the environment"
 )]
 
+#[path = "flows/play.rs"]
+mod play;
+#[path = "flows/setting.rs"]
+mod setting;
 #[path = "flows/stage.rs"]
 mod stage;
 #[path = "flows/storm.rs"]
@@ -26,7 +30,7 @@ use std::path::Path;
 /// Runs one flow and compares it with itself.
 fn check(path: &Path) -> Result<(), String> {
     let script = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
-    let got = stage::play(&script).map_err(|e| format!("{}: {e}", path.display()))?;
+    let got = play::play(&script).map_err(|e| format!("{}: {e}", path.display()))?;
     if got == script {
         return Ok(());
     }
@@ -54,7 +58,7 @@ fn every_beginning_of_every_journal_recovers() -> Result<(), String> {
     let mut failures = vec![];
     for path in stories()? {
         let script = std::fs::read_to_string(&path).map_err(|e| e.to_string())?;
-        match stage::recover_every_beginning(&script) {
+        match play::recover_every_beginning(&script) {
             Ok(records) => beginnings += records,
             Err(why) => failures.push(format!("{}: {why}", path.display())),
         }

@@ -4,18 +4,15 @@
 //! `t=SECONDS what`. What happens: `platform > 0200 stan=1 amt=100`, `alfa > 0210 stan=1 rc=00`,
 //! `alfa down`, `alfa up`, `gate hold`, `gate go`, `disk stop`, `disk go`, `crash`, `end`.
 
+use crate::setting::{LINES, Options, policy, text};
 use crate::words::{read, show, show_event, show_record};
-use pointsman::canonical::{Answer, Canonical, Flow, ResponseClass, TransactionType};
+use pointsman::canonical::{Answer, Canonical, Flow, ResponseClass};
 use pointsman::switch::Switch;
-use pointsman::switch::audit::Auditor;
 use pointsman::switch::desk::Listing;
-use pointsman::switch::ids::{BankId, LineId, PlatformId, RecordNo, SessionId, Ticket};
+use pointsman::switch::ids::{LineId, RecordNo, SessionId, Ticket};
 use pointsman::switch::input::{Command, DeskAction, DeskVerb, Input, Unsent};
 use pointsman::switch::output::{Output, RecallKey, Send};
-use pointsman::switch::policy::{
-    Bank, DuplicateWindow, Echo, Identities, Identity, JUDGED, Line, MatchScope, Network, Owner,
-    Platform, Policy, Reversal, Route, Saf, SignOn, StandIn, StandInLimit,
-};
+use pointsman::switch::policy::Policy;
 use pointsman::switch::recall;
 use pointsman::switch::record::Record;
 use pointsman::text::Text;
@@ -27,201 +24,38 @@ use std::time::Duration;
 
 pub(crate) type Fallible<T> = Result<T, String>;
 
-/// Lines by index: the platform's door, two lines of one bank, one of a UnionPay bank, one of a
-/// stored-value issuer.
-const LINES: [&str; 5] = ["platform", "alfa", "alfa2", "union", "purse"];
-
-pub(crate) fn text<const N: usize>(s: &str) -> Text<N> {
-    s.parse().unwrap_or_default()
-}
-
-/// The words of `# policy:`.
-pub(crate) struct Options<'a>(pub(crate) &'a str);
-
-impl Options<'_> {
-    fn has(&self, word: &str) -> bool {
-        self.0.split_whitespace().any(|w| w == word)
-    }
-
-    fn number(&self, key: &str, default: u64) -> u64 {
-        let found = self.0.split_whitespace().find_map(|w| w.strip_prefix(key));
-        found.and_then(|n| n.parse().ok()).unwrap_or(default)
-    }
-
-    fn seconds(&self, key: &str, default: u64) -> Duration {
-        Duration::from_secs(self.number(key, default))
-    }
-
-    fn stated(&self, key: &str) -> Option<u64> {
-        Some(self.number(key, 0)).filter(|number| *number > 0)
-    }
-}
-
-fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union: bool) -> Bank {
-    Bank {
-        name: text(name),
-        lines: lines.iter().map(|l| LineId(*l)).collect(),
-        response_timeout: options.seconds("timeout=", 20),
-        window: options.number("window=", 8) as usize,
-        match_scope: if options.has("line_scope") { MatchScope::Line } else { MatchScope::Bank },
-        reversal: Reversal {
-            types: vec![TransactionType::Purchase, TransactionType::PreAuthorization],
-            flow: if union { Flow::Request } else { Flow::Advice },
-            repeat_mti: !union,
-            same_stan: union,
-            original_batch: union,
-        },
-        must_echo: if options.has("must_echo") { JUDGED.to_vec() } else { Vec::new() },
-        original_lifetime: Duration::from_secs(60),
-        saf: Saf {
-            slots: options.number("slots=", 4) as usize,
-            response_timeout: Duration::from_secs(10),
-            first_retry: Duration::from_secs(2),
-            max_retry: Duration::from_secs(30),
-            tries_before_desk: 3,
-            live_rate_per_s: options.number("live_rate=", 1_000) as u32,
-            advice_lifetime: options.stated("advice_lifetime=").map(Duration::from_secs),
-            advice_tries: options.stated("advice_tries=").map(|n| n as u32),
-            dead_codes: if options.has("dead_91") { vec![text("91")] } else { vec![] },
-        },
-        stand_in: None,
-        network: Network {
-            sign_on,
-            keys: false,
-            sign_on_retry: Duration::from_secs(5),
-            response_timeout: Duration::from_secs(3),
-            echo: options
-                .has("echo")
-                .then_some(Echo { interval: Duration::from_secs(10), missed: 2 }),
-        },
-        identities: identities(options),
-        acquirer: None,
-        forwarder: None,
-        reconcile_at_cutover: options.has("reconcile"),
-        pin_translation: false,
-    }
-}
-
-/// The switch may decide for alfa: up to 500 each, three or 1000 within a minute.
-fn stand_in(options: &Options<'_>) -> Option<StandIn> {
-    let limit = StandInLimit { currency: 978, floor: 500, total: 1_000 };
-    options.has("stand_in").then(|| StandIn {
-        kinds: vec![TransactionType::Purchase],
-        never: vec![(text("5105"), text("5105"))],
-        window: Duration::from_secs(60),
-        count: 3,
-        limits: vec![limit],
-    })
-}
-
-/// Credits stored value; it may have no reversal for that.
-fn purse(options: &Options<'_>) -> Bank {
-    let mut bank = bank(options, "purse", &[4], SignOn::No, false);
-    let types = vec![TransactionType::TopUp];
-    bank.reversal.types = if options.has("no_credit_reversal") { vec![] } else { types };
-    bank.response_timeout = options.seconds("purse_timeout=", 20);
-    bank.window = options.number("purse_window=", 8) as usize;
-    bank
-}
-
-fn identities(options: &Options<'_>) -> Identities {
-    if !options.has("identities") {
-        return Identities::default();
-    }
-    let identity = Identity {
-        acquirer: None,
-        merchant: Some(text("SHOP")),
-        terminal: Some(text("TERM1")),
-        bank_merchant: text("BANKSHOP"),
-        bank_terminal: text("BANKTERM"),
-    };
-    Identities { entries: vec![identity], default: None }
-}
-
-fn route(name: &str, low: &str, high: &str, to: u16) -> Route {
-    Route {
-        name: text(name),
-        pan_prefixes: vec![(text(low), text(high))],
-        mtis: vec![],
-        processing_codes: vec![],
-        currencies: vec![],
-        amount: None,
-        platforms: vec![],
-        bank: BankId(to),
-        credit: None,
-    }
-}
-
-/// What `# policy:` may switch.
-pub(crate) fn policy(options: &Options<'_>) -> Policy {
-    let alfa_signs = if options.has("sign_on") { SignOn::Line } else { SignOn::No };
-    let terminals = SignOn::Terminals(vec![(text("TERM1"), text("SHOP"))]);
-    let platform = Owner::Platform(PlatformId(0));
-    let [to_alfa, union, issuer] = [0, 1, 2].map(|bank| Owner::Bank(BankId(bank)));
-    let owners = [platform, to_alfa, to_alfa, union, issuer];
-    let line = |(name, owner): (&&str, Owner)| Line { name: text(name), owner };
-    let pos = Platform {
-        name: text("pos"),
-        budget: Duration::from_secs(30),
-        margin: Duration::from_secs(1),
-        max_in_flight: options.number("cap=", 64) as usize,
-        echo: options
-            .has("platform_echo")
-            .then_some(Echo { interval: Duration::from_secs(5), missed: 2 }),
-    };
-    let mut alfa = bank(options, "alfa", &[1, 2], alfa_signs, false);
-    alfa.stand_in = stand_in(options);
-    Policy {
-        hash: 1,
-        platforms: vec![pos],
-        banks: vec![alfa, bank(options, "union", &[3], terminals, true), purse(options)],
-        lines: LINES.iter().zip(owners).map(line).collect(),
-        routes: if options.has("topup") {
-            let credit = Some(BankId(2));
-            let top_up = Route { credit, ..route("topup", "4", "5", 0) };
-            vec![top_up, route("cup", "62", "62", 1), route("visa", "4", "5", 0)]
-        } else {
-            vec![route("cup", "62", "62", 1), route("visa", "4", "5", 0)]
-        },
-        duplicates: DuplicateWindow {
-            age: options.seconds("remember=", 86_400),
-            count: options.number("count=", 1_000_000) as usize,
-        },
-    }
-}
-
 /// Everything around the core.
-struct Stage {
+pub(crate) struct Stage {
     policy: Arc<Policy>,
-    switch: Switch,
-    now: Instant,
-    journal: Vec<(RecordNo, Record)>,
-    durable: usize,
+    pub(crate) switch: Switch,
+    pub(crate) now: Instant,
+    pub(crate) journal: Vec<(RecordNo, Record)>,
+    pub(crate) durable: usize,
     disk: bool,
     gate: bool,
     /// Nothing for a bank can be packed.
-    unpackable: bool,
+    pub(crate) unpackable: bool,
     /// What the journal was asked and has not said, where it is slow.
     asked: Vec<(Ticket, RecallKey)>,
-    slow_journal: bool,
+    pub(crate) slow_journal: bool,
     /// Banks that approve at once whatever they are told.
-    honest: bool,
+    pub(crate) honest: bool,
     held: Vec<Send>,
     sessions: BTreeMap<u64, u16>,
     last_session: u64,
-    said: String,
+    pub(crate) said: String,
 }
 
 /// 2026-11-22T00:00:00Z.
 const MIDNIGHT: i64 = 1_795_305_600_000;
 
 impl Stage {
-    fn wall(&self) -> Now {
+    pub(crate) fn wall(&self) -> Now {
         let millis = (self.now.nanos() / 1_000_000) as i64;
         Now { mono: self.now, wall: Wall::from_millis(MIDNIGHT + millis) }
     }
 
-    fn say(&mut self, line: &str) {
+    pub(crate) fn say(&mut self, line: &str) {
         let millis = self.now.nanos() / 1_000_000;
         let _ = match millis % 1_000 {
             0 => writeln!(self.said, "t={}s {line}", millis / 1_000),
@@ -235,7 +69,7 @@ impl Stage {
     }
 
     /// Carries out what the switch wants, until it wants nothing.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         loop {
             while let Some(output) = self.switch.poll() {
                 self.output(output);
@@ -332,7 +166,7 @@ impl Stage {
         found.map(|(no, record)| (no, Box::new(record.clone())))
     }
 
-    fn session_up(&mut self, line: u16) {
+    pub(crate) fn session_up(&mut self, line: u16) {
         self.last_session += 1;
         self.sessions.insert(self.last_session, line);
         let session = SessionId(self.last_session);
@@ -356,7 +190,7 @@ impl Stage {
     }
 
     /// Time passes; what falls due happens on the way.
-    fn advance(&mut self, to: Instant) {
+    pub(crate) fn advance(&mut self, to: Instant) {
         loop {
             let gate = self.held.iter().filter_map(|s| s.not_after).min();
             let gate = gate.map(|g| g.after(Duration::from_nanos(1)));
@@ -368,7 +202,7 @@ impl Stage {
         self.now = to.max(self.now);
     }
 
-    fn crash(&mut self) {
+    pub(crate) fn crash(&mut self) {
         self.journal.truncate(self.durable);
         self.held.clear();
         self.sessions.clear();
@@ -380,7 +214,7 @@ impl Stage {
         self.settle();
     }
 
-    fn directive(&mut self, line: &str) -> Fallible<()> {
+    pub(crate) fn directive(&mut self, line: &str) -> Fallible<()> {
         self.say(line);
         let words: Vec<&str> = line.split_whitespace().collect();
         let line_of = |name: &str| LINES.iter().position(|l| *l == name).map(|l| l as u16);
@@ -477,7 +311,7 @@ impl Stage {
 }
 
 impl Stage {
-    fn new(options: &Options<'_>) -> Self {
+    pub(crate) fn new(options: &Options<'_>) -> Self {
         let policy = Arc::new(policy(options));
         Self {
             switch: Switch::new(Arc::clone(&policy), 1),
@@ -497,116 +331,4 @@ impl Stage {
             said: String::new(),
         }
     }
-}
-
-/// The story's `# policy:` line.
-fn options_of(script: &str) -> Options<'_> {
-    let header = script.lines().take_while(|l| l.starts_with('#'));
-    Options(header.filter_map(|l| l.strip_prefix("# policy:")).next().unwrap_or_default())
-}
-
-/// Every beginning of the story's journal is a journal somebody may start with: what a start
-/// makes of it, with banks that say yes to everything, must be in order and leave nothing owed.
-pub(crate) fn recover_every_beginning(script: &str) -> Fallible<usize> {
-    let (_, journal) = act(script)?;
-    for end in 0..=journal.len() {
-        let mut stage = Stage::new(&options_of(script));
-        stage.journal = journal[..end].to_vec();
-        stage.durable = end;
-        (stage.honest, stage.unpackable, stage.slow_journal) = (true, false, false);
-        stage.now = Instant::from_nanos(1_000_000_000_000);
-        stage.crash();
-        (1..LINES.len() as u16).for_each(|line| stage.session_up(line));
-        stage.advance(stage.now.after(Duration::from_secs(900)));
-        let owed: usize = (0..3).map(|bank| stage.switch.owed(BankId(bank))).sum();
-        let mut auditor = Auditor::new();
-        stage.journal.iter().for_each(|(no, record)| {
-            auditor.see(*no, record);
-        });
-        let report = auditor.finish();
-        // What an operator has to settle may differ.
-        let given_up = |(_, record): &(RecordNo, Record)| {
-            let Record::Desk(desk) = record else { return false };
-            matches!(desk.verb, Some(DeskVerb::GiveUp(_)))
-        };
-        let asked = stage.switch.desk(&Listing::all(100)).into_iter().filter(|i| i.attention);
-        let asked = asked.count();
-        let excused = asked > 0 || stage.journal.iter().any(given_up);
-        let owed = owed.saturating_sub(asked);
-        let unsettled = report.totals.values().map(|t| t.difference()).any(|d| d != 0);
-        let unsettled = unsettled && !excused;
-        if owed > 0 || !report.violations.is_empty() || unsettled {
-            let (said, broken, sums) = (&stage.said, &report.violations, &report.totals);
-            return Err(format!(
-                "after record {end}: {owed} owed, {broken:?}, {sums:?}, open {:?}\n{said}",
-                report.open
-            ));
-        }
-    }
-    Ok(journal.len())
-}
-
-/// Plays a script and returns the transcript in the same form.
-pub(crate) fn play(script: &str) -> Fallible<String> {
-    act(script).map(|(said, _)| said)
-}
-
-/// Plays a script: what was said, and what was journaled.
-fn act(script: &str) -> Fallible<(String, Vec<(RecordNo, Record)>)> {
-    let header: Vec<&str> = script.lines().take_while(|l| l.starts_with('#')).collect();
-    let options = options_of(script);
-    let mut stage = Stage::new(&options);
-    stage.switch.start(stage.wall());
-    stage.settle();
-    stage.said.clear();
-    for line in &header {
-        let _ = writeln!(stage.said, "{line}");
-    }
-    if !options.has("all_down") {
-        stage.session_up(0);
-        stage.session_up(1);
-    }
-    for line in script.lines().filter(|l| !l.starts_with('#') && !l.trim().is_empty()) {
-        let (time, what) = line.split_once(' ').ok_or("expected `t=SECONDS what`")?;
-        if !is_input(what) {
-            continue;
-        }
-        let seconds = time.strip_prefix("t=").map(|t| t.trim_end_matches('s'));
-        let seconds: f64 = seconds.and_then(|t| t.parse().ok()).ok_or("bad time")?;
-        stage.advance(Instant::from_nanos((seconds * 1e9).round() as u64));
-        stage.directive(what)?;
-    }
-    let mut auditor = Auditor::new();
-    stage.journal.iter().for_each(|(no, record)| {
-        auditor.see(*no, record);
-    });
-    for violation in auditor.finish().violations {
-        stage.say(&format!("VIOLATION {violation}"));
-    }
-    Ok((stage.said, stage.journal))
-}
-
-/// Whether a line makes something happen rather than telling what did.
-fn is_input(what: &str) -> bool {
-    let words: Vec<&str> = what.split_whitespace().collect();
-    matches!(
-        words[..],
-        [_, ">", ..]
-            | [
-                "gate"
-                    | "disk"
-                    | "desk"
-                    | "crash"
-                    | "end"
-                    | "drain"
-                    | "signoff"
-                    | "signon"
-                    | "recall"
-                    | "reconcile"
-                    | "cutover"
-                    | "without",
-                ..
-            ]
-            | [_, "up" | "down"]
-    )
 }

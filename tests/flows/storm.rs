@@ -5,7 +5,7 @@
 //! records alike. In the calm everything owed is paid, every frame accounted for, the auditor
 //! is content, and banks and platform agree to the last cent.
 
-use super::stage::{Options, policy};
+use super::setting::{Options, policy};
 use super::words::read;
 use pointsman::canonical::{Answer, Canonical, Flow, Kind};
 use pointsman::meaning::ResponseClass;

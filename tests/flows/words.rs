@@ -2,7 +2,8 @@
 //!
 //! MTIs and codes are only spelled for the reader: no dialect is involved.
 
-use crate::stage::{Fallible, text};
+use crate::setting::text;
+use crate::stage::Fallible;
 use crate::totals;
 use pointsman::canonical::{
     Answer, Canonical, Flow, Kind, MacCheck, NetworkFunction, OriginalData, Reason, ResponseClass,

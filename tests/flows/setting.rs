@@ -1,0 +1,174 @@
+//! The policies that flows and storms are played under: one platform, a bank, a UnionPay bank and
+//! an issuer of stored value, with what `# policy:` switches.
+
+use pointsman::canonical::{Flow, TransactionType};
+use pointsman::switch::ids::{BankId, LineId, PlatformId};
+use pointsman::switch::policy::{
+    Bank, DuplicateWindow, Echo, Identities, Identity, JUDGED, Line, MatchScope, Network, Owner,
+    Platform, Policy, Reversal, Route, Saf, SignOn, StandIn, StandInLimit,
+};
+use pointsman::text::Text;
+use std::time::Duration;
+
+/// Lines by index: the platform's door, two lines of one bank, one of a UnionPay bank, one of a
+/// stored-value issuer.
+pub(crate) const LINES: [&str; 5] = ["platform", "alfa", "alfa2", "union", "purse"];
+
+pub(crate) fn text<const N: usize>(s: &str) -> Text<N> {
+    s.parse().unwrap_or_default()
+}
+
+/// The words of `# policy:`.
+pub(crate) struct Options<'a>(pub(crate) &'a str);
+
+impl Options<'_> {
+    pub(crate) fn has(&self, word: &str) -> bool {
+        self.0.split_whitespace().any(|w| w == word)
+    }
+
+    fn number(&self, key: &str, default: u64) -> u64 {
+        let found = self.0.split_whitespace().find_map(|w| w.strip_prefix(key));
+        found.and_then(|n| n.parse().ok()).unwrap_or(default)
+    }
+
+    fn seconds(&self, key: &str, default: u64) -> Duration {
+        Duration::from_secs(self.number(key, default))
+    }
+
+    fn stated(&self, key: &str) -> Option<u64> {
+        Some(self.number(key, 0)).filter(|number| *number > 0)
+    }
+}
+
+fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union: bool) -> Bank {
+    Bank {
+        name: text(name),
+        lines: lines.iter().map(|l| LineId(*l)).collect(),
+        response_timeout: options.seconds("timeout=", 20),
+        window: options.number("window=", 8) as usize,
+        match_scope: if options.has("line_scope") { MatchScope::Line } else { MatchScope::Bank },
+        reversal: Reversal {
+            types: vec![TransactionType::Purchase, TransactionType::PreAuthorization],
+            flow: if union { Flow::Request } else { Flow::Advice },
+            repeat_mti: !union,
+            same_stan: union,
+            original_batch: union,
+        },
+        must_echo: if options.has("must_echo") { JUDGED.to_vec() } else { Vec::new() },
+        original_lifetime: Duration::from_secs(60),
+        saf: Saf {
+            slots: options.number("slots=", 4) as usize,
+            response_timeout: Duration::from_secs(10),
+            first_retry: Duration::from_secs(2),
+            max_retry: Duration::from_secs(30),
+            tries_before_desk: 3,
+            live_rate_per_s: options.number("live_rate=", 1_000) as u32,
+            advice_lifetime: options.stated("advice_lifetime=").map(Duration::from_secs),
+            advice_tries: options.stated("advice_tries=").map(|n| n as u32),
+            dead_codes: if options.has("dead_91") { vec![text("91")] } else { vec![] },
+        },
+        stand_in: None,
+        network: Network {
+            sign_on,
+            keys: false,
+            sign_on_retry: Duration::from_secs(5),
+            response_timeout: Duration::from_secs(3),
+            echo: options
+                .has("echo")
+                .then_some(Echo { interval: Duration::from_secs(10), missed: 2 }),
+        },
+        identities: identities(options),
+        acquirer: None,
+        forwarder: None,
+        reconcile_at_cutover: options.has("reconcile"),
+        pin_translation: false,
+    }
+}
+
+/// The switch may decide for alfa: up to 500 each, three or 1000 within a minute.
+fn stand_in(options: &Options<'_>) -> Option<StandIn> {
+    let limit = StandInLimit { currency: 978, floor: 500, total: 1_000 };
+    options.has("stand_in").then(|| StandIn {
+        kinds: vec![TransactionType::Purchase],
+        never: vec![(text("5105"), text("5105"))],
+        window: Duration::from_secs(60),
+        count: 3,
+        limits: vec![limit],
+    })
+}
+
+/// Credits stored value; it may have no reversal for that.
+fn purse(options: &Options<'_>) -> Bank {
+    let mut bank = bank(options, "purse", &[4], SignOn::No, false);
+    let types = vec![TransactionType::TopUp];
+    bank.reversal.types = if options.has("no_credit_reversal") { vec![] } else { types };
+    bank.response_timeout = options.seconds("purse_timeout=", 20);
+    bank.window = options.number("purse_window=", 8) as usize;
+    bank
+}
+
+fn identities(options: &Options<'_>) -> Identities {
+    if !options.has("identities") {
+        return Identities::default();
+    }
+    let identity = Identity {
+        acquirer: None,
+        merchant: Some(text("SHOP")),
+        terminal: Some(text("TERM1")),
+        bank_merchant: text("BANKSHOP"),
+        bank_terminal: text("BANKTERM"),
+    };
+    Identities { entries: vec![identity], default: None }
+}
+
+fn route(name: &str, low: &str, high: &str, to: u16) -> Route {
+    Route {
+        name: text(name),
+        pan_prefixes: vec![(text(low), text(high))],
+        mtis: vec![],
+        processing_codes: vec![],
+        currencies: vec![],
+        amount: None,
+        platforms: vec![],
+        bank: BankId(to),
+        credit: None,
+    }
+}
+
+/// What `# policy:` may switch.
+pub(crate) fn policy(options: &Options<'_>) -> Policy {
+    let alfa_signs = if options.has("sign_on") { SignOn::Line } else { SignOn::No };
+    let terminals = SignOn::Terminals(vec![(text("TERM1"), text("SHOP"))]);
+    let platform = Owner::Platform(PlatformId(0));
+    let [to_alfa, union, issuer] = [0, 1, 2].map(|bank| Owner::Bank(BankId(bank)));
+    let owners = [platform, to_alfa, to_alfa, union, issuer];
+    let line = |(name, owner): (&&str, Owner)| Line { name: text(name), owner };
+    let pos = Platform {
+        name: text("pos"),
+        budget: Duration::from_secs(30),
+        margin: Duration::from_secs(1),
+        max_in_flight: options.number("cap=", 64) as usize,
+        echo: options
+            .has("platform_echo")
+            .then_some(Echo { interval: Duration::from_secs(5), missed: 2 }),
+    };
+    let mut alfa = bank(options, "alfa", &[1, 2], alfa_signs, false);
+    alfa.stand_in = stand_in(options);
+    Policy {
+        hash: 1,
+        platforms: vec![pos],
+        banks: vec![alfa, bank(options, "union", &[3], terminals, true), purse(options)],
+        lines: LINES.iter().zip(owners).map(line).collect(),
+        routes: if options.has("topup") {
+            let credit = Some(BankId(2));
+            let top_up = Route { credit, ..route("topup", "4", "5", 0) };
+            vec![top_up, route("cup", "62", "62", 1), route("visa", "4", "5", 0)]
+        } else {
+            vec![route("cup", "62", "62", 1), route("visa", "4", "5", 0)]
+        },
+        duplicates: DuplicateWindow {
+            age: options.seconds("remember=", 86_400),
+            count: options.number("count=", 1_000_000) as usize,
+        },
+    }
+}
