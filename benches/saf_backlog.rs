@@ -185,7 +185,7 @@ impl Stage {
         // Each load has numbers of its own: a tenth of all that there are.
         let first = self.next.get();
         self.next.set(first + 90_000);
-        let template = wire::template(&wire::month_day_hour(), card);
+        let template = wire::template(card);
         let (warm, pace) = (length / 5, Pace::Open(rate));
         Ok(load::run(&subject.door, pace, warm, length, (first, template)).await?.0)
     }
@@ -203,7 +203,7 @@ fn print(line: &serde_json::Value) {
 fn serve(home: &Path) -> io::Result<Subject> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pointsman"));
     command.arg("serve").arg(home.join("bench.toml")).args(["--log", "error"]);
-    Subject::start(command, true)
+    Subject::start(command, true, |_| {})
 }
 
 fn write_configuration(home: &Path, healthy: &str, other: &str) -> io::Result<()> {

@@ -51,6 +51,10 @@ pub(crate) struct Measured {
 struct Run {
     template: Vec<u8>,
     begun: Instant,
+    /// When that was, in milliseconds since 1970.
+    begun_millis: u64,
+    /// The newest second since 1970 and its `F7`: seconds above, ten digits in 32 bits below.
+    stamp: AtomicU64,
     next: AtomicU64,
     /// By STAN: nanoseconds after `begun` at which the request was due.
     due: Vec<AtomicU64>,
@@ -107,6 +111,8 @@ pub(crate) async fn run(
     let run = Arc::new(Run {
         template,
         begun: Instant::now(),
+        begun_millis: wire::unix_millis(),
+        stamp: AtomicU64::new(0),
         next: AtomicU64::new(first),
         due: (0..1_000_000).map(|_| AtomicU64::new(0)).collect(),
         measured: Mutex::new(Measured::new()?),
@@ -194,9 +200,21 @@ impl Run {
         let n = self.next.fetch_add(1, Relaxed);
         let at = out.len();
         out.extend_from_slice(&self.template);
-        wire::request(&mut out[at..], n);
+        wire::request(&mut out[at..], n, self.stamp());
         let due = due.saturating_duration_since(self.begun).as_nanos() as u64;
         self.due[(n % 999_999 + 1) as usize].store(due, Relaxed);
+    }
+
+    /// `F7` of now; reckoned once a second.
+    fn stamp(&self) -> u64 {
+        let second = (self.begun_millis + self.begun.elapsed().as_millis() as u64) / 1_000;
+        let known = self.stamp.load(Relaxed);
+        if known >> 32 == second {
+            return known & 0xFFFF_FFFF;
+        }
+        let stamp = wire::stamp(second);
+        self.stamp.store(second << 32 | stamp, Relaxed);
+        stamp
     }
 
     /// Counts the answers at the front of a buffer; returns how many, and their bytes.

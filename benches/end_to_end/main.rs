@@ -145,7 +145,7 @@ fn one(who: Who, pace: Pace, length: Duration) -> io::Result<Row> {
         let subject = start.await.map_err(io::Error::other)??;
         let door = subject.as_ref().map_or(&bank, |s| &s.door).clone();
         let first = u64::from(std::process::id()) % 1_000;
-        let template = wire::template(&wire::month_day_hour(), "5555555555554444");
+        let template = wire::template("5555555555554444");
         let approved = timeout(LONGEST_START, until_approved(&door, first, &template)).await;
         let never = |_| io::Error::other(format!("{}: nothing was approved at all", who.name()));
         let first = approved.map_err(never)??;
@@ -164,7 +164,7 @@ async fn until_approved(door: &str, first: u64, template: &[u8]) -> io::Result<u
     let mut number = first;
     loop {
         let mut frame = template.to_vec();
-        wire::request(&mut frame, number);
+        wire::request(&mut frame, number, wire::stamp(wire::unix_millis() / 1_000));
         number += 1;
         stream.write_all(&frame).await?;
         let mut answer = vec![0; 2];

@@ -24,14 +24,20 @@ pub(crate) struct Usage {
 }
 
 impl Subject {
-    /// Starts `command` and waits for the line with its address (and `ready`, where `ready`).
-    pub(crate) fn start(mut command: Command, ready: bool) -> io::Result<Self> {
+    /// Starts `command` and waits for the line with its address (and `ready`, where `ready`);
+    /// `told` hears every line until then.
+    pub(crate) fn start(
+        mut command: Command,
+        ready: bool,
+        mut told: impl FnMut(&str),
+    ) -> io::Result<Self> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let id = child.id();
         let stdout = child.stdout.take().ok_or_else(|| io::Error::other("no stdout"))?;
         let (mut door, mut lines) = (None, BufReader::new(stdout).lines());
         for line in lines.by_ref() {
             let line = line?;
+            told(&line);
             if let (true, Some(at)) = (line.starts_with("listening"), line.find("address=")) {
                 door = Some(line[at + 8..].trim().to_owned());
             }

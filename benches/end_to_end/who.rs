@@ -115,7 +115,7 @@ impl Who {
         let relay = |threads: &str, journal: Option<&Path>| {
             let mut command = Command::new(std::env::current_exe()?);
             command.args(["relay", bank, threads]).args(journal);
-            Subject::start(command, false).map(Some)
+            Subject::start(command, false, |_| {}).map(Some)
         };
         match self {
             Self::Direct => Ok(None),
@@ -130,7 +130,7 @@ impl Who {
                 std::fs::write(folder.join("without-mac.toml"), union_pay::WITHOUT_MAC)?;
                 let mut command = Command::new(env!("CARGO_BIN_EXE_pointsman"));
                 command.arg("serve").arg(config).env("RUST_LOG", "error");
-                Subject::start(command, true).map(Some)
+                Subject::start(command, true, |_| {}).map(Some)
             }
         }
     }

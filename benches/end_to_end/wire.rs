@@ -10,8 +10,9 @@ const F7_AT: usize = STAN_AT - 10;
 const F37_AT: usize = STAN_AT + 6 + 6 + 4 + 4 + 4 + 3 + 2 + 8;
 const F41_AT: usize = F37_AT + 12;
 
-/// The request with the number `n`; keys never repeat within 10^6 × 10^3 requests.
-pub(crate) fn request(template: &mut [u8], n: u64) {
+/// The request with the number `n` and the stamp `f7`; keys never repeat within 10^6 × 10^4
+/// requests, whatever the stamp.
+pub(crate) fn request(template: &mut [u8], n: u64, f7: u64) {
     let put = |template: &mut [u8], at: usize, width: usize, value: u64| {
         let mut value = value;
         for digit in template[2 + at..2 + at + width].iter_mut().rev() {
@@ -22,24 +23,30 @@ pub(crate) fn request(template: &mut [u8], n: u64) {
     put(template, STAN_AT, 6, n % 999_999 + 1);
     put(template, F37_AT, 12, n);
     put(template, F41_AT + 4, 4, n / 999_999 % 10_000);
-    put(template, F7_AT + 6, 4, n / 7 % 60 + n / 11 % 60 * 100);
+    put(template, F7_AT, 10, f7);
 }
 
-/// Today's MMDDhh in GMT, so that no key is stale.
-pub(crate) fn month_day_hour() -> String {
-    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let millis = seconds.map_or(0, |d| d.as_millis() as i64);
-    let now = pointsman::time::Wall::from_millis(millis).utc();
-    format!("{:02}{:02}{:02}", now.month(), now.day(), now.hour())
+/// Milliseconds since 1970.
+pub(crate) fn unix_millis() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as u64)
+}
+
+/// MMDDhhmmss in GMT of a second since 1970, as a number: `F7` as a platform's clock gives it, so
+/// that no request is stale.
+pub(crate) fn stamp(unix_second: u64) -> u64 {
+    let now = pointsman::time::Wall::from_millis(unix_second as i64 * 1_000).utc();
+    let parts = [now.month(), now.day(), now.hour(), now.minute(), now.second()];
+    parts.into_iter().fold(0, |stamp, part| stamp * 100 + u64::from(part.unsigned_abs()))
 }
 
 /// One framed request.
-pub(crate) fn template(month_day_hour: &str, pan: &str) -> Vec<u8> {
+pub(crate) fn template(pan: &str) -> Vec<u8> {
     let mut message = b"0200".to_vec();
     message
         .extend_from_slice(&bitmap(&[2, 3, 4, 7, 11, 12, 13, 14, 18, 22, 25, 32, 37, 41, 42, 49]));
     let body = format!(
-        "16{pan}000000000000001000{month_day_hour}00000000011215301122281254110510006123456\
+        "16{pan}00000000000000100001010000000000011215301122281254110510006123456\
          000000000001SHOP0000MERCHANT0000001156"
     );
     message.extend_from_slice(body.as_bytes());

@@ -2,14 +2,14 @@
 //!
 //! Contract: the real binary runs with small segments, frequent checkpoints and a duplicate
 //! window that fills early, under an open loop of half the peak measured at the start, or less
-//! where that is declined (`--rate N`: that rate), for `--minutes N` (10). Faults strike one of
+//! where that is declined (`--rate N`: that rate), for `--minutes N` (10). Originals can be
+//! recalled for a minute only, so that segments retire and are recycled. Faults strike one of
 //! its three banks all the time; healthy traffic goes to another. Every 30 s (nine times in
-//! shorter runs) one JSON line; the last line is the verdict: of the rows after the window
-//! filled, the last third against the first. `--isolation` runs something else: baseline and
+//! shorter runs) one JSON line; the last line is the verdict: of the rows after all had settled,
+//! the last third against the first. `--isolation` runs something else: baseline and
 //! trouble in turns, one line with the ratio of healthy p99 per trouble. Exit code 1 where it
 //! is not flat, or not isolated. Without `--bench` (as the tests call it) both run for moments
-//! and only have to complete. Deliberately absent: segments that retire – originals are looked
-//! up for 32 days, and no run is that long.
+//! and only have to complete.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock and paces itself")]
 
@@ -33,6 +33,10 @@ use std::time::{Duration, Instant};
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 use watch::Row;
+
+/// Segments retire steadily from here on: what was written first is past recall, two checkpoints
+/// lie behind it, and one more has let it go.
+const SETTLED: Duration = stage::RECALL.saturating_add(stage::CHECKPOINT.saturating_mul(3));
 
 /// What the command line asks for.
 struct Wanted {
@@ -90,10 +94,10 @@ async fn run(wanted: &Wanted) -> io::Result<()> {
         (true, true) => trouble::isolation(&stage, rate, 3, Duration::from_secs(4)).await?,
         (true, false) => {
             let total = Duration::from_secs_f64(wanted.minutes * 60.0);
-            soak(&stage, rate, total, window).await?
+            soak(&stage, rate, total, (window, true)).await?
         }
         (false, _) => {
-            soak(&stage, rate, Duration::from_millis(1_800), window).await?;
+            soak(&stage, rate, Duration::from_millis(1_800), (window, false)).await?;
             trouble::isolation(&stage, rate, 1, Duration::from_millis(200)).await?;
             true
         }
@@ -127,13 +131,20 @@ async fn default_rate(stage: &Stage, whole: bool) -> io::Result<u64> {
 }
 
 /// Load and faults for so long; whether all stayed flat.
-async fn soak(stage: &Stage, rate: u64, total: Duration, window: u64) -> io::Result<bool> {
+async fn soak(
+    stage: &Stage,
+    rate: u64,
+    total: Duration,
+    (window, whole): (u64, bool),
+) -> io::Result<bool> {
     let length = (total / 9).min(Duration::from_secs(30));
     let count = (total.as_secs_f64() / length.as_secs_f64()).round() as usize;
     let began = Instant::now();
     let (mut filled, mut rows) = (Vec::new(), 0);
     for number in 0..count {
-        let was_full = stage.requests() >= window;
+        // Before it forgets, the window holds an eighth more; by age it is full after `RECALL`.
+        let full = stage.requests() >= window + window / 8 || began.elapsed() >= stage::RECALL;
+        let was_settled = full && (!whole || began.elapsed() >= SETTLED);
         let (healthy, sick, slow, ()) = tokio::join!(
             stage.load(HEALTHY, Pace::Open(rate), length),
             stage.load(stage::SICK, Pace::Open(stage::OTHER_RATE), length),
@@ -143,9 +154,9 @@ async fn soak(stage: &Stage, rate: u64, total: Duration, window: u64) -> io::Res
         // What the load left open is answered and closed before anything is counted.
         sleep(length.min(stage::TIMEOUT)).await;
         let row = Row::new(began.elapsed(), &healthy?, &sick?, &slow?, stage)?;
-        println!("{}", row.line(was_full));
+        println!("{}", row.line(was_settled));
         rows += 1;
-        if was_full {
+        if was_settled {
             filled.push(row);
         }
     }

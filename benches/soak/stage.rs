@@ -30,6 +30,11 @@ pub(crate) const SLOW: Whose = (2, "3530111333300000");
 pub(crate) const OTHER_RATE: u64 = 100;
 /// How long the switch waits for an answer of the sick or the slow bank.
 pub(crate) const TIMEOUT: Duration = Duration::from_millis(1_000);
+/// How long requests are remembered and originals can be recalled: the least there is, so that
+/// segments retire while one looks on.
+pub(crate) const RECALL: Duration = Duration::from_secs(60);
+/// At most so far apart are checkpoints, and what retires does so behind the second.
+pub(crate) const CHECKPOINT: Duration = Duration::from_secs(30);
 /// Sessions that the platform's door takes.
 pub(crate) const MOST_SESSIONS: usize = 256;
 
@@ -49,6 +54,8 @@ pub(crate) struct Stage {
     pub(crate) narrow: Narrow,
     /// The journal's folder.
     pub(crate) journal: PathBuf,
+    /// Where its metrics are.
+    pub(crate) admin: String,
     next: [Cell<u64>; 3],
     _folder: tempfile::TempDir,
 }
@@ -67,10 +74,10 @@ impl Stage {
         let config = folder.path().join("soak.toml");
         std::fs::write(&config, configuration(&doors, window))?;
         let start = tokio::task::spawn_blocking(move || serve(&config));
-        let switch = start.await.map_err(io::Error::other)??;
+        let (switch, admin) = start.await.map_err(io::Error::other)??;
         let next = [0, 1, 2].map(|whose| Cell::new(whose * NUMBERS + 1));
         let journal = folder.path().join("journal");
-        Ok(Self { switch, sick, proxy, slow, narrow, journal, next, _folder: folder })
+        Ok(Self { switch, sick, proxy, slow, narrow, journal, admin, next, _folder: folder })
     }
 
     /// Requests so far.
@@ -85,7 +92,7 @@ impl Stage {
         pace: Pace,
         length: Duration,
     ) -> io::Result<Measured> {
-        let template = wire::template(&wire::month_day_hour(), card);
+        let template = wire::template(card);
         let (door, next) = (&self.switch.door, &self.next[whose]);
         let (measured, last) =
             load::run(door, pace, length / 20, length, (next.get(), template)).await?;
@@ -114,14 +121,22 @@ async fn bank(name: &str) -> io::Result<Bank> {
     Bank::start(BankSpec::new(name, speaker)).await.map_err(io::Error::other)
 }
 
-fn serve(config: &Path) -> io::Result<Subject> {
+/// The switch, and where its metrics are.
+fn serve(config: &Path) -> io::Result<(Subject, String)> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pointsman"));
     command.arg("serve").arg(config).args(["--log", "error"]);
-    Subject::start(command, true)
+    let mut admin = String::new();
+    let switch = Subject::start(command, true, |line| {
+        if let Some(address) = line.strip_prefix("admin address=") {
+            address.trim().clone_into(&mut admin);
+        }
+    })?;
+    Ok((switch, admin))
 }
 
 fn configuration([healthy, sick, slow]: &[String; 3], window: u64) -> String {
     let timeout_ms = TIMEOUT.as_millis();
+    let (recall_s, checkpoint_s) = (RECALL.as_secs(), CHECKPOINT.as_secs());
     let other = |name: &str, address: &str| {
         format!(
             "[bank.{name}]\ndialect = \"iso8583-1987-ascii\"\nframing = \"2-byte-be\"\n\
@@ -134,8 +149,10 @@ fn configuration([healthy, sick, slow]: &[String; 3], window: u64) -> String {
     };
     format!(
         "[journal]\nfolder = \"journal\"\nsegment_bytes = 4194304\n\
-         checkpoint_records = 100_000\ncheckpoint_s = 30\n\
-         [duplicates]\ncount = {window}\n\
+         checkpoint_records = 100_000\ncheckpoint_s = {checkpoint_s}\n\
+         keep_days = 0\nrecall_s = {recall_s}\n\
+         [admin]\naddress = \"127.0.0.1:0\"\n\
+         [duplicates]\ncount = {window}\nwindow_s = {recall_s}\n\
          [platform.shop]\nlisten = \"127.0.0.1:0\"\ndialect = \"iso8583-1987-ascii\"\n\
          framing = \"2-byte-be\"\nbudget_ms = 5000\nmargin_ms = 500\nmax_in_flight = 4096\n\
          max_sessions = {MOST_SESSIONS}\n\

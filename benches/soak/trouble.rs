@@ -132,7 +132,7 @@ async fn phase(
 
 /// Connections that send one byte of a request a second, the first at once.
 async fn drip(door: &str, long: Duration) -> io::Result<u64> {
-    let frame = wire::template(&wire::month_day_hour(), HEALTHY.1);
+    let frame = wire::template(HEALTHY.1);
     let mut streams = Vec::new();
     for _ in 0..DRIPPING {
         streams.push(TcpStream::connect(door).await?);

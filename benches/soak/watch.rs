@@ -1,11 +1,14 @@
 //! What the system says of the switch, row by row, and whether that stayed flat.
 //!
 //! Contract: a row is one JSON line. The verdict compares medians of the last third of the rows
-//! with those of the first, and calls fewer than three rows not flat: nothing was seen.
+//! that were settled – the duplicate window full, segments retiring – with those of the first, and
+//! calls fewer than three such rows not flat: nothing was seen. The index of old records is left
+//! out of what the journal takes: it goes by whole days.
 
 use super::load::Measured;
 use super::stage::Stage;
-use std::io;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +16,10 @@ use std::time::Duration;
 const MEMORY_GOAL: f64 = 0.10;
 /// The p99 may grow by less than this factor.
 const P99_GOAL: f64 = 2.0;
+/// Segments and spares may take this part more: they come and go by dozens of a checkpoint.
+const SEGMENTS_GOAL: f64 = 0.25;
+/// Of the healthy bank's traffic this part may be declined.
+const DECLINED_GOAL: f64 = 0.001;
 /// The journal keeps so many of its files open (a cache, filled as segments fill), besides its
 /// folder, the index of old originals, and what a checkpoint is writing.
 const JOURNAL_FILES_MAX: u64 = 16 + 8;
@@ -21,6 +28,7 @@ const JOURNAL_FILES_MAX: u64 = 16 + 8;
 #[derive(Debug)]
 pub(crate) struct Row {
     at: Duration,
+    answers: u64,
     per_second: f64,
     p50: u64,
     p99: u64,
@@ -34,9 +42,12 @@ pub(crate) struct Row {
     descriptors: u64,
     journal_descriptors: u64,
     threads: u64,
-    journal_bytes: u64,
+    segment_bytes: u64,
+    index_bytes: u64,
     segments: u64,
     spares: u64,
+    /// Segments that the journal let go, as spares and removed, since the start.
+    retired: [u64; 2],
 }
 
 impl Row {
@@ -51,22 +62,28 @@ impl Row {
         let id = stage.switch.id;
         let threads = std::fs::read_dir(format!("/proc/{id}/task"))?.count() as u64;
         let (descriptors, journal_descriptors) = descriptors(id, &stage.journal)?;
-        let (mut journal_bytes, mut segments, mut spares) = (0, 0, 0);
+        let (mut segment_bytes, mut index_bytes, mut segments, mut spares) = (0, 0, 0, 0);
         for entry in std::fs::read_dir(&stage.journal)? {
             let entry = entry?;
             // A file may get its next name or go between listing and looking.
-            journal_bytes += entry.metadata().map_or(0, |file| file.len());
+            let bytes = entry.metadata().map_or(0, |file| file.len());
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            segments += u64::from(name.ends_with(".segment"));
-            spares += u64::from(name.ends_with(".spare"));
+            let (segment, spare) = (name.ends_with(".segment"), name.ends_with(".spare"));
+            segments += u64::from(segment);
+            spares += u64::from(spare);
+            segment_bytes += if segment || spare { bytes } else { 0 };
+            index_bytes += if name.ends_with(".index") { bytes } else { 0 };
         }
         let quantile = |q| healthy.latency.value_at_quantile(q);
         let usage = stage.switch.usage()?;
-        let answers = (healthy.approved + healthy.other) as f64;
+        let answers = healthy.approved + healthy.other;
+        let retired = ["spare", "removed"].map(|became| retired(&stage.admin, became));
+        let [recycled, removed] = retired;
         Ok(Self {
             at,
-            per_second: answers / healthy.elapsed.as_secs_f64().max(0.001),
+            answers,
+            per_second: answers as f64 / healthy.elapsed.as_secs_f64().max(0.001),
             p50: quantile(0.5),
             p99: quantile(0.99),
             p999: quantile(0.999),
@@ -79,14 +96,16 @@ impl Row {
             descriptors,
             journal_descriptors,
             threads,
-            journal_bytes,
+            segment_bytes,
+            index_bytes,
             segments,
             spares,
+            retired: [recycled?, removed?],
         })
     }
 
     /// The JSON line.
-    pub(crate) fn line(&self, window_full: bool) -> String {
+    pub(crate) fn line(&self, settled: bool) -> String {
         serde_json::json!({
             "case": "soak",
             "minute": (self.at.as_secs_f64() / 0.6).round() / 100.0,
@@ -101,10 +120,13 @@ impl Row {
             "descriptors": self.descriptors,
             "journal_descriptors": self.journal_descriptors,
             "threads": self.threads,
-            "journal_bytes": self.journal_bytes,
+            "segment_bytes": self.segment_bytes,
+            "index_bytes": self.index_bytes,
             "segments": self.segments,
             "spares": self.spares,
-            "window_full": window_full,
+            "segments_recycled": self.retired[0],
+            "segments_removed": self.retired[1],
+            "settled": settled,
         })
         .to_string()
     }
@@ -115,40 +137,60 @@ impl Row {
 pub(crate) struct Verdict {
     rows: usize,
     compared: usize,
-    memory_growth: f64,
+    resident_kib: [u64; 2],
+    peak_kib: u64,
     descriptors: [u64; 2],
+    threads: [u64; 2],
     journal_descriptors: u64,
-    p99_ratio: f64,
-    segments: u64,
+    p99: [u64; 2],
+    segment_bytes: [u64; 2],
+    retired: [u64; 2],
+    declined: f64,
 }
 
-/// Compares the thirds of the rows after the window was full; `rows`: how many there were in all.
-pub(crate) fn verdict(filled: &[Row], rows: usize) -> Verdict {
-    let compared = filled.len() / 3;
-    let (first, last) = (&filled[..compared], &filled[filled.len() - compared..]);
+/// Compares the thirds of the settled rows; `rows`: how many there were in all.
+pub(crate) fn verdict(settled: &[Row], rows: usize) -> Verdict {
+    let compared = settled.len() / 3;
+    let (first, last) = (&settled[..compared], &settled[settled.len() - compared..]);
     let both = |f: fn(&Row) -> u64| {
         [first, last].map(|third| median(&mut third.iter().map(f).collect::<Vec<_>>()))
     };
-    let growth = |[before, after]: [u64; 2]| after as f64 / before.max(1) as f64;
-    let of = |row: Option<&Row>| row.map_or(0, |row| row.segments);
+    let since = |at: usize| match (settled.first(), settled.last()) {
+        (Some(first), Some(last)) => last.retired[at].saturating_sub(first.retired[at]),
+        _ => 0,
+    };
+    let sum = |f: fn(&Row) -> u64| settled.iter().map(f).sum::<u64>();
     Verdict {
         rows,
         compared,
-        memory_growth: growth(both(|row| row.resident_kib)) - 1.0,
-        descriptors: both(|row| row.descriptors - row.journal_descriptors),
-        journal_descriptors: filled.iter().map(|row| row.journal_descriptors).max().unwrap_or(0),
-        p99_ratio: growth(both(|row| row.p99)),
-        segments: of(filled.last()).saturating_sub(of(filled.first())),
+        resident_kib: both(|row| row.resident_kib),
+        peak_kib: settled.iter().map(|row| row.peak_kib).max().unwrap_or(0),
+        descriptors: both(|row| row.descriptors.saturating_sub(row.journal_descriptors)),
+        threads: both(|row| row.threads),
+        journal_descriptors: settled.iter().map(|row| row.journal_descriptors).max().unwrap_or(0),
+        p99: both(|row| row.p99),
+        segment_bytes: both(|row| row.segment_bytes),
+        retired: [since(0), since(1)],
+        declined: sum(|row| row.declined) as f64 / sum(|row| row.answers).max(1) as f64,
     }
+}
+
+/// By what part more, or less, it is afterwards.
+fn growth([before, after]: [u64; 2]) -> f64 {
+    after as f64 / before.max(1) as f64 - 1.0
 }
 
 impl Verdict {
     /// Whether every goal is met.
     pub(crate) fn is_flat(&self) -> bool {
-        let [before, after] = self.descriptors;
-        let steady = self.memory_growth < MEMORY_GOAL && self.p99_ratio < P99_GOAL;
+        let steady = growth(self.resident_kib) < MEMORY_GOAL
+            && growth(self.segment_bytes) < SEGMENTS_GOAL
+            && growth(self.p99) + 1.0 < P99_GOAL;
+        let same = |[before, after]: [u64; 2]| before == after;
         let bounded = self.journal_descriptors <= JOURNAL_FILES_MAX;
-        self.compared > 0 && before == after && bounded && steady
+        let all_same = same(self.descriptors) && same(self.threads);
+        let served = self.declined < DECLINED_GOAL && self.retired[0] > 0;
+        self.compared > 0 && all_same && bounded && steady && served
     }
 
     /// The JSON line.
@@ -158,16 +200,36 @@ impl Verdict {
             "case": "verdict",
             "rows": self.rows,
             "rows_per_third": self.compared,
-            "memory_growth": rounded(self.memory_growth), "memory_goal": MEMORY_GOAL,
+            "resident_kib": self.resident_kib, "peak_kib": self.peak_kib,
+            "memory_growth": rounded(growth(self.resident_kib)), "memory_goal": MEMORY_GOAL,
+            "segment_bytes": self.segment_bytes,
+            "segment_growth": rounded(growth(self.segment_bytes)), "segment_goal": SEGMENTS_GOAL,
+            "segments_recycled": self.retired[0], "segments_recycled_goal": "above 0",
+            "segments_removed": self.retired[1],
             "descriptors_but_journal": self.descriptors,
+            "threads": self.threads,
             "most_journal_descriptors": self.journal_descriptors,
             "journal_descriptors_limit": JOURNAL_FILES_MAX,
-            "p99_ratio": rounded(self.p99_ratio), "p99_goal": P99_GOAL,
-            "segments_filled": self.segments,
+            "p99_us": self.p99,
+            "p99_ratio": rounded(growth(self.p99) + 1.0), "p99_goal": P99_GOAL,
+            "declined_part": self.declined, "declined_goal": DECLINED_GOAL,
             "verdict": if self.is_flat() { "flat" } else { "not flat" },
         })
         .to_string()
     }
+}
+
+/// How many segments went so, by the switch's metrics.
+fn retired(admin: &str, became: &str) -> io::Result<u64> {
+    let mut stream = TcpStream::connect(admin)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: soak\r\nConnection: close\r\n\r\n")?;
+    let mut page = String::new();
+    stream.read_to_string(&mut page)?;
+    let name = format!("pointsman_journal_segments_retired_total{{became=\"{became}\"}} ");
+    let value = page.lines().find_map(|line| line.strip_prefix(name.as_str()));
+    let number = value.and_then(|value| value.trim().parse().ok());
+    number.ok_or_else(|| io::Error::other(format!("{name}: expected a number in /metrics")))
 }
 
 /// Descriptors of a process: all, and those of files under `journal`.

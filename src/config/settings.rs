@@ -157,8 +157,11 @@ pub struct JournalSettings {
     /// Key-encryption key; unset: the journal makes its own, stores it beside the data and says
     /// so loudly (refused with `production = true`).
     pub key: Option<SecretRef>,
-    /// Whole days of finished segments to keep.
+    /// Whole days of finished segments to keep; 0: as long as `recall` alone asks.
     pub keep_days: u32,
+    /// How long originals can be recalled at the least: segments stay so long whatever
+    /// `keep_days` says.
+    pub recall: Duration,
     /// Folder that gets a copy of every segment before it goes, relative to the configuration's;
     /// unset: segments go for good.
     pub archive: Option<String>,

@@ -141,6 +141,34 @@ fn production_refuses_a_self_made_journal_key() {
 }
 
 #[test]
+fn originals_are_recalled_for_long_enough() {
+    const WINDOW: &str = "window_s = 86_400 ";
+    let with = |recall: &'static str, window: &'static str, production: bool| {
+        let errors = load_demo(|text| {
+            let text = text.replacen("keep_days = 400 ", &format!("keep_days = 0\n{recall} "), 1);
+            let text = text.replace("production = false", &format!("production = {production}"));
+            text.replacen(WINDOW, window, 1)
+        });
+        errors.map(|settings| settings.journal.recall.as_secs())
+    };
+    assert_eq!(with("", WINDOW, false), Ok(32 * 86_400));
+    assert_eq!(with("recall_s = 60", "window_s = 60 ", false), Ok(60));
+    for (recall, window, production, part) in [
+        ("recall_s = 59", "window_s = 60 ", false, "expected 60 to 2764800, got 59"),
+        ("recall_s = 2_764_801", WINDOW, false, "expected 60 to 2764800"),
+        ("recall_s = 86_399", WINDOW, false, "at least duplicates.window_s (86400)"),
+        ("recall_s = 604_799", WINDOW, true, "expects at least 604800, got 604799"),
+        ("recall_s = 700_000", "window_s = 691_200 ", true, "expects at least 777600"),
+    ] {
+        let errors = with(recall, window, production).err().unwrap_or_default();
+        let found = errors.iter().any(|e| e.contains("journal.recall_s") && e.contains(part));
+        assert!(found, "{recall} {window}: {errors:#?}");
+    }
+    let long = with("recall_s = 604_800", WINDOW, true).err().unwrap_or_default();
+    assert!(!long.concat().contains("recall_s"), "{long:#?}");
+}
+
+#[test]
 fn odd_values_are_refused_by_name() {
     for (from, to, part) in [
         ("window = 1_024", "window = 0", "expected 1 to 65536"),

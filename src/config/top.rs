@@ -9,6 +9,7 @@ use super::settings::{AdminSettings, JournalSettings, LineSettings, SecretRef, S
 use super::{banks, platforms, routes};
 use crate::iso8583::Dialect;
 use crate::switch::policy::{DuplicateWindow, Line, Policy};
+use crate::switch::recall::{REFERENCE_DAYS, REPEAT_DAYS};
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -65,7 +66,7 @@ impl<'s> Builder<'s> {
         banks::read(&mut self, root);
         routes::read(&mut self, root);
         self.policy.duplicates = duplicates(root);
-        let journal = journal(root, production);
+        let journal = journal(root, production, self.policy.duplicates.age.as_secs());
         let admin = root.table("admin").map(|section| {
             let address = super::platforms::address(&section, "address");
             let token = secret(&section, "token");
@@ -141,7 +142,7 @@ fn duplicates(root: &Section<'_, '_>) -> DuplicateWindow {
     }
 }
 
-fn journal(root: &Section<'_, '_>, production: bool) -> JournalSettings {
+fn journal(root: &Section<'_, '_>, production: bool, window_s: u64) -> JournalSettings {
     let Some(section) = root.table("journal") else {
         root.wrong("journal", "is missing: the journal needs at least `folder`");
         return JournalSettings {
@@ -149,6 +150,7 @@ fn journal(root: &Section<'_, '_>, production: bool) -> JournalSettings {
             segment_bytes: 0,
             key: None,
             keep_days: 0,
+            recall: std::time::Duration::ZERO,
             archive: None,
             checkpoint_records: 0,
             checkpoint_every: std::time::Duration::ZERO,
@@ -159,7 +161,8 @@ fn journal(root: &Section<'_, '_>, production: bool) -> JournalSettings {
         folder: section.need("folder"),
         segment_bytes: section.number("segment_bytes", 64 << 20, 16 << 10..=4 << 30),
         key: secret(&section, "key"),
-        keep_days: section.number("keep_days", 400, 1..=36_500) as u32,
+        keep_days: section.number("keep_days", 400, 0..=36_500) as u32,
+        recall: recall(&section, production, window_s),
         archive: section.string("archive"),
         checkpoint_records: section.number("checkpoint_records", 1_500_000, 100..=100_000_000),
         checkpoint_every: std::time::Duration::from_secs(checkpoint_s),
@@ -172,6 +175,31 @@ fn journal(root: &Section<'_, '_>, production: bool) -> JournalSettings {
     }
     section.finish();
     settings
+}
+
+/// `recall_s`. What the journal has let go cannot be found any more, neither the original of a
+/// reversal nor that of a repeat: in production no acquirer may still send one.
+fn recall(section: &Section<'_, '_>, production: bool, window_s: u64) -> std::time::Duration {
+    const DAY_S: u64 = 86_400;
+    const MOST_S: u64 = REFERENCE_DAYS as u64 * DAY_S;
+    let recall_s = section.number("recall_s", MOST_S, 60..=MOST_S);
+    if recall_s < window_s {
+        let why = "a repeat that memory has forgotten would go to its bank once more";
+        section.wrong(
+            "recall_s",
+            format!("expected at least duplicates.window_s ({window_s}), got {recall_s}: {why}"),
+        );
+    }
+    // Clocks of platforms differ from ours by hours at most.
+    let least_s = (u64::from(REPEAT_DAYS) * DAY_S).max(window_s + DAY_S);
+    if production && recall_s < least_s {
+        let why = "the longest that acquirers repeat, and a day more than duplicates.window_s";
+        section.wrong(
+            "recall_s",
+            format!("`production = true` expects at least {least_s}, got {recall_s}: {why}"),
+        );
+    }
+    std::time::Duration::from_secs(recall_s)
 }
 
 /// A reference to a secret: `file:path` or `env:NAME`.

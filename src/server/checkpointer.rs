@@ -188,7 +188,10 @@ impl Keeper {
         let Holdings { backend, map, shelf, retention, .. } = &self.holdings;
         let oldest = prune_checkpoints(&**backend, KEPT)?.unwrap_or(0);
         let covered = oldest.min(needed_from.saturating_sub(1));
+        let before = shelf.recycled();
         let gone = retire(&**backend, map, shelf, retention, covered, self.clock.wall())?;
+        // Nobody else retires, and nobody else recycles while the switch runs.
+        self.meters.retired(gone.len() as u64, shelf.recycled() - before);
         if let (Some(first), Some(last)) = (gone.first(), gone.last()) {
             let archived = retention.archive.is_some();
             info!(first, last, archived, "segments older than the journal keeps have gone");

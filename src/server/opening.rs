@@ -22,7 +22,7 @@ use crate::journal::{
 use crate::switch::Switch;
 use crate::switch::audit::Auditor;
 use crate::switch::ids::{Name, RecordNo};
-use crate::switch::recall::REFERENCE_DAYS;
+use crate::switch::recall::REPEAT_DAYS;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -32,6 +32,7 @@ use zeroize::Zeroizing;
 
 /// Where the demo key is kept when no key is configured: beside the data, so it protects nothing.
 const DEMO_KEY_FILE: &str = "demo-key.hex";
+const DAY_S: u64 = 86_400;
 
 /// A journal ready for its writer thread, and the switch as its records left it, started.
 pub(super) struct Opened {
@@ -130,17 +131,24 @@ fn plant(switch: &mut Switch) -> Result<(), StartError> {
     }
 }
 
-/// How long segments are kept, at least as long as anything may refer to an original, and the
-/// folder they go to then.
+/// How long segments are kept, at least as long as originals can be recalled, and the folder they
+/// go to then.
 fn retention(
     journal: &JournalSettings,
     folder: &Path,
     crash: &CrashPoints,
 ) -> Result<Retention, StartError> {
-    const DAY_MS: i64 = 86_400_000;
-    let days = journal.keep_days.max(u32::from(REFERENCE_DAYS));
-    let days = if crash.retires_at_once() { 0 } else { days };
-    let keep_ms = i64::from(days).saturating_mul(DAY_MS);
+    let recall_s = journal.recall.as_secs();
+    if recall_s < u64::from(REPEAT_DAYS) * DAY_S {
+        warn!(
+            recall_s,
+            "originals older than journal.recall_s are not found: their late reversals go to the \
+             desk and not to the bank; fit for tests only"
+        );
+    }
+    let keep_s = (u64::from(journal.keep_days) * DAY_S).max(recall_s);
+    let keep_s = if crash.retires_at_once() { 0 } else { keep_s };
+    let keep_ms = i64::try_from(keep_s).unwrap_or(i64::MAX).saturating_mul(1_000);
     let Some(name) = &journal.archive else { return Ok(Retention { keep_ms, archive: None }) };
     let place = folder.join(name);
     let opened = DiskBackend::open(&place).map_err(|error| StartError {

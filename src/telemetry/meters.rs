@@ -100,6 +100,8 @@ pub struct CheckpointMeters {
     written: Histogram,
     paused: Histogram,
     failed: Counter,
+    recycled: Counter,
+    removed: Counter,
 }
 
 impl Default for CheckpointMeters {
@@ -108,6 +110,8 @@ impl Default for CheckpointMeters {
             written: histogram!(names::CHECKPOINT_SECONDS),
             paused: histogram!(names::CHECKPOINT_PAUSE_SECONDS),
             failed: counter!(names::CHECKPOINTS_FAILED),
+            recycled: counter!(names::SEGMENTS_RETIRED, "became" => "spare"),
+            removed: counter!(names::SEGMENTS_RETIRED, "became" => "removed"),
         }
     }
 }
@@ -126,6 +130,12 @@ impl CheckpointMeters {
     /// One could not be written.
     pub fn failed(&self) {
         self.failed.increment(1);
+    }
+
+    /// So many segments went behind one, of which so many became spares.
+    pub fn retired(&self, segments: u64, spares: u64) {
+        self.recycled.increment(spares);
+        self.removed.increment(segments.saturating_sub(spares));
     }
 }
 

@@ -51,6 +51,8 @@ metrics_table! {
         "Time the switch stood still for a checkpoint.";
     CHECKPOINTS_FAILED = "pointsman_checkpoints_failed_total", Counter,
         "Checkpoints that could not be written: restarts take longer.";
+    SEGMENTS_RETIRED = "pointsman_journal_segments_retired_total", Counter,
+        "Segments the journal keeps no longer, by what became of the file (spare, removed).";
     GATE_HELD = "pointsman_gate_held", Gauge,
         "Messages that wait for their record to be durable.";
     SAF_DEPTH = "pointsman_saf_depth", Gauge,

@@ -92,6 +92,37 @@ fn a_restart_starts_from_the_newest_checkpoint_and_an_older_one_if_that_is_damag
 }
 
 #[test]
+fn what_is_retired_while_all_is_read_is_passed_over_and_nothing_behind_it() -> Tested {
+    let disk = SimDisk::new(1);
+    let retention = Retention { keep_ms: 0, archive: None };
+    let mut writer = start(&disk, 1)?;
+    for _ in 0..30 {
+        append(&mut writer, 100)?;
+    }
+    let upto = writer.sync()?;
+    let (map, shelf) = (writer.map(), writer.shelf());
+    let mut reader = Reader::new(Arc::new(disk.clone()), key(), writer.map());
+    let (mut seen, mut failed) = (Vec::new(), None);
+    reader.each(1, upto, &mut |no, _| {
+        if no == 10 {
+            let gone = retire(&disk, &map, &shelf, &retention, 2_000, NOW);
+            failed = gone.map_or_else(
+                |e| Some(e.to_string()),
+                |gone| (gone.len() < 3).then(|| format!("only {gone:?} went")),
+            );
+        }
+        seen.push(no);
+        true
+    })?;
+    assert_eq!(failed, None);
+    let oldest = map.all().first().map_or(0, |segment| segment.header.first);
+    let kept: Vec<u64> = seen.iter().copied().filter(|no| *no >= oldest).collect();
+    assert_eq!(kept, (oldest..=upto).collect::<Vec<_>>());
+    assert!(seen.is_sorted() && kept.len() < seen.len(), "{oldest}");
+    Ok(())
+}
+
+#[test]
 fn old_segments_go_to_the_archive_and_are_recycled_when_nothing_needs_them() -> Tested {
     let disk = SimDisk::new(1);
     let archive = SimDisk::new(2);
@@ -99,7 +130,7 @@ fn old_segments_go_to_the_archive_and_are_recycled_when_nothing_needs_them() -> 
     let old = Wall::from_millis(NOW.millis() + 1_000);
     let mut writer = start(&disk, 1)?;
     let mut reader = Reader::new(Arc::new(disk.clone()), key(), writer.map());
-    let mut most = 0;
+    let (mut most, mut retired) = (0, 0);
     for _ in 0..100 {
         append(&mut writer, 100)?;
         let upto = writer.sync()?;
@@ -109,13 +140,15 @@ fn old_segments_go_to_the_archive_and_are_recycled_when_nothing_needs_them() -> 
         let (map, shelf) = (writer.map(), writer.shelf());
         let gone = retire(&disk, &map, &shelf, &retention, covered, NOW)?;
         assert!(gone.is_empty(), "too young");
-        retire(&disk, &map, &shelf, &retention, covered, old)?;
+        retired += retire(&disk, &map, &shelf, &retention, covered, old)?.len() as u64;
         most = most.max(disk.used());
         assert_eq!(reader.read(upto)?, Some(record(upto)));
     }
     // Three checkpoints, four spares or segments beside the newest: it does not grow.
     assert!(most < 9 * 16_384, "{most} bytes");
     assert_eq!(reader.read(1)?, None, "retired");
+    // Every one became a spare, and the writer went on in it.
+    assert_eq!((writer.shelf().recycled(), retired > 8), (retired, true));
     let upto = writer.durable();
     disk.crash();
     assert_eq!(replay(&disk)?.next, upto + 1);

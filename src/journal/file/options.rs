@@ -21,6 +21,9 @@ pub struct Options {
     pub reserve_segments: usize,
     /// Spare segments made ahead, beyond the reserve.
     pub spare_segments: usize,
+    /// Retired segments kept as spares beyond those: with as many as retire at one checkpoint
+    /// none has to be filled with zeros again.
+    pub recycled_segments: usize,
     /// An operator decided to go on without what damage destroyed (`--accept-loss`).
     pub accept_loss: bool,
     /// Planted bugs.
@@ -50,6 +53,7 @@ impl Default for Options {
             segment_bytes: SEGMENT_BYTES,
             reserve_segments: 1,
             spare_segments: 1,
+            recycled_segments: 8,
             accept_loss: false,
             #[cfg(feature = "faults")]
             plant: Plant::Nothing,

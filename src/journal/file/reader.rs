@@ -61,7 +61,7 @@ impl Reader {
     }
 
     /// Hands out all durable records from `from` to `upto` that are still there, in order, until
-    /// `on` says `false`.
+    /// `on` says `false`. Segments that are retired meanwhile are passed over, never what follows.
     ///
     /// # Errors
     /// What [`Reader::read`] says.
@@ -75,9 +75,21 @@ impl Reader {
         let oldest = self.map.all().first().map_or(u64::MAX, |segment| segment.header.first);
         let mut no = from.max(1).max(oldest);
         while no <= upto {
-            let Some((segment, end, anchor)) = self.map.find(no) else { return Ok(()) };
-            let (header, anchor) = self.batch_of(&segment, end, anchor, no)?;
-            self.open(&segment, &header, anchor)?;
+            let Some((segment, end, anchor)) = self.map.find(no) else {
+                let oldest = self.map.all().first().map_or(u64::MAX, |oldest| oldest.header.first);
+                if oldest <= no {
+                    return Ok(());
+                }
+                no = oldest;
+                continue;
+            };
+            let found = self
+                .batch_of(&segment, end, anchor, no)
+                .and_then(|(header, at)| self.open(&segment, &header, at).map(|()| header));
+            let header = match found {
+                Err(_) if !self.map.holds(segment.id) => continue,
+                other => other?,
+            };
             let numbered = (header.first..).zip(Records::new(&self.body));
             for (at, record) in numbered.filter(|(at, _)| (no..=upto).contains(at)) {
                 if !on(at, record) {

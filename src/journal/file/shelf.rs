@@ -33,6 +33,8 @@ impl std::fmt::Debug for Shelf {
 struct State {
     spares: Vec<u64>,
     next_name: u64,
+    /// Retired segments that became spares, so far.
+    recycled: u64,
     /// The last attempt found the disk full; only a `fill` from outside tries again.
     full: bool,
 }
@@ -138,6 +140,11 @@ impl Shelf {
         state.spares.pop().map(FileName::Spare).ok_or(JournalError::DiskFull)
     }
 
+    /// Retired segments that became spares since the start.
+    pub fn recycled(&self) -> u64 {
+        self.state().recycled
+    }
+
     /// Makes a spare of a segment that is no longer needed; removes it if there are enough.
     ///
     /// # Errors
@@ -145,7 +152,7 @@ impl Shelf {
     pub fn recycle(&self, id: u64, len: u64) -> Result<(), JournalError> {
         let segment = FileName::Segment(id);
         let fits = len == u64::from(self.options.segment_bytes);
-        if !fits || self.len() >= self.wanted() {
+        if !fits || self.len() >= self.wanted() + self.options.recycled_segments {
             self.backend.change(Change::Remove(segment)).at("remove", segment)?;
             return self.sync_folder();
         }
@@ -153,7 +160,9 @@ impl Shelf {
         let rename = Change::Rename { from: segment, to: FileName::Spare(spare) };
         self.backend.change(rename).at("rename", segment)?;
         self.sync_folder()?;
-        self.state().spares.push(spare);
+        let mut state = self.state();
+        state.spares.push(spare);
+        state.recycled += 1;
         Ok(())
     }
 
