@@ -7,6 +7,7 @@
 
 mod error;
 mod passed_on;
+mod quick;
 mod read;
 mod render;
 mod say;
@@ -218,7 +219,7 @@ impl Canonical {
 /// [`ReadError`]; what `into` holds then means nothing.
 pub fn read(dialect: &Dialect, message: &Message, into: &mut Canonical) -> Result<(), ReadError> {
     into.forget();
-    read::read(dialect.rules(), message, into)
+    read::read::<true>(dialect.rules(), message, into)
 }
 
 /// Reads a message into a new meaning; otherwise as [`read()`].
@@ -228,7 +229,7 @@ pub fn read(dialect: &Dialect, message: &Message, into: &mut Canonical) -> Resul
 pub fn read_new(dialect: &Dialect, message: &Message) -> Result<Box<Canonical>, ReadError> {
     let kind = Kind::Transaction(TransactionType::Unstated);
     let mut into = Box::new(Canonical::new(kind, Flow::Request));
-    read::read(dialect.rules(), message, &mut into)?;
+    read::read::<true>(dialect.rules(), message, &mut into)?;
     Ok(into)
 }
 
@@ -247,7 +248,7 @@ pub fn read_partial(dialect: &Dialect, message: &Message, into: &mut Canonical) 
 /// # Errors
 /// [`WriteError`]; the message is then not to be sent.
 pub fn write(dialect: &Dialect, from: &Canonical, message: &mut Message) -> Result<(), WriteError> {
-    write::write(dialect.rules(), from, message)?;
+    write::write::<true>(dialect.rules(), from, message)?;
     let asked = from.header.as_bytes();
     if let Some(header) = dialect.header().filter(|_| from.flow.is_answer() && !asked.is_empty()) {
         let mut turned = from.header;

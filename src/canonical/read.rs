@@ -6,6 +6,7 @@
 //! they mean together ([`super::settle`]), MACs (checked by the session,
 //! [`crate::iso8583::mac`]) and anything about other messages.
 
+use super::quick;
 use super::settle::{settle_amounts, settle_card, settle_codes, settle_original, settle_totals};
 use super::take::{Pending, take_link};
 use super::{Canonical, Flow, Header, Kind, NetworkFunction, ReadError, TransactionType};
@@ -14,8 +15,8 @@ use crate::iso8583::{Message, Mti};
 use crate::money::Currency;
 use crate::text::Text;
 
-/// Reads into a meaning that holds nothing.
-pub(super) fn read(
+/// Reads into a meaning that holds nothing. Without `SHORT` every field goes the general way.
+pub(super) fn read<const SHORT: bool>(
     rules: &Rules,
     message: &Message,
     into: &mut Canonical,
@@ -27,9 +28,16 @@ pub(super) fn read(
     let mut pending = Pending::default();
     let fields = rules.fields();
     let present = FieldSet::from_words(message.present());
-    for de in present.and(fields.mapped()).iter() {
-        let value = message.value(de);
-        if let Some(link) = fields.link(de).filter(|_| !value.is_empty()) {
+    for link in fields.links().iter().filter(|link| present.contains(link.de)) {
+        let done = SHORT
+            && link
+                .whole
+                .is_some_and(|atom| quick::take(atom, link.de, message, into, &mut pending));
+        if done {
+            continue;
+        }
+        let value = message.value(link.de);
+        if !value.is_empty() {
             take_link(link, value, into, &mut pending)?;
         }
     }

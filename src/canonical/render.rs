@@ -99,7 +99,6 @@ pub(super) fn set(message: &mut Message, de: u8, value: &[u8]) -> Result<(), Wri
 }
 
 /// Puts a value into a data element as wide as the field wants it.
-#[inline]
 pub(super) fn put(
     de: u8,
     atom: Atom,

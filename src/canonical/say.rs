@@ -12,12 +12,17 @@ use crate::sensitive::{Pan, PinBlock, Track};
 use crate::text::{Short, Text};
 
 impl<'a> Writer<'a> {
-    /// What it says, whatever the field is like; `None` for what [`Self::value`] alone knows.
+    /// The card number's digits.
     #[inline]
+    pub(super) fn card(&self) -> Option<&'a [u8]> {
+        self.from.pan.as_ref().map(Pan::expose)
+    }
+
+    /// What it says, whatever the field is like; `None` for what [`Self::value`] alone knows.
     pub(super) fn plain(&self, atom: Atom) -> Option<Value<'a>> {
         let from = self.from;
         match atom {
-            Atom::Pan => from.pan.as_ref().map(Pan::expose).map(Value::Long),
+            Atom::Pan => self.card().map(Value::Long),
             Atom::Track2 => from.track2.as_ref().map(Track::expose).map(Value::Long),
             Atom::PinBlock => from.pin_block.as_ref().map(PinBlock::expose).map(Value::Long),
             Atom::ProcessingCode => in_text(&from.processing_code),

@@ -29,7 +29,7 @@ pub(super) struct Pending {
 type Unfit = &'static str;
 
 /// Gives a data element to its canonical field.
-#[inline]
+#[inline(never)]
 pub(super) fn take_link(
     link: &Link,
     value: &[u8],
@@ -115,7 +115,7 @@ fn long_number(digits: &[u8]) -> Option<u64> {
 /// A short printable text.
 #[inline]
 fn text<const N: usize>(value: Option<Short>) -> Result<Option<Text<N>>, Unfit> {
-    match value.and_then(Text::of_short) {
+    match value.and_then(Short::printable).and_then(Text::of_short) {
         Some(text) => Ok(Some(text)),
         None => Err(UNPRINTABLE),
     }

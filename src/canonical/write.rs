@@ -6,6 +6,7 @@
 //! a field ([`super::say`]); MAC arithmetic – a place for the MAC is left,
 //! [`crate::iso8583::mac`] fills it – and the header of a request, which is the line's.
 
+use super::quick::{self, Said};
 use super::read::is_currency;
 use super::render::{Room, Value, ZEROS, check_carried, push_part, put, set};
 use super::say::is_coded;
@@ -17,7 +18,8 @@ use crate::iso8583::rules::{
 use crate::iso8583::{Class, Message, Mti};
 use crate::money::Currency;
 
-pub(super) fn write(
+/// Writes a meaning as a message. Without `SHORT` every field goes the general way.
+pub(super) fn write<const SHORT: bool>(
     rules: &Rules,
     from: &Canonical,
     message: &mut Message,
@@ -27,9 +29,18 @@ pub(super) fn write(
     message.clear();
     message.set_mti(writer.mti);
     for link in rules.fields().links().iter().filter(|link| writer.may_write(link.de)) {
-        match writer.put_link(link, message) {
-            Ok(()) => {}
-            Err(unfit) => writer.forgive(link.de, unfit)?,
+        let said = match link.whole {
+            Some(atom) if SHORT => quick::said(&writer, atom, link),
+            None if SHORT && link.of_original && writer.original.is_none() => Said::Nothing,
+            _ => Said::Slowly,
+        };
+        let put = match said {
+            Said::Nothing => continue,
+            Said::Whole(short) if message.set_short(link.de, short).is_ok() => continue,
+            Said::Whole(_) | Said::Slowly => writer.put_link(link, message),
+        };
+        if let Err(unfit) = put {
+            writer.forgive(link.de, unfit)?;
         }
     }
     if from.kind == Kind::Reconciliation {
@@ -109,7 +120,7 @@ impl<'a> Writer<'a> {
         if forgivable && self.rules.fields().lossy().contains(de) { Ok(()) } else { Err(unfit) }
     }
 
-    #[inline]
+    #[inline(never)]
     fn put_link(&self, link: &Link, message: &mut Message) -> Result<(), WriteError> {
         let Some(atom) = link.whole else { return self.put_parts(link, message) };
         match self.plain(atom) {

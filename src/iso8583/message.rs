@@ -152,6 +152,14 @@ impl Message {
         self.noted(self.slots[usize::from(de)])
     }
 
+    /// The same as two words; `None` where it is longer than sixteen bytes.
+    #[inline]
+    pub(crate) fn short(&self, de: u8) -> Option<Short> {
+        let slot = self.slots[usize::from(de)];
+        let from = self.arena.get(usize::from(slot.at)..).unwrap_or_default();
+        Short::ahead(from, slot.len.into())
+    }
+
     /// Puts a value in normal form; whether it suits the dialect is checked by `pack`.
     ///
     /// # Errors

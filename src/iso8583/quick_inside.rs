@@ -10,11 +10,22 @@ use super::inside::{DEPTH_MAX, Inside, Part, Shape, Unknown};
 use super::plan::{LengthCoding, Side};
 use super::validate::Rule;
 
-/// Tags of up to four bytes, hashed.
-#[derive(Debug, Clone, Default)]
+/// Finds parts by tag: those of one or two bytes in a table, longer ones one by one.
+#[derive(Debug, Clone)]
 pub(crate) struct TagIndex {
-    /// A power of two, at least twice as many as tags; 0 marks a free place.
+    /// By [`row`] the number in `places`; [`NOBODY`] where there is none.
+    rows: Box<[u8; ROWS]>,
     places: Vec<Place>,
+}
+
+/// Tags of one byte, then those of two by the upper bits of the first and by the second.
+const ROWS: usize = 256 + 8 * 128;
+const NOBODY: u8 = u8::MAX;
+
+impl Default for TagIndex {
+    fn default() -> Self {
+        Self { rows: Box::new([NOBODY; ROWS]), places: Vec::new() }
+    }
 }
 
 /// One tag: its part, and what its value must look like if that is simple.
@@ -39,10 +50,11 @@ enum Simple {
     Decimal,
 }
 
-const FREE: Place = Place { tag: 0, part: 0, simple: Simple::No, first: 0, min: 0, max: 0 };
+/// What the short way leaves alone.
+const UNCHECKED: Place = Place { tag: 0, part: 0, simple: Simple::No, first: 0, min: 0, max: 0 };
 
-/// A tag as a number: its bytes big-endian. `None` for more than four, or for none. The tag 00
-/// is no tag (it is padding), so 0 can mark a free place.
+/// A tag as a number: its bytes big-endian. `None` for more than four, or for none, or for what
+/// begins with 00: that is padding.
 #[inline]
 pub(crate) fn tag_number(tag: &[u8]) -> Option<u32> {
     if tag.is_empty() || tag.len() > 4 || tag[0] == 0 {
@@ -51,46 +63,51 @@ pub(crate) fn tag_number(tag: &[u8]) -> Option<u32> {
     Some(tag.iter().fold(0, |n, b| n << 8 | u32::from(*b)))
 }
 
+/// Where a tag of one or two bytes stands in the table.
+#[inline]
+fn row(tag: u32) -> Option<usize> {
+    let (first, second) = (tag >> 8, tag & 0xFF);
+    match first {
+        0 => Some(second as usize),
+        1..=0xFF if first & 0x1F == 0x1F && second < 0x80 => Some(row_of_two(first, second)),
+        _ => None,
+    }
+}
+
+#[inline]
+fn row_of_two(first: u32, second: u32) -> usize {
+    256_u32.wrapping_add((first >> 5 & 7) << 7 | second & 0x7F) as usize
+}
+
 impl TagIndex {
     pub(crate) fn of(parts: &[Part]) -> Self {
-        let size = (2 * parts.len()).next_power_of_two();
-        let mut index = Self { places: vec![FREE; size] };
+        let mut index = Self::default();
         for (number, part) in parts.iter().enumerate() {
             let Some(tag) = tag_number(&part.tag) else { continue };
-            let mut place = index.place(tag);
-            while index.places[place].tag != 0 {
-                place = (place + 1) & (size - 1);
+            let place = u8::try_from(index.places.len()).unwrap_or(NOBODY);
+            // The first of a tag stands, and what finds no room is found one by one.
+            if let Some(row) = row(tag).and_then(|row| index.rows.get_mut(row))
+                && *row == NOBODY
+            {
+                *row = place;
             }
-            index.places[place] = Place { tag, part: number as u16, ..simple(part) };
+            index.places.push(Place { tag, part: number as u16, ..simple(part) });
         }
         index
-    }
-
-    #[inline]
-    fn place(&self, number: u32) -> usize {
-        let mixed = number.wrapping_mul(0x9E37_79B1);
-        (mixed >> 16) as usize & self.places.len().wrapping_sub(1)
     }
 
     /// The index of the part with this tag.
     #[inline]
     pub(crate) fn find(&self, tag: u32) -> Option<usize> {
-        Some(usize::from(self.look(tag)?.part))
+        let known = row(tag).and_then(|row| self.look(row)).filter(|place| place.tag == tag);
+        let place = known.or_else(|| self.places.iter().find(|place| place.tag == tag))?;
+        Some(usize::from(place.part))
     }
 
+    /// What stands in a row of the table.
     #[inline]
-    fn look(&self, tag: u32) -> Option<&Place> {
-        let mut index = self.place(tag);
-        loop {
-            let place = self.places.get(index)?;
-            if place.tag == tag {
-                return Some(place);
-            }
-            if place.tag == 0 {
-                return None;
-            }
-            index = index.wrapping_add(1) & self.places.len().wrapping_sub(1);
-        }
+    fn look(&self, row: usize) -> Option<&Place> {
+        self.places.get(usize::from(*self.rows.get(row)?))
     }
 }
 
@@ -103,16 +120,22 @@ fn simple(part: &Part) -> Place {
         && part.tag.first().is_some_and(|b| b & 0x20 == 0);
     match (plan.encoding, plan.class) {
         (Encoding::Raw, Class::B) if plain => {
-            Place { simple: Simple::Bytes, min: plan.min, max: plan.max, ..FREE }
+            Place { simple: Simple::Bytes, min: plan.min, max: plan.max, ..UNCHECKED }
         }
         (Encoding::Bcd, Class::N) if plain && plan.min == plan.max => {
             let odd = !plan.max.is_multiple_of(2);
             let pads_zero = plan.side == Side::Left && plan.nibble == 0;
             let simple = if odd && !pads_zero { Simple::No } else { Simple::Decimal };
             let bytes = plan.max.div_ceil(2);
-            Place { simple, first: if odd { 0x09 } else { 0x99 }, min: bytes, max: bytes, ..FREE }
+            Place {
+                simple,
+                first: if odd { 0x09 } else { 0x99 },
+                min: bytes,
+                max: bytes,
+                ..UNCHECKED
+            }
         }
-        _ => FREE,
+        _ => UNCHECKED,
     }
 }
 
@@ -130,24 +153,26 @@ impl Inside {
     }
 
     fn tags_hold(&self, mut rest: &[u8], depth: usize) -> bool {
-        while let Some((tag, value, after)) = short_tag(rest) {
+        // In a table that is full somebody may stand elsewhere.
+        if self.tags.places.len() >= usize::from(NOBODY) {
+            return false;
+        }
+        while let Some(found) = short_tag(rest) {
+            let ahead = rest.get(found.head..).unwrap_or_default();
+            let Some((value, after)) = ahead.split_at_checked(found.len) else { return false };
             rest = after;
-            let good = match self.tags.look(tag) {
+            let good = match self.tags.look(found.row) {
                 Some(place) => {
-                    let fits = value.len() >= usize::from(place.min)
-                        && value.len() <= usize::from(place.max);
+                    let fits =
+                        found.len >= usize::from(place.min) && found.len <= usize::from(place.max);
                     match place.simple {
                         Simple::Bytes => fits,
-                        Simple::Decimal => {
-                            let padded = value.first().is_none_or(|byte| *byte <= place.first);
-                            fits && padded && coding::all_decimal(value)
-                        }
+                        Simple::Decimal => fits && decimal(ahead, value, place.first),
                         Simple::No => self.listed_holds(place.part, value),
                     }
                 }
                 None => {
-                    let first = if tag > 0xFF { tag >> 8 } else { tag };
-                    first & 0x20 == 0 || (depth < DEPTH_MAX && self.tags_hold(value, depth + 1))
+                    !found.constructed || (depth < DEPTH_MAX && self.tags_hold(value, depth + 1))
                 }
             };
             if !good {
@@ -185,26 +210,43 @@ impl Inside {
     }
 }
 
-/// A tag of one or two bytes with a length of one: the tag, its value, and what follows.
+/// A tag of one or two bytes with a length of one.
+struct ShortTag {
+    row: usize,
+    /// Bytes of tag and length, and of the value.
+    head: usize,
+    len: usize,
+    constructed: bool,
+}
+
 #[inline]
-fn short_tag(rest: &[u8]) -> Option<(u32, &[u8], &[u8])> {
-    let (tag, after) = match rest {
-        [first, second, after @ ..] if first & 0x1F == 0x1F => {
-            if second & 0x80 != 0 {
-                return None;
-            }
-            (u32::from(*first) << 8 | u32::from(*second), after)
+fn short_tag(rest: &[u8]) -> Option<ShortTag> {
+    let [first, second, after @ ..] = rest else { return None };
+    let constructed = first & 0x20 != 0;
+    let (row, head, len) = if first & 0x1F == 0x1F {
+        if second & 0x80 != 0 {
+            return None;
         }
-        [0, ..] => return None,
-        [first, after @ ..] => (u32::from(*first), after),
-        [] => return None,
+        (row_of_two(u32::from(*first), u32::from(*second)), 3, *after.first()?)
+    } else {
+        (usize::from(*first), 2, *second)
     };
-    let (len, after) = after.split_first()?;
-    if *len >= 0x80 {
-        return None;
+    let short = *first != 0 && len < 0x80;
+    short.then_some(ShortTag { row, head, len: len.into(), constructed })
+}
+
+/// Whether a value is packed digits that begin with at most `first`. What lies behind it is read
+/// with it, where there is enough.
+#[inline]
+fn decimal(ahead: &[u8], value: &[u8], first: u8) -> bool {
+    match ahead.first_chunk() {
+        Some(window) if (1..=8).contains(&value.len()) => {
+            let beyond = (value.len() as u32).wrapping_neg().wrapping_mul(8) & 63;
+            let word = u64::from_be_bytes(*window);
+            word >> 56 <= u64::from(first) && coding::decimal_word(word >> beyond)
+        }
+        _ => value.first().is_none_or(|byte| *byte <= first) && coding::all_decimal(value),
     }
-    let (value, after) = after.split_at_checked(usize::from(*len))?;
-    Some((tag, value, after))
 }
 
 /// Whether a listed tag's value is bytes or packed digits of a length it may have.

@@ -6,7 +6,7 @@
 
 mod short;
 
-pub(crate) use short::{Short, eight_are_digits};
+pub(crate) use short::{Printable, Short, eight_are_digits};
 
 use std::fmt;
 

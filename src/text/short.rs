@@ -63,6 +63,19 @@ impl Short {
         Some(Self { words, len })
     }
 
+    /// The first `len` of these bytes; whatever lies behind them is forgotten. `None` where it is
+    /// more than sixteen, or more than there are.
+    #[inline]
+    pub(crate) fn ahead(bytes: &[u8], len: usize) -> Option<Self> {
+        let Some(window) = bytes.first_chunk::<{ Self::MOST }>() else {
+            return Self::of(bytes.get(..len)?);
+        };
+        let window = u128::from_le_bytes(*window);
+        let [own, own_too] = MASKS[len & 31];
+        let words = [window as u64 & own, (window >> 64) as u64 & own_too];
+        (len <= Self::MOST).then_some(Self { words, len })
+    }
+
     /// A number as exactly `width` digits; `None` where it has more, or `width` is above sixteen.
     #[inline]
     pub(crate) fn of_number(number: u64, width: usize) -> Option<Self> {
@@ -114,11 +127,11 @@ impl Short {
         Some(Self { words, len: width })
     }
 
-    /// Whether every byte is printable ASCII.
+    /// The same, where every byte of it is printable ASCII.
     #[inline]
-    pub(crate) fn is_printable(self) -> bool {
+    pub(crate) fn printable(self) -> Option<Printable> {
         let [low, high] = self.padded();
-        eight_printable(low) & eight_printable(high)
+        (eight_printable(low) & eight_printable(high)).then_some(Printable(self))
     }
 
     /// The words with zeros, as characters, behind the value: every check accepts those.
@@ -149,11 +162,38 @@ impl Short {
     }
 }
 
-impl<const N: usize> Text<N> {
-    /// A short value as text; `None` where it is longer, or not printable.
+/// A short value of printable ASCII.
+#[derive(Clone, Copy)]
+pub(crate) struct Printable(Short);
+
+impl Printable {
+    /// Without the spaces behind.
     #[inline]
-    pub(crate) fn of_short(value: Short) -> Option<Self> {
-        let fits = value.len <= N && value.is_printable();
+    pub(crate) fn trimmed(self) -> Self {
+        let Self(Short { words: [low, high], len }) = self;
+        let [own, own_too] = MASKS[len & 31];
+        let (low_differs, high_differs) = (low ^ (SPACES & own), high ^ (SPACES & own_too));
+        let unused = match high_differs {
+            0 => 8_u32.wrapping_add(low_differs.leading_zeros() / 8),
+            _ => high_differs.leading_zeros() / 8,
+        };
+        let len = Short::MOST.wrapping_sub(unused as usize);
+        let [own, own_too] = MASKS[len & 31];
+        Self(Short { words: [low & own, high & own_too], len })
+    }
+
+    /// Whether it is nothing.
+    #[inline]
+    pub(crate) fn is_empty(self) -> bool {
+        self.0.len == 0
+    }
+}
+
+impl<const N: usize> Text<N> {
+    /// A short value as text; `None` where it is longer.
+    #[inline]
+    pub(crate) fn of_short(Printable(value): Printable) -> Option<Self> {
+        let fits = value.len <= N;
         let (all, mut bytes) = (value.bytes(), [0; N]);
         match bytes.first_chunk_mut() {
             Some(front) => *front = all,
@@ -172,7 +212,8 @@ impl<const N: usize> Text<N> {
         }
         let words = u128::from_le_bytes(all);
         let len = usize::from(self.len);
-        (len <= Short::MOST).then_some(Short { words: [words as u64, (words >> 64) as u64], len })
+        (N <= Short::MOST || len <= Short::MOST)
+            .then_some(Short { words: [words as u64, (words >> 64) as u64], len })
     }
 }
 
@@ -219,6 +260,7 @@ fn eight_digits(number: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::panic, reason = "a failed test may panic")]
     use super::*;
 
     const ALPHABET: &[u8; 18] = b"ABCDEFGHIJKLMNOPQR";
@@ -263,7 +305,7 @@ mod tests {
                     value[at] = bad;
                     let short = Short::of(&value[..len]);
                     assert_eq!(short.and_then(Short::number), None, "{bad:02X} at {at} of {len}");
-                    let printable = short.is_some_and(Short::is_printable);
+                    let printable = short.and_then(Short::printable).is_some();
                     assert_eq!(printable, (0x20..0x7F).contains(&bad), "{bad:02X} at {at}");
                 }
             }
@@ -274,15 +316,38 @@ mod tests {
     fn texts_take_what_fits_them_and_give_it_back() {
         for len in 0..=16 {
             let Some(short) = Short::of(&ALPHABET[..len]) else { continue };
-            let (small, large) = (Text::<6>::of_short(short), Text::<35>::of_short(short));
+            let Some(text) = short.printable() else { panic!("letters are printable") };
+            let (small, large) = (Text::<6>::of_short(text), Text::<35>::of_short(text));
             assert_eq!(small, Text::new(&ALPHABET[..len]).ok());
             assert_eq!(large, Text::new(&ALPHABET[..len]).ok());
             assert!(large.and_then(|text| text.short()) == Some(short));
             assert!(small.is_none_or(|text| text.short() == Some(short)));
         }
-        assert!(Short::of(b"a\x00b").and_then(Text::<6>::of_short).is_none());
         let long = Text::<35>::new(&ALPHABET[..]);
         assert!(long.is_ok_and(|text| text.short().is_none()));
+    }
+
+    #[test]
+    fn a_value_with_others_behind_it_is_the_same_value() {
+        for bytes in [&[0xFF; 40][..], ALPHABET, &ALPHABET[..16], &ALPHABET[..15]] {
+            for len in 0..=bytes.len() + 1 {
+                let alone = bytes.get(..len).and_then(Short::of);
+                assert!(Short::ahead(bytes, len) == alone, "{len} of {}", bytes.len());
+            }
+        }
+    }
+
+    #[test]
+    fn spaces_behind_are_taken_off_and_no_others() {
+        for len in 0..=16 {
+            for spaces in 0..=16 - len {
+                let mut value = b" B DEFGHIJKLM OP"[..len].to_vec();
+                value.extend(std::iter::repeat_n(b' ', spaces));
+                let printable = Short::of(&value).and_then(Short::printable);
+                let trimmed = printable.map(|p| p.trimmed().0);
+                assert!(trimmed == Short::of(value.trim_ascii_end()), "{value:?}");
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 mod bank_flows;
+mod both_ways;
 mod codes;
 mod kinds;
 mod reconciliation;

@@ -151,6 +151,11 @@ impl Atom {
         (self as u8) >= (Self::CreditsNumber as u8)
     }
 
+    /// Whether only messages with an original carry it.
+    pub(super) const fn is_original(self) -> bool {
+        (self as u8) >= (Self::OriginalMti as u8) && (self as u8) <= (Self::OriginalYear as u8)
+    }
+
     pub(super) fn named(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|atom| atom.word() == word)
     }

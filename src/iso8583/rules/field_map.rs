@@ -62,6 +62,8 @@ pub struct Link {
     pub shape: Shape,
     /// The typed field that it is, where it is not divided.
     pub whole: Option<Atom>,
+    /// Whether its parts are all of the original, and filling: without one it is absent.
+    pub of_original: bool,
     /// Its parts in order; one of [`Width::Whole`] where it is not divided.
     pub parts: Box<[Part]>,
 }
@@ -72,7 +74,12 @@ impl Link {
             [Part { what: What::Atom(atom), width: Width::Whole, .. }] => Some(*atom),
             _ => None,
         };
-        Self { de, shape, whole, parts }
+        let of_original = parts.iter().all(|part| match part.what {
+            What::Atom(atom) => atom.is_original(),
+            What::Fill(_) => true,
+            What::Mark => false,
+        });
+        Self { de, shape, whole, of_original, parts }
     }
 }
 
@@ -96,9 +103,8 @@ struct Default {
 #[derive(Debug, Clone, PartialEq, Eq, std::default::Default)]
 pub struct FieldMap {
     links: Vec<Link>,
-    /// The data elements of `links`, and by data element the index there.
-    mapped: FieldSet,
-    index: Vec<u8>,
+    /// By data element the index in `links`.
+    index: Index,
     /// The typed fields of `links`, one bit each.
     atoms: u128,
     /// The same for what only reconciliations carry: no other message looks at it.
@@ -113,6 +119,16 @@ pub struct FieldMap {
     currency: Option<Currency>,
     defaults: Vec<Default>,
     accepts_partial: bool,
+}
+
+/// By data element the index of its link; the last number where there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Index(Box<[u8; 256]>);
+
+impl std::default::Default for Index {
+    fn default() -> Self {
+        Self(Box::new([u8::MAX; 256]))
+    }
 }
 
 /// The 1987 numbering, for what a dialect does not say otherwise.
@@ -335,10 +351,9 @@ impl FieldMap {
     }
 
     fn number_links(&mut self) {
-        self.mapped = self.links.iter().map(|link| link.de).collect();
-        self.index = vec![u8::MAX; usize::from(DE_MAX) + 1];
+        self.index = Index::default();
         for (number, link) in (0_u8..).zip(&self.links) {
-            self.index[usize::from(link.de)] = number;
+            self.index.0[usize::from(link.de)] = number;
         }
         let parts = self.links.iter().flat_map(|link| &link.parts);
         self.atoms = parts.fold(0, |bits, part| match part.what {
@@ -471,16 +486,11 @@ impl FieldMap {
     /// The mapping of one data element.
     #[inline]
     pub fn link(&self, de: u8) -> Option<&Link> {
-        let number = *self.index.get(usize::from(de))?;
+        let number = self.index.0[usize::from(de)];
         self.links.get(usize::from(number)).or_else(|| {
             let at = self.settlement.binary_search_by_key(&de, |l| l.de).ok()?;
             self.settlement.get(at)
         })
-    }
-
-    /// Every mapped data element.
-    pub fn mapped(&self) -> FieldSet {
-        self.mapped
     }
 
     /// The structure of a carried field.
