@@ -63,18 +63,7 @@ fn intent(stan: u32) -> Record {
 }
 
 fn outcome(txn: u64, stan: u32) -> Record {
-    Record::Outcome(Outcome {
-        txn: RecordNo(txn),
-        at: at(stan),
-        leg: Leg::Approved,
-        class: None,
-        bank_code: None,
-        reason: None,
-        auth_id: None,
-        rrn: None,
-        amount: None,
-        settlement_date: None,
-    })
+    Record::Outcome(Outcome::bare(RecordNo(txn), at(stan), Leg::Approved))
 }
 
 fn taken_back(txn: u64, stan: u32) -> Record {

@@ -4,9 +4,10 @@
 //! Contract: an advice is never declined because a bank is down: it is journaled, acknowledged
 //! once that is durable, and forwarded. Deliberately absent: forwarding ([`super::saf`]).
 
-use super::duplicates::{self, Past};
+use super::duplicates;
 use super::ids::{BankId, RecordNo};
 use super::inflight::Requester;
+use super::memory::Past;
 use super::output::Event;
 use super::record::{BankKeys, Closed, Ending, Intent, Owed, Queued, Record};
 use super::{Switch, reply, routing};

@@ -9,8 +9,8 @@
 
 use super::Switch;
 use super::doubt::{DeadLetter, Doubt, LateNote};
-use super::duplicates::{Memory, Past, Remembered, Stamp};
 use super::ids::{Name, RecordNo};
+use super::memory::{Memory, Past, Remembered, Stamp};
 use super::pieces::{OnMore, OnPiece, Pieces, Piecewise, RestoreError, Source, at_once, piecewise};
 use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
 use super::stand_in::Decisions;

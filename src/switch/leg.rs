@@ -6,7 +6,7 @@
 //! is due.
 
 use super::Switch;
-use super::ids::{BankId, PlatformId, RecordNo, SendId, SessionId, TxnNo};
+use super::ids::{BankId, RecordNo, SendId, SessionId, TxnNo};
 use super::inflight::{Flight, Requester, SendOwner, Target, match_key};
 use super::input::Unsent;
 use super::output::{Event, Output};
@@ -17,10 +17,6 @@ use super::timers::Timer;
 use super::txn::{self, Happening, Phase, Step, debt_of};
 use crate::canonical::{Answer, Canonical, Reason, ResponseClass};
 use std::sync::Arc;
-
-/// Copies of one approval that may wait at the gate: however often a platform asks again while
-/// the disk is slow, they stay few.
-const GRANT_COPIES: usize = 8;
 
 /// A bank's answer with what is wrong with it, if anything.
 #[derive(Debug)]
@@ -76,33 +72,6 @@ impl Switch {
         }
     }
 
-    /// The approval could not go to its session: another one of the platform will do.
-    fn grant_stayed(&mut self, slot: usize, id: SendId) {
-        let retry = self.air.flights.get(slot).filter(|f| f.phase == Phase::Granting);
-        if let Some(flight) = retry {
-            let tried = flight.requester.session;
-            let from = flight.requester.clone();
-            if let Some(to) = self.way_back(&from).filter(|(_, session)| *session != tried) {
-                self.send_stored_grant(slot, Requester { session: to.1, ..from });
-            }
-        }
-        self.grant_left(slot, id, false);
-    }
-
-    /// One copy of an approval is accounted for; the last one decides.
-    fn grant_left(&mut self, slot: usize, id: SendId, left: bool) {
-        let Some(flight) = self.air.flights.get_mut(slot) else {
-            return self.impossible("an approval of no transaction");
-        };
-        flight.grants.retain(|g| *g != id);
-        flight.granted |= left;
-        if flight.grants.is_empty() {
-            let left = flight.granted;
-            let what = if left { Happening::GrantReleased } else { Happening::GrantUnsent };
-            self.happen(slot, what, None);
-        }
-    }
-
     pub(super) fn flight_deadline(&mut self, slot: usize) {
         self.happen(slot, Happening::Deadline, None);
     }
@@ -154,39 +123,6 @@ impl Switch {
                 flight.deadline = limit;
             }
             self.timers.set(Timer::Flight(slot), flight.deadline);
-        }
-    }
-
-    /// Approved: the outcome is recorded, the answer leaves when it is durable.
-    fn grant(&mut self, slot: usize, leg: Leg, answer: Option<Answered>) {
-        let Some(Answered { mut msg, .. }) = answer else {
-            return self.impossible("an approval without an answer");
-        };
-        let (no, outcome) = self.outcome(slot, leg, Some((&msg, None)));
-        let Some(flight) = self.air.flights.get_mut(slot) else { return };
-        let amount = outcome.amount;
-        flight.outcome = Some((no, outcome));
-        reply::restore(&mut msg, &flight.intent, flight.requester.header);
-        msg.amount = amount.or(msg.amount);
-        let word = if leg == Leg::PartiallyApproved { "partially_approved" } else { "approved" };
-        self.flight_event(slot, word);
-        self.offer(slot, no, msg);
-    }
-
-    /// Hands an approval to the gate, to leave when its outcome is durable.
-    pub(super) fn offer(&mut self, slot: usize, outcome: RecordNo, msg: Box<Canonical>) {
-        let Some(flight) = self.air.flights.get_mut(slot) else { return };
-        flight.phase = Phase::Granting;
-        let from = flight.requester.clone();
-        let not_after = from.received.after(self.budget(from.platform));
-        let Some(to) = self.way_back(&from) else {
-            return self.happen(slot, Happening::GrantUnsent, None);
-        };
-        let id = self.send(to, msg, Some(outcome), Some(not_after), SendOwner::Grant(slot));
-        self.timers.set(Timer::Flight(slot), not_after);
-        if let Some(flight) = self.air.flights.get_mut(slot) {
-            flight.requester.session = to.1;
-            flight.grants.push(id);
         }
     }
 
@@ -248,30 +184,6 @@ impl Switch {
         }
     }
 
-    /// The approval never left and will not: reverse it.
-    fn ungrant(&mut self, slot: usize, what: Happening) {
-        debug_assert_eq!(what, Happening::GrantUnsent);
-        let Some(flight) = self.finish(slot) else { return };
-        let late = flight.phase == Phase::Withdrawing;
-        let auth_id = flight.outcome.as_ref().and_then(|(_, o)| o.auth_id);
-        let reason = if late { Reason::AnswerTooLate } else { Reason::Undeliverable };
-        self.owe_for(
-            flight.txn,
-            &flight.intent,
-            flight.released,
-            Leg::LateApproved,
-            reason,
-            auth_id,
-        );
-        // What is not taken back is not declined either: the platform's repeat gets the approval.
-        let declined = late && self.state.chains.contains_key(&flight.txn);
-        if declined && let Some(to) = self.way_back(&flight.requester) {
-            let header = flight.requester.header;
-            let reply = reply::own_answer_to(&flight.intent, header, Reason::Timeout);
-            self.send(to, reply, None, None, SendOwner::Plain);
-        }
-    }
-
     /// Records the outcome; the bank's part is over.
     pub(super) fn outcome(
         &mut self,
@@ -280,10 +192,9 @@ impl Switch {
         answer: Option<(&Canonical, Option<Reason>)>,
     ) -> (RecordNo, Outcome) {
         let Some(flight) = self.air.flights.get_mut(slot) else {
-            return (RecordNo(0), empty_outcome(RecordNo(0), leg));
+            return (RecordNo(0), Outcome::bare(RecordNo(0), self.now.wall, leg));
         };
-        let mut outcome = empty_outcome(flight.txn, leg);
-        outcome.at = self.now.wall;
+        let mut outcome = Outcome::bare(flight.txn, self.now.wall, leg);
         if let Some((msg, reason)) = answer {
             flight.answered = Some(self.now.mono);
             if let Some(Answer::Given { class, code }) = msg.answer {
@@ -380,13 +291,6 @@ impl Switch {
         Some(flight)
     }
 
-    /// The approval left for the platform.
-    fn note_delivered(&mut self, txn: TxnNo) {
-        if self.state.undelivered.contains(txn) || self.state.desk.contains_key(&txn) {
-            self.record(Record::Answered(txn));
-        }
-    }
-
     /// The bank wants a new sign-on.
     fn signed_off_by(&mut self, slot: usize, answer: Option<&Canonical>) {
         let class = match answer.and_then(|a| a.answer) {
@@ -399,53 +303,6 @@ impl Switch {
             let (line, terminal) = (flight.line, flight.intent.keys.terminal);
             self.sign_on_again(line, terminal.as_ref());
         }
-    }
-
-    /// A repeat of a request whose approval is still at the gate: it is told as well. Also where
-    /// the approval is being taken back: till the gate has said what left, a decline could be
-    /// wrong, and a copy in time settles it for good.
-    pub(super) fn repeat_of_grant(&mut self, from: Requester, msg: Box<Canonical>, slot: usize) {
-        let flight = self.air.flights.get(slot);
-        let held = |f: &Flight| matches!(f.phase, Phase::Granting | Phase::Withdrawing);
-        if flight.is_some_and(|f| held(f) && f.grants.len() >= GRANT_COPIES) {
-            // Enough are on their way, each of them the answer to this one as well.
-            return;
-        }
-        match flight.map(|f| (f.phase, f.outcome.clone())) {
-            Some((Phase::Granting | Phase::Withdrawing, Some((no, outcome)))) => {
-                let budget = self.budget(from.platform);
-                let to = self.way_back(&from);
-                let not_after = from.received.after(budget);
-                if let Some(to) = to {
-                    let msg = reply::stored_answer(msg, &outcome);
-                    let owner = SendOwner::Grant(slot);
-                    let id = self.send(to, msg, Some(no), Some(not_after), owner);
-                    if let Some(flight) = self.air.flights.get_mut(slot) {
-                        flight.grants.push(id);
-                    }
-                }
-            }
-            _ => self.answer_own(&from, msg, Reason::Reversed, None),
-        }
-    }
-
-    fn send_stored_grant(&mut self, slot: usize, from: Requester) {
-        let Some(flight) = self.air.flights.get_mut(slot) else { return };
-        flight.requester.session = from.session;
-        let Some((no, outcome)) = flight.outcome.clone() else { return };
-        let intent = Arc::clone(&flight.intent);
-        let empty = reply::own_answer_to(&intent, from.header, Reason::SystemError);
-        let not_after = from.received.after(self.budget(from.platform));
-        let Some(to) = self.way_back(&from) else { return };
-        let msg = reply::stored_answer(empty, &outcome);
-        let id = self.send(to, msg, Some(no), Some(not_after), SendOwner::Grant(slot));
-        if let Some(flight) = self.air.flights.get_mut(slot) {
-            flight.grants.push(id);
-        }
-    }
-
-    fn budget(&self, platform: PlatformId) -> std::time::Duration {
-        self.policy.platforms.get(usize::from(platform.0)).map(|p| p.budget).unwrap_or_default()
     }
 
     /// The session an answer goes back over: the asker's, or another of the same platform.
@@ -481,23 +338,8 @@ impl Switch {
     }
 }
 
-fn empty_outcome(txn: TxnNo, leg: Leg) -> Outcome {
-    Outcome {
-        txn,
-        at: crate::time::Wall::default(),
-        leg,
-        class: None,
-        bank_code: None,
-        reason: None,
-        auth_id: None,
-        rrn: None,
-        amount: None,
-        settlement_date: None,
-    }
-}
-
 /// The outcome as a word of the closed set of metrics.
-const fn word_of(leg: Leg) -> &'static str {
+pub(super) const fn word_of(leg: Leg) -> &'static str {
     match leg {
         Leg::NotSent => "not_sent",
         Leg::SentUnknown => "unknown",

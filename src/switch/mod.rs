@@ -32,18 +32,24 @@ mod answer;
 mod by_number;
 mod checkpoint;
 mod doubt;
+mod forwarding;
+mod granting;
 mod hash;
 mod inflight;
 mod launch;
 mod leg;
 mod lines;
+mod memory;
 mod netmgmt;
+mod operator;
 mod originals;
+mod past;
 mod prints;
 mod questions;
 mod recalled;
 mod reconciliation;
 mod record_fields;
+mod record_legs;
 #[cfg(test)]
 mod record_proofs;
 mod repeats;
@@ -53,6 +59,7 @@ mod request;
 mod reversal;
 mod routing;
 mod saf;
+mod saf_answer;
 mod stamps;
 mod stand_in;
 mod stans;
@@ -90,7 +97,7 @@ struct BankLive {
     /// Tickets of requests that wait for room, oldest first.
     waiting: VecDeque<u64>,
     /// Store and forward.
-    saf: saf::Forwarding,
+    saf: forwarding::Forwarding,
     /// An operator signed it off.
     signed_off: bool,
     /// When a request was last given to it.
@@ -100,7 +107,7 @@ struct BankLive {
 impl BankLive {
     /// Whether platforms use this bank now.
     fn is_live(&self, now: Instant) -> bool {
-        let lately = |at: Instant| now.since(at) < saf::LIVE_FOR;
+        let lately = |at: Instant| now.since(at) < forwarding::LIVE_FOR;
         self.in_flight > 0 || !self.waiting.is_empty() || self.last_request.is_some_and(lately)
     }
 }

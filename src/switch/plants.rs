@@ -6,8 +6,8 @@
 //! compile time. `docs/simulation.md` has the table of bugs, invariants and checks.
 
 use super::Switch;
-use super::duplicates::Past;
 use super::inflight::SendOwner;
+use super::memory::Past;
 use crate::canonical::{Canonical, Flow};
 use crate::time::{Instant, Wall};
 use std::time::Duration;

@@ -5,9 +5,10 @@
 //! goes on, so every answer is judged against the memory first. Deliberately absent: what is
 //! older than the memory ([`super::recalled`]), and how records are found ([`super::recall`]).
 
-use super::duplicates::{self, Past, Remembered};
+use super::duplicates;
 use super::ids::{Name, RecordNo, Ticket};
 use super::inflight::Requester;
+use super::memory::{Past, Remembered};
 use super::output::{Output, RecallKey};
 use super::recall::{NAMES_MAX, REFERENCE_DAYS};
 use super::recalled::Found;

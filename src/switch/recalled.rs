@@ -6,9 +6,10 @@
 //! goes on: every answer is judged against the memory first. Deliberately absent: how records
 //! are found ([`super::recall`], and the shell's index).
 
-use super::duplicates::{self, Past};
+use super::duplicates;
 use super::ids::{Name, RecordNo, TxnNo};
 use super::inflight::Requester;
+use super::memory::{Past, Remembered};
 use super::output::RecallKey;
 use super::questions::Recalling;
 use super::recall::{REFERENCE_DAYS, REPEAT_DAYS, takes_back};
@@ -161,7 +162,7 @@ impl Switch {
 
     /// What became of a transaction, from the journal and from what came since.
     pub(super) fn became(&self, txn: TxnNo, found: Found) -> Became {
-        let past = self.state.memory.of(txn).map(super::duplicates::Remembered::past);
+        let past = self.state.memory.of(txn).map(Remembered::past);
         if past == Some(Past::PartlyReversed) || self.partial_at_work(txn).is_some() {
             return Became::PartlyTakenBack;
         }

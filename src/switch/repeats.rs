@@ -5,9 +5,9 @@
 //! for something else is refused. Deliberately absent: what the memory has forgotten
 //! ([`super::recalled`]).
 
-use super::duplicates::{Past, Remembered};
 use super::ids::RecordNo;
 use super::inflight::{Requester, SendOwner};
+use super::memory::{Past, Remembered};
 use super::output::{Event, RecallKey};
 use super::questions::Recalling;
 use super::record::Outcome;

@@ -102,18 +102,9 @@ impl Switch {
                 self.resend_original(txn, &intent);
             }
             self.owe_for(txn, &intent, None, leg, Reason::Timeout, None);
-            self.record(Record::Outcome(Outcome {
-                txn,
-                at: self.now.wall,
-                leg,
-                class: None,
-                bank_code: None,
-                reason: Some(Reason::Timeout),
-                auth_id: None,
-                rrn: None,
-                amount: None,
-                settlement_date: None,
-            }));
+            let reason = Some(Reason::Timeout);
+            let outcome = Outcome { reason, ..Outcome::bare(txn, self.now.wall, leg) };
+            self.record(Record::Outcome(outcome));
             if let Some(entry) = self.state.chains.get(&txn).copied() {
                 self.saf_wake(entry);
             }

@@ -6,9 +6,10 @@
 //! tombstone. Part of what was granted may be taken back, and more of it later: one reversal of
 //! it after the other. Deliberately absent: how a reversal is made ([`super::undoing`]).
 
-use super::duplicates::{self, Past, Remembered};
+use super::duplicates;
 use super::ids::{RecordNo, TxnNo};
 use super::inflight::Requester;
+use super::memory::{Past, Remembered};
 use super::originals::{keys_of, leaves_less, original_names};
 use super::output::RecallKey;
 use super::questions::{Recalling, first_names};

@@ -1,18 +1,17 @@
 //! Store and forward: what is owed to a bank is sent until the bank has it.
 //!
-//! Contract: entries of one card (or terminal, where there is no card) go in order, and so do
-//! entries that an answer could not tell apart; different ones go in parallel, at most `slots`
-//! in a bank's hands at once, and no faster than `live_rate_per_s` while the bank has live
-//! requests; a bank that is silent, slow or hostile costs no other bank anything. Silence counts
-//! as a try. Reversals never expire. What is parked waits for the outcome of its original. An
-//! advice that is refused for good, too old or tried too often becomes a dead letter and lets
-//! the next of its card go: no entry that follows depends on it, because what it refers to is
-//! never another entry. Deliberately absent: durable state – that is `State::saf`; everything
-//! here is rebuilt from it at a start.
+//! Contract: entries of one card go in order ([`super::forwarding`]), different ones in parallel,
+//! at most `slots` in a bank's hands at once, and no faster than `live_rate_per_s` while the bank
+//! has live requests; a bank that is silent, slow or hostile costs no other bank anything.
+//! Silence counts as a try. Reversals never expire. What is parked waits for the outcome of its
+//! original. An advice that is refused for good, too old or tried too often becomes a dead letter
+//! and lets the next of its card go: no entry that follows depends on it, because what it refers
+//! to is never another entry. Deliberately absent: durable state – that is `State::saf`;
+//! everything here is rebuilt from it at a start.
 
-use super::answer::names_agree;
 use super::duplicates::order_key;
-use super::ids::{BankId, Name, RecordNo, SendId, TxnNo};
+use super::forwarding::{Place, Work};
+use super::ids::{BankId, Name, RecordNo, TxnNo};
 use super::inflight::{SendOwner, Target, match_key};
 use super::input::Unsent;
 use super::output::{Event, Output};
@@ -21,165 +20,10 @@ use super::record::{Attempt, Closed, Desk, Ending, Owed, Queued, Record};
 use super::state::Entry;
 use super::timers::Timer;
 use super::{Switch, hash, reply};
-use crate::canonical::{Answer, Canonical, MacCheck, ResponseClass};
-use crate::sensitive::Pan;
 use crate::text::Text;
 use crate::time::Instant;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Where an entry stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Behind another of its card or of its match key, or before its original's outcome.
-    Parked,
-    /// May go as soon as there is a slot and a session.
-    Ready,
-    /// Held by the gate.
-    Held,
-    /// In the bank's hands.
-    AtBank,
-    /// Pausing until its timer.
-    Pausing,
-}
-
-/// One entry as it is worked on.
-#[derive(Debug)]
-struct Work {
-    order: u64,
-    key: u64,
-    place: Place,
-    /// Before this "original not found" is not final.
-    not_found_final: Instant,
-    /// The frame of the last try.
-    last_try: Option<SendId>,
-    /// When the last try left.
-    left: Option<Instant>,
-    /// When it is too old to be sent.
-    expires: Option<Instant>,
-    /// It tells of a decision in the bank's place.
-    stands_in: bool,
-}
-
-/// The SAF of one bank.
-#[derive(Debug, Default)]
-pub(super) struct Forwarding {
-    work: BTreeMap<RecordNo, Work>,
-    queues: BTreeMap<u64, VecDeque<RecordNo>>,
-    /// Entries by match key. A bank whose reversals keep the STAN of their original may be owed
-    /// two under one number, once numbers have gone round: their answers look the same.
-    keys: BTreeMap<u64, VecDeque<RecordNo>>,
-    ready: BTreeSet<RecordNo>,
-    /// How many decisions in its place the bank has yet to hear of, by card.
-    undrained: BTreeMap<u64, u32>,
-    busy: usize,
-    /// Beside live traffic: when the next try is due.
-    paced: Instant,
-}
-
-/// After its last live request a bank counts as busy for this long.
-pub(super) const LIVE_FOR: Duration = Duration::from_secs(1);
-/// How far tries beside live traffic may run ahead of their pace: timers are no finer than
-/// milliseconds.
-const PACE_SLACK: Duration = Duration::from_millis(10);
-
-impl Forwarding {
-    /// How many entries there are.
-    pub(super) fn len(&self) -> usize {
-        self.work.len()
-    }
-
-    /// Whether the bank has yet to hear of a decision in its place for this card.
-    pub(super) fn is_undrained(&self, pan: Option<&Pan>) -> bool {
-        // Nearly always there is none: the fingerprint is not worth making.
-        !self.undrained.is_empty() && self.undrained.contains_key(&order_key(pan, None))
-    }
-
-    /// When the next try may go at this rate, if not now.
-    fn held_back(&self, now: Instant) -> Option<Instant> {
-        let early = self.paced.since(now) > PACE_SLACK;
-        let due = self.paced.nanos().saturating_sub(PACE_SLACK.as_nanos() as u64);
-        early.then(|| Instant::from_nanos(due))
-    }
-
-    /// A try goes out beside live traffic.
-    fn pace(&mut self, now: Instant, rate_per_s: u32) {
-        let interval = Duration::from_secs(1) / rate_per_s.max(1);
-        self.paced = self.paced.max(now).after(interval);
-    }
-
-    fn set(&mut self, entry: RecordNo, place: Place) {
-        let Some(work) = self.work.get_mut(&entry) else { return };
-        let counts = |p| usize::from(matches!(p, Place::Held | Place::AtBank));
-        self.busy = self.busy + counts(place) - counts(work.place);
-        work.place = place;
-        if place == Place::Ready {
-            self.ready.insert(entry);
-        } else {
-            self.ready.remove(&entry);
-        }
-    }
-
-    /// Whether an entry is too old to be sent.
-    fn is_over(&self, entry: RecordNo, now: Instant) -> bool {
-        self.work.get(&entry).and_then(|work| work.expires).is_some_and(|at| at <= now)
-    }
-
-    fn place(&self, entry: RecordNo) -> Option<Place> {
-        self.work.get(&entry).map(|w| w.place)
-    }
-
-    pub(super) fn is_first(&self, entry: RecordNo) -> bool {
-        let leads =
-            |queue: Option<&VecDeque<RecordNo>>| queue.and_then(VecDeque::front) == Some(&entry);
-        let work = self.work.get(&entry);
-        work.is_some_and(|w| leads(self.queues.get(&w.order)) && leads(self.keys.get(&w.key)))
-    }
-
-    /// Puts an entry behind those of its card and of its match key; whether its answers are the
-    /// next to come under that key.
-    fn add(&mut self, entry: RecordNo, work: Work) -> bool {
-        self.queues.entry(work.order).or_default().push_back(entry);
-        if work.stands_in {
-            *self.undrained.entry(work.order).or_default() += 1;
-        }
-        let same_key = self.keys.entry(work.key).or_default();
-        same_key.push_back(entry);
-        let first = same_key.len() == 1;
-        self.work.insert(entry, work);
-        first
-    }
-
-    /// Takes an entry out; returns the next of its card and the next of its match key.
-    fn remove(&mut self, entry: RecordNo) -> [Option<RecordNo>; 2] {
-        self.set(entry, Place::Parked);
-        let Some(work) = self.work.remove(&entry) else { return [None; 2] };
-        if work.stands_in
-            && let Some(count) = self.undrained.get_mut(&work.order)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.undrained.remove(&work.order);
-            }
-        }
-        let next = |queues: &mut BTreeMap<u64, VecDeque<RecordNo>>, of: u64| {
-            let queue = queues.get_mut(&of)?;
-            // All entries may be of one card: the first of a long queue goes without a search.
-            if queue.front() == Some(&entry) {
-                queue.pop_front();
-            } else {
-                queue.retain(|e| *e != entry);
-            }
-            let next = queue.front().copied();
-            if next.is_none() {
-                queues.remove(&of);
-            }
-            next
-        };
-        [next(&mut self.queues, work.order), next(&mut self.keys, work.key)]
-    }
-}
 
 impl Switch {
     /// Journals a new obligation and begins to work on it.
@@ -233,7 +77,7 @@ impl Switch {
         }
     }
 
-    fn saf_entry(&self, entry: RecordNo) -> Option<(BankId, Arc<Queued>)> {
+    pub(super) fn saf_entry(&self, entry: RecordNo) -> Option<(BankId, Arc<Queued>)> {
         let queued = Arc::clone(&self.state.saf.get(&entry)?.queued);
         Some((self.bank_id(&queued.bank)?, queued))
     }
@@ -319,7 +163,7 @@ impl Switch {
         first.or_else(|| self.carrier(bank, terminal))
     }
 
-    fn saf_set(&mut self, bank: BankId, entry: RecordNo, place: Place) {
+    pub(super) fn saf_set(&mut self, bank: BankId, entry: RecordNo, place: Place) {
         if let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
             live.saf.set(entry, place);
         }
@@ -406,7 +250,7 @@ impl Switch {
     }
 
     /// A try came to nothing: pause longer, and tell an operator after some tries.
-    fn saf_failed(&mut self, bank: BankId, entry: RecordNo) {
+    pub(super) fn saf_failed(&mut self, bank: BankId, entry: RecordNo) {
         if let Some(ending) = self.saf_last_try(bank, entry) {
             return self.close_entry(entry, ending);
         }
@@ -440,92 +284,12 @@ impl Switch {
         self.event(Event::OnDesk { bank: *bank, txn, amount });
     }
 
-    /// The bank answered a SAF entry.
-    pub(super) fn saf_answer(&mut self, entry: RecordNo, msg: &Canonical) {
-        let Some((bank, queued)) = self.saf_entry(entry) else { return };
-        let (class, code) = match msg.answer {
-            Some(Answer::Given { class, code }) => (class, Some(code)),
-            Some(Answer::Own(_)) | None => (ResponseClass::Unknown, None),
-        };
-        let trusted = !matches!(msg.mac, MacCheck::Bad | MacCheck::Missing);
-        let over =
-            self.lifetime_passed(bank, entry) || self.planted.has(Plant::NotFoundFinalAtOnce);
-        let again = self.state.saf.get(&entry).is_some_and(|e| e.again);
-        let weighed = if trusted { self.weigh_answer(entry, msg) } else { None };
-        let dead = queued.owed == Owed::Repeat && self.is_dead_code(bank, code);
-        let ending = if dead { Some(Ending::Dead) } else { ending_of(queued.owed, class, over) };
-        match weighed.or(ending.filter(|_| trusted)) {
-            // An original approved after this try left may have overtaken nothing: once more.
-            Some(Ending::Acknowledged) if again => {
-                self.saf_set(bank, entry, Place::Ready);
-                self.timers.stop(Timer::Saf(entry));
-                self.saf_pump(bank);
-            }
-            Some(ending) => {
-                self.close_entry_with(entry, ending, code, msg.settlement_date);
-            }
-            None => {
-                if matches!(class, ResponseClass::SignOn | ResponseClass::Mac)
-                    && let Some(line) = queued.line
-                    && let Some(at) = self.policy.lines.iter().position(|l| l.name == line)
-                {
-                    let line = super::ids::LineId(u16::try_from(at).unwrap_or(u16::MAX));
-                    self.sign_on_again(line, queued.keys.terminal.as_ref());
-                }
-                // Only the answer to the try under way fails it; an older one came too late.
-                if trusted && self.saf_place(bank, entry) == Some(Place::AtBank) {
-                    self.saf_failed(bank, entry);
-                    self.saf_pump(bank);
-                }
-            }
-        }
-    }
-
-    /// Whether the configuration calls this code final for an advice.
-    fn is_dead_code(&self, bank: BankId, code: Option<Text<4>>) -> bool {
-        let settings = self.policy.banks.get(usize::from(bank.0)).map(|b| &b.saf);
-        let code = code.map(|code| code.trimmed());
-        settings.zip(code).is_some_and(|(saf, code)| saf.dead_codes.contains(&code))
-    }
-
-    /// Whether an answer can be to this entry: a try of it has left, and the answer names no
-    /// other merchant or terminal.
-    pub(super) fn saf_expects(&self, entry: RecordNo, msg: &Canonical) -> bool {
-        let Some(Entry { queued, tries, .. }) = self.state.saf.get(&entry) else { return false };
-        let held = self
-            .bank_id(&queued.bank)
-            .is_some_and(|bank| self.saf_place(bank, entry) == Some(Place::Held));
-        let never_left = *tries == 0 || (*tries == 1 && held);
-        !never_left && names_agree(msg, &queued.keys)
-    }
-
-    /// The original of an open reversal was answered.
-    pub(super) fn original_answered(&mut self, txn: TxnNo) {
-        let Some(entry) = self.state.chains.get(&txn).copied() else { return };
-        let Some((bank, _)) = self.saf_entry(entry) else { return };
-        let live = self.banks.get_mut(usize::from(bank.0));
-        if let Some(work) = live.and_then(|l| l.saf.work.get_mut(&entry)) {
-            work.not_found_final = Instant::default();
-        }
-    }
-
-    /// Whether the try in the bank's hands left when no original could arrive any more: what the
-    /// bank says late to an earlier one is no news.
-    fn lifetime_passed(&self, bank: BankId, entry: RecordNo) -> bool {
-        let live = self.banks.get(usize::from(bank.0));
-        let work = live.and_then(|l| l.saf.work.get(&entry));
-        work.is_some_and(|w| {
-            let before = w.left.is_none_or(|left| left < w.not_found_final);
-            w.not_found_final == Instant::default() || (w.place == Place::AtBank && !before)
-        })
-    }
-
     /// Closes an entry without an answer.
     pub(super) fn close_entry(&mut self, entry: RecordNo, ending: Ending) {
         self.close_entry_with(entry, ending, None, None);
     }
 
-    fn close_entry_with(
+    pub(super) fn close_entry_with(
         &mut self,
         entry: RecordNo,
         ending: Ending,
@@ -586,28 +350,5 @@ impl Switch {
         self.timers.stop(Timer::Saf(entry));
         self.saf_set(bank, entry, Place::Ready);
         self.saf_pump(bank);
-    }
-}
-
-/// How an answer of this class ends an entry; `None`: it is tried again.
-fn ending_of(owed: Owed, class: ResponseClass, lifetime_over: bool) -> Option<Ending> {
-    use ResponseClass as C;
-    match (owed, class) {
-        (_, C::Approved | C::Partial | C::AlreadyReversed | C::Duplicate) => {
-            Some(Ending::Acknowledged)
-        }
-        (_, C::Retry | C::Unknown | C::SignOn | C::Mac) => None,
-        (Owed::OwnReversal | Owed::PlatformReversal, C::NotFound) => {
-            lifetime_over.then_some(Ending::NoOriginal)
-        }
-        // A reversal is owed whatever the bank thinks of it: tried on, and on the desk.
-        (
-            Owed::OwnReversal | Owed::PlatformReversal,
-            C::Refer | C::Declined | C::PickUp | C::Security | C::Format,
-        ) => None,
-        (
-            Owed::Repeat,
-            C::Refer | C::Declined | C::PickUp | C::Security | C::Format | C::NotFound,
-        ) => Some(Ending::Dead),
     }
 }

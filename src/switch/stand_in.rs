@@ -325,18 +325,8 @@ impl Switch {
 }
 
 fn outcome_of(txn: TxnNo, intent: &Intent, at: Wall) -> Outcome {
-    Outcome {
-        txn,
-        at,
-        leg: Leg::StoodIn,
-        class: None,
-        bank_code: None,
-        reason: Some(Reason::Accepted),
-        auth_id: None,
-        rrn: None,
-        amount: intent.amount,
-        settlement_date: None,
-    }
+    let reason = Some(Reason::Accepted);
+    Outcome { reason, amount: intent.amount, ..Outcome::bare(txn, at, Leg::StoodIn) }
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@
 
 use super::by_number::ByNumber;
 use super::doubt::{DeadLetter, Doubt, LateNote};
-use super::duplicates::{self, Memory, Past, Stamp};
+use super::duplicates;
 use super::ids::{Name, RecordNo, TxnNo};
+use super::memory::{Memory, Past, Stamp};
 use super::record::{
     BankKeys, Closed, Debt, Forgotten, Intent, Leg, LineState, Origin, Outcome, Owed, Queued,
     Record, Refused,

@@ -4,7 +4,7 @@
 //! Contract: ages are measured on the monotonic clock, by marks that say which record was the
 //! last when; requests leave a few at a time, because other inputs must not wait for a whole
 //! night's requests to be forgotten. Deliberately absent: the memory itself
-//! ([`super::duplicates`]).
+//! ([`super::memory`]).
 
 use super::ids::RecordNo;
 use super::record::{Forgotten, Record};

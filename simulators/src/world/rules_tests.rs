@@ -76,16 +76,10 @@ impl Ledgers {
     fn outcome(&mut self, txn: u64, leg: Leg) {
         let approved = leg == Leg::Approved;
         self.record(Record::Outcome(Outcome {
-            txn: RecordNo(txn),
-            at: AT,
-            leg,
             class: approved.then_some(ResponseClass::Approved),
-            bank_code: None,
-            reason: None,
             auth_id: approved.then(|| text("000001")),
-            rrn: None,
             amount: money(1_000),
-            settlement_date: None,
+            ..Outcome::bare(RecordNo(txn), AT, leg)
         }));
     }
 

@@ -1,0 +1,174 @@
+//! What one bank is owed, in the order in which it may go.
+//!
+//! Contract: entries of one card (or terminal, where there is no card) go in order, and so do
+//! entries that an answer could not tell apart. Built from the state at a start, nothing here
+//! survives by itself. Deliberately absent: sending ([`super::saf`]).
+
+use super::duplicates::order_key;
+use super::ids::{RecordNo, SendId};
+use crate::sensitive::Pan;
+use crate::time::Instant;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// Where an entry stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Behind another of its card or of its match key, or before its original's outcome.
+    Parked,
+    /// May go as soon as there is a slot and a session.
+    Ready,
+    /// Held by the gate.
+    Held,
+    /// In the bank's hands.
+    AtBank,
+    /// Pausing until its timer.
+    Pausing,
+}
+
+/// One entry as it is worked on.
+#[derive(Debug)]
+pub(super) struct Work {
+    /// Fingerprint of its card or terminal.
+    pub order: u64,
+    /// Its match key.
+    pub key: u64,
+    /// Where it stands.
+    pub place: Place,
+    /// Before this "original not found" is not final.
+    pub not_found_final: Instant,
+    /// The frame of the last try.
+    pub last_try: Option<SendId>,
+    /// When the last try left.
+    pub left: Option<Instant>,
+    /// When it is too old to be sent.
+    pub expires: Option<Instant>,
+    /// It tells of a decision in the bank's place.
+    pub stands_in: bool,
+}
+
+/// The SAF of one bank.
+#[derive(Debug, Default)]
+pub(super) struct Forwarding {
+    /// Every entry.
+    pub work: BTreeMap<RecordNo, Work>,
+    queues: BTreeMap<u64, VecDeque<RecordNo>>,
+    /// Entries by match key. A bank whose reversals keep the STAN of their original may be owed
+    /// two under one number, once numbers have gone round: their answers look the same.
+    keys: BTreeMap<u64, VecDeque<RecordNo>>,
+    /// Those that may go.
+    pub ready: BTreeSet<RecordNo>,
+    /// How many decisions in its place the bank has yet to hear of, by card.
+    undrained: BTreeMap<u64, u32>,
+    /// How many are held or in the bank's hands.
+    pub busy: usize,
+    /// Beside live traffic: when the next try is due.
+    paced: Instant,
+}
+
+/// After its last live request a bank counts as busy for this long.
+pub(super) const LIVE_FOR: Duration = Duration::from_secs(1);
+
+/// How far tries beside live traffic may run ahead of their pace: timers are no finer than
+/// milliseconds.
+const PACE_SLACK: Duration = Duration::from_millis(10);
+
+impl Forwarding {
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.work.len()
+    }
+
+    /// Whether the bank has yet to hear of a decision in its place for this card.
+    pub(super) fn is_undrained(&self, pan: Option<&Pan>) -> bool {
+        // Nearly always there is none: the fingerprint is not worth making.
+        !self.undrained.is_empty() && self.undrained.contains_key(&order_key(pan, None))
+    }
+
+    /// When the next try may go at this rate, if not now.
+    pub(super) fn held_back(&self, now: Instant) -> Option<Instant> {
+        let early = self.paced.since(now) > PACE_SLACK;
+        let due = self.paced.nanos().saturating_sub(PACE_SLACK.as_nanos() as u64);
+        early.then(|| Instant::from_nanos(due))
+    }
+
+    /// A try goes out beside live traffic.
+    pub(super) fn pace(&mut self, now: Instant, rate_per_s: u32) {
+        let interval = Duration::from_secs(1) / rate_per_s.max(1);
+        self.paced = self.paced.max(now).after(interval);
+    }
+
+    /// Moves an entry to another place.
+    pub(super) fn set(&mut self, entry: RecordNo, place: Place) {
+        let Some(work) = self.work.get_mut(&entry) else { return };
+        let counts = |p| usize::from(matches!(p, Place::Held | Place::AtBank));
+        self.busy = self.busy + counts(place) - counts(work.place);
+        work.place = place;
+        if place == Place::Ready {
+            self.ready.insert(entry);
+        } else {
+            self.ready.remove(&entry);
+        }
+    }
+
+    /// Whether an entry is too old to be sent.
+    pub(super) fn is_over(&self, entry: RecordNo, now: Instant) -> bool {
+        self.work.get(&entry).and_then(|work| work.expires).is_some_and(|at| at <= now)
+    }
+
+    /// Where an entry stands.
+    pub(super) fn place(&self, entry: RecordNo) -> Option<Place> {
+        self.work.get(&entry).map(|w| w.place)
+    }
+
+    /// Whether an entry is the first of its card and of its match key.
+    pub(super) fn is_first(&self, entry: RecordNo) -> bool {
+        let leads =
+            |queue: Option<&VecDeque<RecordNo>>| queue.and_then(VecDeque::front) == Some(&entry);
+        let work = self.work.get(&entry);
+        work.is_some_and(|w| leads(self.queues.get(&w.order)) && leads(self.keys.get(&w.key)))
+    }
+
+    /// Puts an entry behind those of its card and of its match key; whether its answers are the
+    /// next to come under that key.
+    pub(super) fn add(&mut self, entry: RecordNo, work: Work) -> bool {
+        self.queues.entry(work.order).or_default().push_back(entry);
+        if work.stands_in {
+            *self.undrained.entry(work.order).or_default() += 1;
+        }
+        let same_key = self.keys.entry(work.key).or_default();
+        same_key.push_back(entry);
+        let first = same_key.len() == 1;
+        self.work.insert(entry, work);
+        first
+    }
+
+    /// Takes an entry out; returns the next of its card and the next of its match key.
+    pub(super) fn remove(&mut self, entry: RecordNo) -> [Option<RecordNo>; 2] {
+        self.set(entry, Place::Parked);
+        let Some(work) = self.work.remove(&entry) else { return [None; 2] };
+        if work.stands_in
+            && let Some(count) = self.undrained.get_mut(&work.order)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.undrained.remove(&work.order);
+            }
+        }
+        let next = |queues: &mut BTreeMap<u64, VecDeque<RecordNo>>, of: u64| {
+            let queue = queues.get_mut(&of)?;
+            // All entries may be of one card: the first of a long queue goes without a search.
+            if queue.front() == Some(&entry) {
+                queue.pop_front();
+            } else {
+                queue.retain(|e| *e != entry);
+            }
+            let next = queue.front().copied();
+            if next.is_none() {
+                queues.remove(&of);
+            }
+            next
+        };
+        [next(&mut self.queues, work.order), next(&mut self.keys, work.key)]
+    }
+}
