@@ -5,7 +5,7 @@
 //! where nothing is open) and names the state and what is allowed. Cards show masked.
 
 use super::operators::{DeskPage, OperatorDoor, Question};
-use super::wording::{Answer, BODY_MAX, operator, plain_text, told, turned_away, wrong};
+use super::wording::{self, Answer, BODY_MAX, operator, plain_text, told, turned_away, wrong};
 use crate::money::Amount;
 use crate::switch::desk::{Allowed, DeskItem, ItemState, LateItem, Listing, Refusal};
 use crate::switch::ids::RecordNo;
@@ -49,7 +49,7 @@ async fn list(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Answer {
-    let listing = asked_for(&door, &headers, query)?;
+    let listing = asked_for(&door, &headers, query).map_err(wording::refused)?;
     let page = door.ask(|answer| Question::Desk(listing, answer)).await.map_err(turned_away)?;
     Ok(told(StatusCode::OK, &page_json(&page, &listing)))
 }
@@ -59,7 +59,7 @@ async fn late(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Answer {
-    let listing = asked_for(&door, &headers, query)?;
+    let listing = asked_for(&door, &headers, query).map_err(wording::refused)?;
     let notes = door.ask(|answer| Question::Late(listing.limit, answer)).await;
     let notes = notes.map_err(turned_away)?;
     let items: Vec<Value> = notes.iter().map(late_json).collect();
@@ -71,9 +71,10 @@ fn asked_for(
     door: &OperatorDoor,
     headers: &HeaderMap,
     query: Option<String>,
-) -> Result<Listing, Response> {
-    door.admits(headers).map_err(turned_away)?;
-    listing_of(query.as_deref().unwrap_or_default()).map_err(wrong)
+) -> Result<Listing, (StatusCode, String)> {
+    door.admits(headers).map_err(|denied| (denied.status, denied.why.to_owned()))?;
+    let listing = listing_of(query.as_deref().unwrap_or_default());
+    listing.map_err(|why| (StatusCode::BAD_REQUEST, why))
 }
 
 async fn resend(

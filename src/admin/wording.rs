@@ -37,11 +37,16 @@ pub(super) fn plain_text<const N: usize>(what: &str, text: &str) -> Result<Text<
     Text::new(text.as_bytes()).map_err(|error| format!("{what}: {error}"))
 }
 
-/// What is wrong with a request; what it quotes of it is masked.
+/// What is wrong with a request.
 pub(super) fn wrong(why: String) -> Response {
+    refused((StatusCode::BAD_REQUEST, why))
+}
+
+/// A request that is not carried out; what the reason quotes of it is masked.
+pub(super) fn refused((status, why): (StatusCode, String)) -> Response {
     let mut why = why.into_bytes();
     redact(&mut why);
-    told(StatusCode::BAD_REQUEST, &json!({ "error": String::from_utf8_lossy(&why) }))
+    told(status, &json!({ "error": String::from_utf8_lossy(&why) }))
 }
 
 pub(super) fn turned_away(denied: Denied) -> Response {

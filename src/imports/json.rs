@@ -173,6 +173,7 @@ impl<'de> Visitor<'de> for Values<'_> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::panic, reason = "tests")]
     use super::*;
 
     #[test]
