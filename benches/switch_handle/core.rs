@@ -12,7 +12,7 @@ use pointsman::iso8583::shipped;
 use pointsman::money::{Amount, Currency};
 use pointsman::sensitive::Pan;
 use pointsman::switch::Switch;
-use pointsman::switch::ids::{LineId, RecordNo, SessionId};
+use pointsman::switch::ids::{BankId, LineId, RecordNo, SessionId};
 use pointsman::switch::input::Input;
 use pointsman::switch::output::{Output, Send};
 use pointsman::switch::record::Record;
@@ -115,14 +115,18 @@ impl Core {
         if story == Story::Timeout {
             self.now += Duration::from_secs(60).as_nanos() as u64;
             self.feed(vec![Input::Timer]);
-            // The declines leave, and the reversals.
-            let owed = self.account().into_iter().filter(|send| send.session == BANK).collect();
-            self.answer(owed, "00");
+            self.account();
+            self.pay();
         } else {
             self.answer(asked, if story == Story::Purchase { "00" } else { "51" });
         }
         self.account();
         self.spent
+    }
+
+    /// What the bank is still owed: nothing after a whole turn, or the turn was not a whole one.
+    pub(crate) fn owed(&self) -> usize {
+        self.switch.owed(BankId(0))
     }
 
     /// Sends `count` transactions to the bank, which has yet to answer: what it was asked.
@@ -157,12 +161,24 @@ impl Core {
         self.spent += began.elapsed();
     }
 
+    /// The declines have left; now the reversals do, as fast as the bank may be sent them.
+    fn pay(&mut self) {
+        while self.owed() > 0 {
+            self.now += Duration::from_secs(1).as_nanos() as u64;
+            self.feed(vec![Input::Timer]);
+            let sent = self.account();
+            self.answer(sent.into_iter().filter(|send| send.session == BANK).collect(), "00");
+            self.account();
+        }
+    }
+
     /// Everything recorded is durable, everything sent has left, and so on until nothing is sent
     /// any more; gives what was sent first.
     fn account(&mut self) -> Vec<Send> {
         let mut sent = Vec::new();
-        while let Some((upto, _)) = self.taken.records.last() {
-            let mut inputs = vec![Input::Durable { upto: *upto }];
+        while !(self.taken.records.is_empty() && self.taken.sends.is_empty()) {
+            let durable = self.taken.records.last().map(|(upto, _)| Input::Durable { upto: *upto });
+            let mut inputs = Vec::from_iter(durable);
             let sends = std::mem::take(&mut self.taken.sends);
             inputs.extend(sends.iter().map(|send| Input::Released { id: send.id }));
             sent.extend(sends);

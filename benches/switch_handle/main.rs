@@ -47,6 +47,9 @@ fn main() -> Result<(), String> {
             nanos.push(spent as f64 / (TURNS * WINDOW) as f64);
         }
     }
+    if let Some(core) = cores.iter().find(|core| core.owed() > 0) {
+        return Err(format!("a bank is owed {} reversals: no turn was whole", core.owed()));
+    }
     let counts = if whole { counts() } else { [None; 3] };
     for (((name, story), nanos), (count, committed)) in
         STORIES.iter().zip(&mut nanos).zip(counts.into_iter().zip(COMMITTED))
