@@ -131,6 +131,9 @@ impl Core {
 
     /// Sends `count` transactions to the bank, which has yet to answer: what it was asked.
     pub(crate) fn ask(&mut self, count: usize) -> Vec<Send> {
+        // Of the time it is: an older one might be forgotten, and asked for in the journal.
+        let sent = self.time().wall.utc().strftime("%m%d%H%M%S").to_string();
+        self.template.transmission = Some(text(&sent));
         let requests = (0..count).map(|_| self.request()).collect();
         self.feed(requests);
         self.account()
@@ -225,7 +228,6 @@ fn template() -> Canonical {
     msg.pan = Pan::new(b"5555555555554444").ok();
     msg.processing_code = Some(text("000000"));
     msg.amount = Currency::new(156).map(|currency| Amount::new(1_000, currency));
-    msg.transmission = Some(text("1122000000"));
     msg.local_time = Some(text("112153"));
     msg.local_date = Some(text("1122"));
     msg.expiry = Some(text("2812"));
