@@ -1,6 +1,6 @@
 //! `pointsman books`: a bank's business date and its totals, in a running switch.
 //!
-//! Contract: asks the running switch ([`super::running`]); `--json` prints what it said, unchanged.
+//! Contract: asks the running switch (`cli::running`); `--json` prints what it said, unchanged.
 //! What is refused is exit code 1 with the reason. Deliberately absent: the totals themselves
 //! (`journal totals`), and how a bank answered (`desk`, the metrics).
 

@@ -1,6 +1,6 @@
 //! `pointsman desk`: what is in doubt in a running switch, its late answers, and decisions.
 //!
-//! Contract: asks the running switch ([`super::running`]) and reads no journal. `--json` prints
+//! Contract: asks the running switch (`cli::running`) and reads no journal. `--json` prints
 //! what it said, unchanged. A refused decision is exit code 1 with the state and what is allowed.
 //! Deliberately absent: the books of banks ([`super::books`]).
 
