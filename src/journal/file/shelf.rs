@@ -6,6 +6,7 @@
 //! called again; a spare whose writing failed is never used.
 
 use super::backend::{Backend, Change, FileName, Sync};
+use super::checkpoint::PIECE_BYTES;
 use super::error::{AtFile, JournalError};
 use super::options::Options;
 use super::writer::Class;
@@ -192,13 +193,20 @@ impl Shelf {
 
     fn write_zeros(&self, name: FileName, zeros: &[u8]) -> io::Result<()> {
         let len = u64::from(self.options.segment_bytes);
-        let mut at = 0;
+        let (mut at, mut unsynced) = (0, 0);
         while at < len {
             let piece = zeros.len().min(usize::try_from(len - at).unwrap_or(zeros.len()));
             self.backend.write_at(name, at, &zeros[..piece])?;
             at += piece as u64;
+            unsynced += piece;
+            // A segment of dirty pages at once would hold up the writer's next sync by tens of
+            // milliseconds.
+            if unsynced >= PIECE_BYTES || at == len {
+                self.backend.sync(Sync::File(name))?;
+                unsynced = 0;
+            }
         }
-        self.backend.sync(Sync::File(name))
+        Ok(())
     }
 
     fn sync_folder(&self) -> Result<(), JournalError> {
