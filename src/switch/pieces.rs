@@ -7,6 +7,7 @@
 
 use super::by_number::ByNumber;
 use super::record_bytes::{Coded, Reader, RecordError};
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Bytes that are given out at a time, or a little more: they stay in a core's own cache.
@@ -169,6 +170,21 @@ fn take_all<T: Coded, C: Default + Extend<T>>(
     Ok(all)
 }
 
+/// The count, then every key with its value.
+fn give_pairs<'m, K: Coded, V: Coded + 'm, E>(
+    count: usize,
+    mut pairs: impl Iterator<Item = (impl Borrow<K>, &'m V)>,
+    to: &mut Pieces<'_, '_, E>,
+) -> Result<(), E> {
+    to.put(&(count as u64))?;
+    pairs.try_for_each(|(key, value)| {
+        to.put_with(|out| {
+            key.borrow().put(out);
+            value.put(out);
+        })
+    })
+}
+
 impl<T: Coded> Piecewise for VecDeque<T> {
     fn give<E>(&self, to: &mut Pieces<'_, '_, E>) -> Result<(), E> {
         to.put(&(self.len() as u64))?;
@@ -193,13 +209,7 @@ impl<T: Coded + Ord> Piecewise for BTreeSet<T> {
 
 impl<K: Coded + Ord, V: Coded> Piecewise for BTreeMap<K, V> {
     fn give<E>(&self, to: &mut Pieces<'_, '_, E>) -> Result<(), E> {
-        to.put(&(self.len() as u64))?;
-        self.iter().try_for_each(|(key, value)| {
-            to.put_with(|out| {
-                key.put(out);
-                value.put(out);
-            })
-        })
+        give_pairs::<K, V, E>(self.len(), self.iter(), to)
     }
 
     fn regain(from: &mut Source<'_, '_>) -> Result<Self, RestoreError> {
@@ -210,13 +220,7 @@ impl<K: Coded + Ord, V: Coded> Piecewise for BTreeMap<K, V> {
 /// As a tree of the same would be, so that a set is the sequence of its keys.
 impl<K: Coded + Copy + Ord, V: Coded> Piecewise for ByNumber<K, V> {
     fn give<E>(&self, to: &mut Pieces<'_, '_, E>) -> Result<(), E> {
-        to.put(&(self.len() as u64))?;
-        self.iter().try_for_each(|(key, value)| {
-            to.put_with(|out| {
-                key.put(out);
-                value.put(out);
-            })
-        })
+        give_pairs::<K, V, E>(self.len(), self.iter(), to)
     }
 
     fn regain(from: &mut Source<'_, '_>) -> Result<Self, RestoreError> {

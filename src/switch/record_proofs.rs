@@ -5,6 +5,7 @@
 
 use super::ids::RecordNo;
 use super::input::DeskVerb;
+use super::originals::keys_of;
 use super::record::*;
 use super::record_bytes::RecordError;
 use super::record_json::describe;
@@ -83,18 +84,7 @@ fn origin() -> BoxedStrategy<Origin> {
 
 fn keys() -> BoxedStrategy<BankKeys> {
     (origin(), of(any::<u32>()))
-        .prop_map(|(origin, batch)| BankKeys {
-            stan: origin.stan,
-            transmission: origin.transmission,
-            local_time: origin.local_time,
-            local_date: origin.local_date,
-            acquirer: origin.acquirer,
-            forwarder: origin.forwarder,
-            rrn: origin.rrn,
-            terminal: origin.terminal,
-            merchant: origin.merchant,
-            batch,
-        })
+        .prop_map(|(origin, batch)| BankKeys { batch, ..keys_of(&origin) })
         .boxed()
 }
 

@@ -49,18 +49,8 @@ fn asked(theirs: u32, stan: u32) -> Record {
 }
 
 fn outcome(txn: u64, leg: Leg) -> Record {
-    Record::Outcome(Outcome {
-        txn: RecordNo(txn),
-        at: Wall::default(),
-        leg,
-        class: None,
-        bank_code: None,
-        reason: None,
-        auth_id: None,
-        rrn: None,
-        amount: amount(),
-        settlement_date: None,
-    })
+    let bare = Outcome::bare(RecordNo(txn), Wall::default(), leg);
+    Record::Outcome(Outcome { amount: amount(), ..bare })
 }
 
 fn reversal(txn: u64, stan: u32, owed: Owed) -> Record {
