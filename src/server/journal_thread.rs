@@ -9,7 +9,9 @@
 //! Deliberately absent: what records mean beyond encoding and decoding them.
 
 use super::clock::Clock;
-use super::recall_thread::{Key, Library, RecallThread, note_keys};
+use super::handover::Handover;
+use super::recall_index::{Key, note_keys};
+use super::recall_thread::{Library, RecallThread};
 use crate::journal::{Batch, Class, JournalError, Shelf, Writer};
 use crate::link::Inbox;
 use crate::switch::ids::{RecordNo, Ticket};
@@ -17,7 +19,7 @@ use crate::switch::output::RecallKey;
 use crate::switch::record::Record;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -56,8 +58,7 @@ pub type OnCommit = Box<dyn FnMut(Duration, u64) + Send>;
 
 #[derive(Debug)]
 struct Shared {
-    work: Mutex<Work>,
-    wake: Condvar,
+    work: Handover<Work>,
     durable: AtomicU64,
     full: AtomicBool,
     failure: OnceLock<String>,
@@ -93,7 +94,7 @@ impl JournalHandle {
     ) -> std::io::Result<Self> {
         let next = writer.next();
         let shared = Arc::new(Shared {
-            work: Mutex::new(Work {
+            work: Handover::new(Work {
                 full: VecDeque::new(),
                 filling: Batch::new(next),
                 empty: Vec::new(),
@@ -101,7 +102,6 @@ impl JournalHandle {
                 keys: Vec::new(),
                 stop: false,
             }),
-            wake: Condvar::new(),
             durable: AtomicU64::new(next - 1),
             full: AtomicBool::new(false),
             failure: OnceLock::new(),
@@ -133,25 +133,24 @@ impl JournalHandle {
         if records.is_empty() {
             return;
         }
-        let mut work = self.shared.work();
-        for (no, record) in records {
-            let no = *no;
-            debug_assert_eq!(no, self.next, "records are numbered without gaps");
-            self.next = RecordNo(no.0 + 1);
-            if work.filling.sealed_len() >= self.shared.batch_bytes {
-                work.begin_batch(no);
+        let (next, batch_bytes) = (&mut self.next, self.shared.batch_bytes);
+        self.shared.work.ring(|work| {
+            for (no, record) in records {
+                let no = *no;
+                debug_assert_eq!(no, *next, "records are numbered without gaps");
+                *next = RecordNo(no.0 + 1);
+                if work.filling.sealed_len() >= batch_bytes {
+                    work.begin_batch(no);
+                }
+                work.filling.push_with(|buffer| record.encode(buffer));
+                note_keys(no, record, &mut work.keys);
             }
-            work.filling.push_with(|buffer| record.encode(buffer));
-            note_keys(no, record, &mut work.keys);
-        }
-        drop(work);
-        self.shared.wake.notify_one();
+        });
     }
 
     /// Asks for an old record; the answer comes as `Input::Recalled`.
     pub fn recall(&self, ticket: Ticket, key: RecallKey) {
-        self.shared.work().recalls.push_back((ticket, key));
-        self.shared.wake.notify_one();
+        self.shared.work.ring(|work| work.recalls.push_back((ticket, key)));
     }
 
     /// Every record up to this one is durable.
@@ -180,8 +179,7 @@ impl JournalHandle {
     }
 
     fn end(&mut self) {
-        self.shared.work().stop = true;
-        self.shared.wake.notify_one();
+        self.shared.work.ring(|work| work.stop = true);
         let ended = self.thread.take().map(JoinHandle::join);
         if let Some(Err(_)) = ended {
             let _ = self.shared.failure.set("its thread panicked".to_owned());
@@ -192,12 +190,6 @@ impl JournalHandle {
 impl Drop for JournalHandle {
     fn drop(&mut self) {
         self.end();
-    }
-}
-
-impl Shared {
-    fn work(&self) -> MutexGuard<'_, Work> {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -259,25 +251,25 @@ impl Scribe {
         keys: &mut Vec<Key>,
         marked: bool,
     ) -> bool {
-        let mut work = self.shared.work();
-        work.empty.extend(batches.drain(..));
-        work.empty.truncate(EMPTY_KEPT);
-        if marked {
-            let wait = self.shared.wake.wait_while(work, |work| work.is_idle() && !work.stop);
-            work = wait.unwrap_or_else(PoisonError::into_inner);
-        } else {
-            let silent = |work: &mut Work| work.is_idle() && !work.stop;
-            let wait = self.shared.wake.wait_timeout_while(work, IDLE_AFTER, silent);
-            work = wait.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        if !work.filling.is_empty() {
-            let next = RecordNo(work.filling.next());
-            work.begin_batch(next);
-        }
-        std::mem::swap(&mut work.full, batches);
-        std::mem::swap(&mut work.recalls, recalls);
-        std::mem::swap(&mut work.keys, keys);
-        work.stop
+        self.shared.work.with(|work| {
+            work.empty.extend(batches.drain(..));
+            work.empty.truncate(EMPTY_KEPT);
+        });
+        let longest = (!marked).then_some(IDLE_AFTER);
+        self.shared.work.take(
+            longest,
+            |work| work.is_idle() && !work.stop,
+            |work| {
+                if !work.filling.is_empty() {
+                    let next = RecordNo(work.filling.next());
+                    work.begin_batch(next);
+                }
+                std::mem::swap(&mut work.full, batches);
+                std::mem::swap(&mut work.recalls, recalls);
+                std::mem::swap(&mut work.keys, keys);
+                work.stop
+            },
+        )
     }
 
     fn commit(&mut self, batches: &mut VecDeque<Batch>) -> Result<(), JournalError> {

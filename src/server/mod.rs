@@ -20,6 +20,7 @@ pub mod driver;
 pub mod gate;
 #[cfg(test)]
 mod gate_tests;
+mod handover;
 pub(crate) mod inspection;
 pub mod journal_thread;
 #[cfg(test)]
@@ -28,6 +29,7 @@ mod line_keys;
 mod opening;
 pub mod operators;
 mod papers;
+mod recall_index;
 pub mod recall_thread;
 #[cfg(test)]
 mod recall_thread_tests;

@@ -7,20 +7,21 @@
 //! that come meanwhile are held, and past `HELD_MAX` brought up once more instead. Records that
 //! cannot be read end the process like any damage.
 
-use crate::journal::file::index::BLOCK_KEYS;
+use super::handover::Handover;
+use super::recall_index::{Key, brought_up, candidates, enter};
 use crate::journal::{Backend, DayIndex, JournalError, Reader};
 use crate::link::{Arrival, Inbox};
 use crate::switch::ids::{RecordNo, Ticket};
 use crate::switch::input::Input;
 use crate::switch::output::RecallKey;
-use crate::switch::recall::{self, Fit, IndexKeys, REFERENCE_DAYS};
+use crate::switch::recall::{self, Fit};
 use crate::switch::record::Record;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tracing::{info, warn};
+use tracing::warn;
 
 /// Keys that wait before the thread is woken for them alone: a commit must not cost a wake.
 const WAKE_KEYS: usize = 4_096;
@@ -28,20 +29,8 @@ const WAKE_KEYS: usize = 4_096;
 const KEPT_KEYS: usize = 4 * WAKE_KEYS;
 /// Keys held while the index is being brought up, 24 bytes each.
 const HELD_MAX: usize = 1 << 20;
-/// Days with records that stay in the index: what anything may refer to, and some.
-const KEPT_DAYS: usize = REFERENCE_DAYS as usize + 8;
 /// Pause before a failed attempt to bring the index up is repeated.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
-
-/// A record's key on its way to the index: day, fingerprint, number.
-pub(super) type Key = (u32, u64, u64);
-
-/// The keys of a record, added to `keys`.
-pub(super) fn note_keys(no: RecordNo, record: &Record, keys: &mut Vec<Key>) {
-    let Some(found) = recall::index_keys(record) else { return };
-    let IndexKeys { day, .. } = found;
-    keys.extend(found.fingerprints().iter().map(|fingerprint| (day, *fingerprint, no.0)));
-}
 
 /// What the thread reads with.
 pub struct Library {
@@ -73,15 +62,8 @@ struct Work {
 
 #[derive(Debug, Default)]
 struct Shared {
-    work: Mutex<Work>,
-    wake: Condvar,
+    work: Handover<Work>,
     stop: AtomicBool,
-}
-
-impl Shared {
-    fn work(&self) -> MutexGuard<'_, Work> {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The handle of the journal's thread.
@@ -101,7 +83,7 @@ impl RecallThread {
         failed: impl FnOnce(String) + Send + 'static,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        shared.work().upto = durable;
+        shared.work.with(|work| work.upto = durable);
         let Library { backend, reader, second } = library;
         let mut librarian = Librarian {
             shared: Arc::clone(&shared),
@@ -126,27 +108,23 @@ impl RecallThread {
 
     /// Hands over keys of durable records, all up to `upto`, and empties the list.
     pub(super) fn keys(&self, keys: &mut Vec<Key>, upto: u64) {
-        let mut work = self.shared.work();
-        if work.keys.len() + keys.len() > HELD_MAX {
-            work.dropped = true;
-            work.keys.clear();
-            keys.clear();
-        }
-        work.keys.append(keys);
+        self.shared.work.ring_if(|work| {
+            if work.keys.len() + keys.len() > HELD_MAX {
+                work.dropped = true;
+                work.keys.clear();
+                keys.clear();
+            }
+            work.keys.append(keys);
+            work.upto = upto;
+            work.keys.len() >= WAKE_KEYS
+        });
         keys.shrink_to(KEPT_KEYS);
-        work.upto = upto;
-        let wake = work.keys.len() >= WAKE_KEYS;
-        drop(work);
-        if wake {
-            self.shared.wake.notify_all();
-        }
     }
 
     /// Asks; the answer comes as [`Input::Recalled`].
     pub(super) fn ask(&self, asked: &mut VecDeque<(Ticket, RecallKey)>) {
         if !asked.is_empty() {
-            self.shared.work().asked.append(asked);
-            self.shared.wake.notify_all();
+            self.shared.work.ring(|work| work.asked.append(asked));
         }
     }
 }
@@ -154,8 +132,7 @@ impl RecallThread {
 impl Drop for RecallThread {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Release);
-        self.shared.work().stop = true;
-        self.shared.wake.notify_all();
+        self.shared.work.ring(|work| work.stop = true);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -208,14 +185,27 @@ impl Librarian {
     }
 
     fn take(&mut self, asked: &mut VecDeque<(Ticket, RecallKey)>) -> bool {
-        let idle = |work: &mut Work| {
+        let idle = |work: &Work| {
             let quiet = work.keys.len() < WAKE_KEYS && work.asked.is_empty();
             quiet && work.brought.is_none() && !work.stop
         };
-        let work = self.shared.work();
-        let mut work =
-            self.shared.wake.wait_while(work, idle).unwrap_or_else(PoisonError::into_inner);
-        std::mem::swap(&mut work.asked, asked);
+        let shared = Arc::clone(&self.shared);
+        let (stop, brought) = shared.work.take(None, idle, |work| {
+            std::mem::swap(&mut work.asked, asked);
+            self.hold(work);
+            (work.stop, work.brought.take())
+        });
+        if let Some((index, reader)) = brought {
+            self.index = Index::Ready(index, reader);
+        }
+        if matches!(&self.index, Index::Ready(index, _) if index.upto() < self.gap) {
+            self.lose_index();
+        }
+        stop
+    }
+
+    /// Holds the keys that were handed over, unless they are too many.
+    fn hold(&mut self, work: &mut Work) {
         let room = HELD_MAX.saturating_sub(self.held.len());
         if work.dropped || work.keys.len() > room {
             // Too many while the index was coming: it has to be brought up to here as well.
@@ -228,15 +218,6 @@ impl Librarian {
             self.held.append(&mut work.keys);
         }
         self.upto = work.upto;
-        let (stop, brought) = (work.stop, work.brought.take());
-        drop(work);
-        if let Some((index, reader)) = brought {
-            self.index = Index::Ready(index, reader);
-        }
-        if matches!(&self.index, Index::Ready(index, _) if index.upto() < self.gap) {
-            self.lose_index();
-        }
-        stop
     }
 
     /// Brings the index up on a thread of its own, where nobody is at it.
@@ -259,7 +240,7 @@ impl Librarian {
     /// Puts what is held into the index; writes a block when there is enough.
     fn enter(&mut self) {
         let Index::Ready(index, _) = &mut self.index else { return };
-        let written = entered(index, &mut self.held, self.upto);
+        let written = enter(index, &mut self.held, self.upto);
         self.held.clear();
         self.held.shrink_to(KEPT_KEYS);
         if let Err(error) = written {
@@ -341,52 +322,18 @@ impl Librarian {
     }
 }
 
-/// Adds keys in the order of their records, all up to `upto`, and writes whole blocks.
-fn entered(index: &mut DayIndex, keys: &mut Vec<Key>, upto: u64) -> Result<(), JournalError> {
-    let mut last = 0;
-    for (day, fingerprint, no) in keys.drain(..) {
-        // Between two records, for a block holds all keys of those it covers.
-        if index.pending() >= BLOCK_KEYS && no > last {
-            index.flush(no - 1)?;
-        }
-        index.add(day, fingerprint, no);
-        last = no;
-    }
-    if index.pending() >= BLOCK_KEYS {
-        index.flush(upto)?;
-        index.keep_newest(KEPT_DAYS)?;
-    }
-    Ok(())
-}
-
-/// Names and record numbers to look at, in the order in which the names count, newest first.
-fn candidates(
-    index: &DayIndex,
-    key: &RecallKey,
-    days: u16,
-) -> Result<Vec<(u64, u64)>, JournalError> {
-    let mut all = Vec::new();
-    for name in recall::fingerprints(key) {
-        all.extend(index.find(name, days)?.into_iter().map(|no| (name, no)));
-    }
-    Ok(all)
-}
-
 fn read(reader: &mut Reader, no: u64) -> Result<Option<Record>, JournalError> {
     Ok(reader.read(no)?.and_then(|bytes| Record::decode(bytes).ok()))
 }
 
-/// Opens the index, or begins it again, and enters every durable record that is not in it.
+/// Brings the index up, trying again until it is there or the end comes.
 fn bring_up(shared: &Shared, backend: &Arc<dyn Backend>, mut reader: Reader) {
     while !shared.stop.load(Ordering::Acquire) {
-        match brought_up(shared, backend, &mut reader) {
-            // Stopped in the middle: what is on disk says itself how far it goes.
-            Ok(_) if shared.stop.load(Ordering::Acquire) => return,
-            Ok(index) => {
-                shared.work().brought = Some((index, reader));
-                shared.wake.notify_all();
-                return;
-            }
+        let durable = || shared.work.with(|work| work.upto);
+        let stopped = || shared.stop.load(Ordering::Acquire);
+        match brought_up(backend, &mut reader, durable, stopped) {
+            Ok(_) if stopped() => return,
+            Ok(index) => return shared.work.ring(|work| work.brought = Some((index, reader))),
             Err(error) => {
                 warn!(%error, "the index of old records cannot be brought up; trying again");
                 wait_for(shared, AGAIN_AFTER);
@@ -395,49 +342,7 @@ fn bring_up(shared: &Shared, backend: &Arc<dyn Backend>, mut reader: Reader) {
     }
 }
 
-fn brought_up(
-    shared: &Shared,
-    backend: &Arc<dyn Backend>,
-    reader: &mut Reader,
-) -> Result<DayIndex, JournalError> {
-    let mut index = DayIndex::open(Arc::clone(backend))?;
-    let mut upto = shared.work().upto;
-    if !index.is_whole(0) || index.upto() > upto {
-        warn!("the index of old records is not whole; it is made anew from the segments");
-        index = DayIndex::anew(Arc::clone(backend))?;
-    }
-    let mut keys = Vec::new();
-    // Once more for what came meanwhile, so that little has to be held.
-    for _ in 0..3 {
-        let (from, mut result) = (index.upto(), Ok(()));
-        reader.each(from + 1, upto, &mut |no, bytes| {
-            if let Ok(record) = Record::decode(bytes) {
-                note_keys(RecordNo(no), &record, &mut keys);
-            }
-            keys.drain(..).for_each(|(day, fingerprint, no)| index.add(day, fingerprint, no));
-            if index.pending() >= BLOCK_KEYS {
-                result = index.flush(no);
-            }
-            result.is_ok() && !shared.stop.load(Ordering::Acquire)
-        })?;
-        result?;
-        if shared.stop.load(Ordering::Acquire) {
-            return Ok(index);
-        }
-        if upto > index.upto() {
-            index.flush(upto)?;
-        }
-        if upto > from {
-            info!(from = from + 1, upto, "records entered in the index of old records");
-        }
-        upto = shared.work().upto;
-    }
-    Ok(index)
-}
-
 /// Waits, unless the end comes first.
 fn wait_for(shared: &Shared, pause: Duration) {
-    let work = shared.work();
-    let waiting = |work: &mut Work| !work.stop;
-    drop(shared.wake.wait_timeout_while(work, pause, waiting));
+    shared.work.take(Some(pause), |work| !work.stop, |_| ());
 }

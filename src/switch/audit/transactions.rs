@@ -1,8 +1,8 @@
 //! The transactions in the auditor's books, found by number and by name.
 //!
-//! Contract: 80 bytes per transaction and some twelve for finding it by name. At most so many are
-//! kept besides those that are not settled; which ones is decided by age alone. Deliberately
-//! absent: rules, and what is owed for them.
+//! Contract: 80 bytes per transaction and some twelve for finding it by name, and 64 KiB of notes
+//! where the newest stand. At most so many are kept besides those that are not settled; which ones
+//! is decided by age alone. Deliberately absent: rules, and what is owed for them.
 
 use super::extract::{Number, numbered};
 use super::report::Account;
@@ -83,6 +83,15 @@ impl Told {
     }
 }
 
+/// Numbers whose place is noted, 4 bytes each: some 4,000 transactions back, which is more than
+/// are under way at once.
+const PLACES_NOTED: usize = 1 << 14;
+
+/// Which note is of this transaction.
+const fn noted_at(txn: TxnNo) -> usize {
+    txn.0 as usize % PLACES_NOTED
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Transactions {
@@ -90,6 +99,9 @@ pub(super) struct Transactions {
     most: usize,
     /// By number.
     recent: VecDeque<Told>,
+    /// Where the newest transactions stand, by the low bits of their numbers and counted as
+    /// `gone` is: a hint, for an older one may have had the same bits.
+    places: Vec<u32>,
     /// How many came before the first of them, in the low bits that [`Prints`] keeps.
     gone: u32,
     /// So many of them, from the front, have lost their names: they left the duplicate window.
@@ -109,6 +121,7 @@ impl Transactions {
         Self {
             most: most.max(1),
             recent: VecDeque::new(),
+            places: vec![0; PLACES_NOTED],
             gone: 0,
             nameless: 0,
             names: Prints::default(),
@@ -135,31 +148,13 @@ impl Transactions {
         }
     }
 
-    /// Where it stands among the recent ones. Transactions take much the same count of records
-    /// each, so that a guess comes close, and few places are looked at to find it.
+    /// Where it stands among the recent ones. What a record tells of is mostly young, and its
+    /// place was noted; the rest is looked for.
     fn place(&self, txn: TxnNo) -> Option<usize> {
-        let number = |at: usize| self.recent.get(at).map_or(u64::MAX, |told| told.txn.0);
-        let (most, first) = (self.recent.len().checked_sub(1)?, number(0));
-        let last = number(most);
-        if !(first..=last).contains(&txn.0) {
-            return None;
-        }
-        let share = (txn.0 - first) as f64 / (last - first).max(1) as f64;
-        let (mut low, mut step) = ((share * most as f64) as usize, 1);
-        while number(low) > txn.0 {
-            low = low.saturating_sub(step);
-            step *= 2;
-        }
-        let (mut high, mut step) = (low, 1);
-        while number(high) < txn.0 {
-            high = (high + step).min(most);
-            step *= 2;
-        }
-        while low < high {
-            let middle = low.midpoint(high);
-            (low, high) = if number(middle) < txn.0 { (middle + 1, high) } else { (low, middle) };
-        }
-        (number(low) == txn.0).then_some(low)
+        let noted = self.places.get(noted_at(txn)).map(|low| low.wrapping_sub(self.gone) as usize);
+        let is_there = |at: &usize| self.recent.get(*at).is_some_and(|told| told.txn == txn);
+        let looked_for = || self.recent.binary_search_by_key(&txn, |told| told.txn).ok();
+        noted.filter(is_there).or_else(looked_for)
     }
 
     /// The newest of this name in the duplicate window.
@@ -179,7 +174,11 @@ impl Transactions {
         if (named + 1) * 4 > self.names.slots() * 3 {
             self.make_names((self.names.slots() * 2).max(16));
         }
-        self.names.enter(told.name, self.gone.wrapping_add(self.recent.len() as u32));
+        let low = self.gone.wrapping_add(self.recent.len() as u32);
+        self.names.enter(told.name, low);
+        if let Some(place) = self.places.get_mut(noted_at(told.txn)) {
+            *place = low;
+        }
         self.recent.push_back(told);
     }
 
