@@ -11,7 +11,7 @@
 use super::journal_filter::Filter;
 use super::money::Money;
 use crate::journal::file::backend::{Backend, FileName, read_all};
-use crate::journal::file::checkpoint::inspect_checkpoints;
+use crate::journal::file::checkpoint_folder::inspect_checkpoints;
 use crate::journal::file::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::journal::file::verdicts::Verdict;
 use crate::journal::{

@@ -33,7 +33,8 @@ pub mod file;
 
 pub use file::backend::{Backend, DiskBackend};
 pub use file::batch::Batch;
-pub use file::checkpoint::{CheckpointWriter, SavedState, prune_checkpoints, write_checkpoint};
+pub use file::checkpoint::{CheckpointWriter, write_checkpoint};
+pub use file::checkpoint_folder::{SavedState, prune_checkpoints};
 pub use file::error::{JournalError, RecoveryError};
 pub use file::index::DayIndex;
 pub use file::keys::{DataKey, KeyEncryptionKey, open_keys, read_keys};

@@ -3,13 +3,14 @@
 //! Bottom up: [`backend`] (the disk), [`keys`] and [`seal`] (encryption), [`entry`] (a batch),
 //! [`segment`] (a file of batches), [`batch`] and [`writer`] (writing), [`shelf`] (files made
 //! ahead), [`map`] and [`reader`] (finding), [`verdicts`], [`scan`], `walk` and [`recovery`]
-//! (starting), `checkpoint_file`, [`checkpoint`], [`retention`], [`index`] (keys by business day).
-//! [`sim_disk`] is a disk that breaks on demand.
+//! (starting), `checkpoint_file`, [`checkpoint`] and [`checkpoint_folder`], [`retention`],
+//! [`index`] (keys by business day). [`sim_disk`] is a disk that breaks on demand.
 
 pub mod backend;
 pub mod batch;
 pub mod checkpoint;
 mod checkpoint_file;
+pub mod checkpoint_folder;
 pub mod entry;
 pub mod error;
 pub mod index;

@@ -7,7 +7,7 @@
 //! ([`Recovered::needs_checkpoint`]), because the damage stays on disk.
 
 use super::backend::{Backend, FileName};
-use super::checkpoint::{SavedState, newest_checkpoint};
+use super::checkpoint_folder::{SavedState, newest_checkpoint};
 use super::error::RecoveryError;
 use super::keys::DataKey;
 use super::map::SegmentMap;

@@ -33,8 +33,8 @@ impl std::fmt::Debug for Retention {
     }
 }
 
-/// Retires what may go; `covered` is what [`super::checkpoint::prune_checkpoints`] returned. The
-/// ids of the segments that went.
+/// Retires what may go; `covered` is what [`super::checkpoint_folder::prune_checkpoints`]
+/// returned. The ids of the segments that went.
 ///
 /// # Errors
 /// What either disk says; the segment in question then stays.

@@ -12,6 +12,8 @@
 //! it was given is not known and not judged.
 //! Deliberately absent: what only other ledgers know (did the platform see it, did the bank).
 
+#[cfg(test)]
+mod bounds_proofs;
 mod debts;
 mod extract;
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! The auditor's own test: a story it is content with, doctored once per rule.
 
-use super::debts::Owing;
-use super::transactions::Told;
-use super::{Auditor, Extract, OpenWhat, Report, Totals, Violation};
+use super::{Auditor, OpenWhat, Report, Totals, Violation};
 use crate::meaning::{Flow, Kind, Reason, TransactionType};
 use crate::money::{Amount, Currency};
 use crate::switch::ids::RecordNo;
@@ -20,12 +18,12 @@ fn keys(stan: u32) -> BankKeys {
     BankKeys { stan, ..BankKeys::default() }
 }
 
-fn intent(stan: u32) -> Record {
+pub(super) fn intent(stan: u32) -> Record {
     asked(stan, stan)
 }
 
 /// A request of this STAN of the platform under this one of ours.
-fn asked(theirs: u32, stan: u32) -> Record {
+pub(super) fn asked(theirs: u32, stan: u32) -> Record {
     Record::Intent(Arc::new(Intent {
         at: Wall::default(),
         platform: "pos".parse().unwrap_or_default(),
@@ -48,12 +46,12 @@ fn asked(theirs: u32, stan: u32) -> Record {
     }))
 }
 
-fn outcome(txn: u64, leg: Leg) -> Record {
+pub(super) fn outcome(txn: u64, leg: Leg) -> Record {
     let bare = Outcome::bare(RecordNo(txn), Wall::default(), leg);
     Record::Outcome(Outcome { amount: amount(), ..bare })
 }
 
-fn reversal(txn: u64, stan: u32, owed: Owed) -> Record {
+pub(super) fn reversal(txn: u64, stan: u32, owed: Owed) -> Record {
     Record::Queued(Arc::new(Queued {
         at: Wall::default(),
         txn: Some(RecordNo(txn)),
@@ -79,7 +77,7 @@ fn reversal(txn: u64, stan: u32, owed: Owed) -> Record {
     }))
 }
 
-fn closed(entry: u64) -> Record {
+pub(super) fn closed(entry: u64) -> Record {
     closed_as(entry, Ending::Acknowledged)
 }
 
@@ -94,7 +92,7 @@ fn attempt(entry: u64, count: u32) -> Record {
 }
 
 /// 1–2 approved and told; 4–7 unknown, reversed; 8–11 approved, told and taken back.
-fn story() -> Vec<Record> {
+pub(super) fn story() -> Vec<Record> {
     vec![
         intent(1),
         outcome(1, Leg::Approved),
@@ -111,7 +109,7 @@ fn story() -> Vec<Record> {
     ]
 }
 
-fn judge(story: &[Record]) -> Report {
+pub(super) fn judge(story: &[Record]) -> Report {
     let mut auditor = Auditor::new();
     for (at, record) in (1..).zip(story) {
         auditor.see(RecordNo(at), record);
@@ -224,7 +222,7 @@ fn what_is_not_settled_is_open() {
 }
 
 /// An advice that is refused, sent again by an operator, and taken.
-fn letter() -> Vec<Record> {
+pub(super) fn letter() -> Vec<Record> {
     let Record::Queued(queued) = reversal(4, 9, Owed::Repeat) else { return vec![] };
     let (item, at) = (RecordNo(1), Wall::default());
     let (operator, verb) = (Some("anna".parse().unwrap_or_default()), Some(DeskVerb::Resend));
@@ -257,22 +255,6 @@ fn a_dead_letter_is_sent_again_only_by_an_operator() {
         judge(&alone).open.iter().map(|o| o.what).collect::<Vec<_>>(),
         [OpenWhat::DeadLetter]
     );
-}
-
-#[test]
-fn a_bounded_auditor_keeps_what_is_not_settled_and_little_else() {
-    let mut auditor = Auditor::bounded(10);
-    auditor.see(RecordNo(1), &intent(999_999));
-    for stan in 1..=1_000 {
-        let txn = u64::from(stan) * 3 - 1;
-        auditor.see(RecordNo(txn), &intent(stan));
-        auditor.see(RecordNo(txn + 1), &outcome(txn, Leg::Approved));
-        auditor.see(RecordNo(txn + 2), &Record::Answered(RecordNo(txn)));
-    }
-    assert!(auditor.transactions_kept() <= 12, "{}", auditor.transactions_kept());
-    assert_eq!(auditor.see(RecordNo(3_002), &outcome(1, Leg::Declined)), []);
-    let report = auditor.finish();
-    assert_eq!((report.violations, report.open, report.transactions), (vec![], vec![], 1_001));
 }
 
 #[test]
@@ -318,99 +300,4 @@ fn what_was_stood_in_for_counts_at_the_bank_once_its_advice_is_there() {
     assert_eq!(told(7), Some((100, 100, 100, 0)));
     let untold = judge(&[intent(1), outcome(1, Leg::StoodIn)]).violations;
     assert_eq!(untold, [Violation::DebtNotQueued { no: RecordNo(2), txn: RecordNo(1) }]);
-}
-
-#[test]
-fn what_waits_to_be_judged_is_small_and_says_all_that_is_judged() {
-    let sizes = [size_of::<Extract>(), size_of::<Told>(), size_of::<Owing>()];
-    assert!(sizes.iter().zip([80, 80, 56]).all(|(size, most)| *size <= most), "{sizes:?}");
-    let records = [story(), letter()].concat();
-    let extracts: Vec<_> =
-        (1..).zip(&records).map(|(no, record)| Extract::of(RecordNo(no), record)).collect();
-    drop(records);
-    let mut auditor = Auditor::new();
-    for extract in &extracts {
-        auditor.judge(extract);
-    }
-    assert_eq!(auditor.finish(), judge(&[story(), letter()].concat()));
-}
-
-/// During a long outage far more is open than is kept of what is settled; looking through all of
-/// it for every request would stop the auditor.
-#[test]
-fn what_stays_open_is_looked_through_ever_more_seldom() {
-    let mut auditor = Auditor::bounded(10);
-    let mut no = 0;
-    let mut see = |auditor: &mut Auditor, record: &Record| {
-        no += 1;
-        auditor.see(RecordNo(no), record);
-        no
-    };
-    let mut sweeps = Vec::new();
-    for stan in 1..=1_000 {
-        let txn = see(&mut auditor, &intent(stan));
-        see(&mut auditor, &reversal(txn, stan + 10_000, Owed::OwnReversal));
-        see(&mut auditor, &outcome(txn, Leg::SentUnknown));
-        sweeps.push(auditor.transactions.sweep_above);
-    }
-    sweeps.dedup();
-    assert!(sweeps.len() < 10, "{sweeps:?}");
-    assert_eq!(auditor.transactions_kept(), 1_000);
-    for entry in (0..1_000).map(|n| 3 * n + 2) {
-        see(&mut auditor, &closed(entry));
-    }
-    for stan in 1..=2_000 {
-        let txn = see(&mut auditor, &intent(20_000 + stan));
-        see(&mut auditor, &outcome(txn, Leg::Declined));
-    }
-    assert!(auditor.transactions_kept() <= 1_100, "{}", auditor.transactions_kept());
-    let report = auditor.finish();
-    assert_eq!((report.violations, report.open), (vec![], vec![]));
-}
-
-/// Its STAN is free only when no answer to it can come any more, however much came since.
-#[test]
-fn an_unanswered_original_keeps_its_stan_until_its_lifetime_is_over() {
-    let judged = |over: Record| {
-        let mut auditor = Auditor::bounded(10);
-        let unanswered =
-            [intent(1), reversal(1, 2, Owed::OwnReversal), outcome(1, Leg::SentUnknown), closed(2)];
-        let busy =
-            (0..50).flat_map(|n| [intent(10 + n), outcome(5 + 2 * u64::from(n), Leg::Declined)]);
-        let after = [over, asked(61, 1), outcome(106, Leg::Declined)];
-        let all = unanswered.into_iter().chain(busy).chain(after);
-        for (no, record) in (1..).zip(all) {
-            auditor.see(RecordNo(no), &record);
-        }
-        assert!(auditor.transactions_kept() <= 11, "{}", auditor.transactions_kept());
-        auditor.finish().violations
-    };
-    let shared = Violation::StanShared { no: RecordNo(106), stan: 1, holder: RecordNo(1) };
-    assert_eq!(judged(Record::Released(RecordNo(1))), [shared]);
-    assert_eq!(judged(Record::Forgotten(Forgotten::Original(RecordNo(1)))), []);
-}
-
-/// A long outage takes room for STANs; once it is over each is still held by whoever held it.
-#[test]
-fn room_for_stans_is_given_back_and_no_holder_is_lost() {
-    let mut auditor = Auditor::new();
-    let mut no = 0;
-    let mut see = |auditor: &mut Auditor, record: &Record| {
-        no += 1;
-        auditor.see(RecordNo(no), record).to_vec()
-    };
-    let many = 6_000;
-    for stan in 1..=many {
-        see(&mut auditor, &intent(stan));
-    }
-    let roomy = |auditor: &Auditor| auditor.stans.most_held > many as usize / 2;
-    assert!(roomy(&auditor));
-    for txn in 10..=u64::from(many) {
-        assert_eq!(see(&mut auditor, &outcome(txn, Leg::Declined)), []);
-    }
-    assert!(!roomy(&auditor));
-    for stan in 1..=20 {
-        let broken = see(&mut auditor, &asked(many + stan, stan));
-        assert_eq!(broken.len(), usize::from(stan < 10), "{stan}: {broken:?}");
-    }
 }
