@@ -26,7 +26,7 @@ use crate::meaning::{Flow, Kind};
 use crate::switch::ids::{LineId, Name};
 use crate::switch::input::{Command, Input};
 use crate::switch::policy::{Bank, Owner, Policy, SignOn};
-use crate::telemetry::{JournalMeters, LineMeters, Recorder, UPKEEP_EVERY, Watch};
+use crate::telemetry::{JournalMeters, LineMeters, Recorder, Watch};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -178,14 +178,8 @@ impl Ready {
             tokio::spawn(keep_calling(connector, line));
         }
         if let Some(socket) = pages {
-            tokio::spawn(admin::serve(socket, latches, recorder.clone(), operators));
+            tokio::spawn(admin::serve(socket, latches, recorder, operators));
         }
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(UPKEEP_EVERY).await;
-                recorder.upkeep();
-            }
-        });
         driver.run().await
     }
 }

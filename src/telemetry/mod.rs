@@ -4,6 +4,7 @@
 //! Invariant: labels come from closed sets (names of the configuration, words of enums), never
 //! from a message. Deliberately absent: decisions; anything that could wait.
 
+mod distribution;
 mod events;
 mod logging;
 mod meters;
@@ -14,5 +15,5 @@ mod redact;
 pub use events::Watch;
 pub use logging::{Format, start_logging};
 pub use meters::{AuditMeters, CheckpointMeters, Gauges, JournalMeters, LineMeters};
-pub use recorder::{Recorder, UPKEEP_EVERY};
+pub use recorder::Recorder;
 pub use redact::redact;

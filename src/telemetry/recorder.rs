@@ -1,60 +1,84 @@
 //! The metrics of this process, in the Prometheus text format.
 //!
-//! Contract: buckets, not quantiles: they add up over instances and cost nothing to keep. Its
-//! upkeep must run every few seconds, or histograms grow.
+//! Contract: buckets, not quantiles: they add up over instances. Nothing has to run from time to
+//! time: distributions are kept as they are shown ([`super::distribution`]).
 
+use super::distribution::Distributions;
 use super::names::{self, MetricKind};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use std::sync::OnceLock;
-use std::time::Duration;
-
-/// How often [`Recorder::upkeep`] is to be called.
-pub const UPKEEP_EVERY: Duration = Duration::from_secs(5);
-
-/// Upper bounds of the buckets, in seconds: 50 µs to a minute, three to a decade.
-const BUCKETS: [f64; 19] = [
-    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
-    1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
-];
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use std::sync::{Arc, OnceLock};
 
 /// A process has one.
-static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+static RECORDER: OnceLock<Recorder> = OnceLock::new();
 
 /// The process's metrics.
 #[derive(Debug, Clone)]
-pub struct Recorder(Option<PrometheusHandle>);
+pub struct Recorder {
+    /// Counters and gauges.
+    counted: Option<PrometheusHandle>,
+    distributions: Arc<Distributions>,
+}
 
 impl Recorder {
     /// Installs the recorder on first use; the same one afterwards. Where the process has a
     /// recorder of another kind, the page stays empty.
     pub fn of_process() -> Self {
-        Self(RECORDER.get_or_init(install).clone())
+        RECORDER.get_or_init(install).clone()
     }
 
     /// The page of `/metrics`.
     pub fn render(&self) -> String {
-        self.0.as_ref().map(PrometheusHandle::render).unwrap_or_default()
-    }
-
-    /// Folds what was measured into the buckets.
-    pub fn upkeep(&self) {
-        if let Some(handle) = &self.0 {
-            handle.run_upkeep();
-        }
+        let mut page = self.counted.as_ref().map(PrometheusHandle::render).unwrap_or_default();
+        // Writing to a string does not fail.
+        let _ = self.distributions.show(&mut page);
+        page
     }
 }
 
-fn install() -> Option<PrometheusHandle> {
-    let builder = PrometheusBuilder::new().set_buckets(&BUCKETS).ok()?;
-    let recorder = builder.build_recorder();
-    let handle = recorder.handle();
-    metrics::set_global_recorder(recorder).ok()?;
+fn install() -> Recorder {
+    let counted = PrometheusBuilder::new().build_recorder();
+    let handle = counted.handle();
+    let distributions = Arc::<Distributions>::default();
+    let both = Both { counted, distributions: Arc::clone(&distributions) };
+    let counted = metrics::set_global_recorder(both).is_ok().then_some(handle);
     for (name, kind, meaning) in names::ALL {
         match kind {
             MetricKind::Counter => metrics::describe_counter!(*name, *meaning),
             MetricKind::Gauge => metrics::describe_gauge!(*name, *meaning),
-            MetricKind::Histogram => metrics::describe_histogram!(*name, *meaning),
+            // Distributions know their meaning.
+            MetricKind::Histogram => {}
         }
     }
-    Some(handle)
+    Recorder { counted, distributions }
+}
+
+/// Hands out handles.
+struct Both {
+    counted: PrometheusRecorder,
+    distributions: Arc<Distributions>,
+}
+
+impl metrics::Recorder for Both {
+    fn describe_counter(&self, key: KeyName, unit: Option<Unit>, meaning: SharedString) {
+        self.counted.describe_counter(key, unit, meaning);
+    }
+
+    fn describe_gauge(&self, key: KeyName, unit: Option<Unit>, meaning: SharedString) {
+        self.counted.describe_gauge(key, unit, meaning);
+    }
+
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, metadata: &Metadata<'_>) -> Counter {
+        self.counted.register_counter(key, metadata)
+    }
+
+    fn register_gauge(&self, key: &Key, metadata: &Metadata<'_>) -> Gauge {
+        self.counted.register_gauge(key, metadata)
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::from_arc(self.distributions.of(key))
+    }
 }
