@@ -62,6 +62,10 @@ impl Coding {
 
     /// The value of a header of at most 8 bytes.
     pub(super) fn read(self, header: &[u8]) -> Result<u64, BadByte> {
+        // Most headers are: their bytes are the number's.
+        if self == Self::BigEndian {
+            return Ok(header.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)));
+        }
         let mut value = 0u64;
         for i in 0..header.len() {
             let at = if self == Self::LittleEndian { header.len() - 1 - i } else { i };
@@ -89,6 +93,12 @@ impl Coding {
     /// Writes `value` over all of `header`; `None` when it does not fit, `header` is then spoilt.
     pub(super) fn write(self, value: u64, header: &mut [u8]) -> Option<()> {
         let mut rest = value;
+        if self == Self::BigEndian {
+            for byte in header.iter_mut().rev() {
+                (*byte, rest) = (rest as u8, rest >> 8);
+            }
+            return (rest == 0).then_some(());
+        }
         for byte in header.iter_mut().rev() {
             let (base, digits) = self.base();
             let step = base.pow(digits);

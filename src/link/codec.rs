@@ -1,90 +1,61 @@
-//! Frames on a stream of bytes: `tokio_util`'s codec over [`Framing`].
+//! Frames on a stream of bytes: [`Framing`] with what it must remember between two reads.
 //!
-//! Contract: decoding hands out slices of the read buffer, nothing is copied; keep-alives are
-//! passed over and counted; an error ends the stream, it has no way back into step. Encoding
-//! copies a body into a frame – sessions pack in place instead ([`super::interpreter`]).
+//! Contract: frames are slices of what was read, nothing is copied; keep-alives are passed over;
+//! an error ends the stream, it has no way back into step. Deliberately absent: buffers, which
+//! are the session's, and the way out – sessions pack in place ([`super::interpreter`]).
 
 use crate::framing::{FrameError, Framing, Split, TPDU_BYTES};
-use bytes::{Buf, BytesMut};
-use std::io;
-use tokio_util::codec::{Decoder, Encoder};
 
 /// A message as it was cut from the stream.
-#[derive(Debug)]
-pub struct Frame {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame<'a> {
     /// Its TPDU, where the framing has one.
     pub tpdu: Option<[u8; TPDU_BYTES]>,
     /// The message.
-    pub body: BytesMut,
+    pub body: &'a [u8],
 }
 
-/// Why no more frames can be cut from this stream.
-#[derive(Debug, thiserror::Error)]
-pub enum CodecError {
-    /// What came is no frame.
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    /// The stream itself failed.
-    #[error("the stream failed: {0}")]
-    Io(#[from] io::Error),
-}
-
-/// Cuts and makes the frames of one session.
+/// Cuts the frames of one session.
 #[derive(Debug)]
 pub struct FrameCodec {
     framing: Framing,
-    /// Bytes the buffer must hold before it is worth looking again.
+    /// Bytes of the frame that must be there before it is worth looking again.
     needs: usize,
-    /// Keep-alives seen so far.
-    pub keep_alives: u64,
 }
 
 impl FrameCodec {
     /// A codec at the beginning of a stream.
     pub fn new(framing: Framing) -> Self {
-        Self { framing, needs: 0, keep_alives: 0 }
+        Self { framing, needs: 0 }
     }
-}
 
-impl Decoder for FrameCodec {
-    type Item = Frame;
-    type Error = CodecError;
-
-    fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Frame>, CodecError> {
-        while !src.is_empty() && src.len() >= self.needs {
-            match self.framing.split(src)? {
-                Split::More { at_least } => {
-                    self.needs = at_least;
-                    src.reserve(at_least.saturating_sub(src.len()));
-                }
+    /// The frame at `at` in what was read, which moves behind it; `None` until there is more.
+    ///
+    /// # Errors
+    /// [`FrameError`] where no frame can begin like this.
+    pub fn next<'a>(
+        &mut self,
+        read: &'a [u8],
+        at: &mut usize,
+    ) -> Result<Option<Frame<'a>>, FrameError> {
+        loop {
+            let rest = read.get(*at..).unwrap_or_default();
+            if rest.is_empty() || rest.len() < self.needs {
+                return Ok(None);
+            }
+            match self.framing.split(rest)? {
+                Split::More { at_least } => self.needs = at_least,
                 Split::KeepAlive { taken } => {
                     self.needs = 0;
-                    self.keep_alives += 1;
-                    src.advance(taken);
+                    *at += taken;
                 }
                 Split::Frame { taken, tpdu, body } => {
                     self.needs = 0;
-                    let mut frame = src.split_to(taken);
-                    frame.truncate(body.end);
-                    frame.advance(body.start);
-                    return Ok(Some(Frame { tpdu, body: frame }));
+                    *at += taken;
+                    return Ok(Some(Frame { tpdu, body: rest.get(body).unwrap_or_default() }));
                 }
             }
         }
-        Ok(None)
-    }
-}
-
-impl Encoder<&[u8]> for FrameCodec {
-    type Error = CodecError;
-
-    fn encode(&mut self, body: &[u8], dst: &mut BytesMut) -> Result<(), CodecError> {
-        let mut frame = Vec::with_capacity(body.len() + 16);
-        let mark = self.framing.begin(&mut frame, None);
-        frame.extend_from_slice(body);
-        self.framing.finish(&mut frame, mark)?;
-        dst.extend_from_slice(&frame);
-        Ok(())
     }
 }
 
@@ -96,26 +67,29 @@ mod tests {
     #[test]
     fn frames_come_out_whole_however_the_bytes_come_in() {
         let framing = Framing::named("2-byte-be").unwrap();
-        let mut stream = BytesMut::new();
-        let mut writer = FrameCodec::new(framing.clone());
-        writer.encode(b"0800first", &mut stream).unwrap();
-        writer.encode(b"0810second", &mut stream).unwrap();
-        let mut reader = FrameCodec::new(framing);
-        let (mut read, mut got) = (BytesMut::new(), Vec::new());
-        for byte in stream {
-            read.extend_from_slice(&[byte]);
-            while let Some(frame) = reader.decode(&mut read).unwrap() {
-                got.push(frame.body);
-            }
+        let mut stream = Vec::new();
+        for body in [&b"0800first"[..], b"0810second"] {
+            let mark = framing.begin(&mut stream, None);
+            stream.extend_from_slice(body);
+            framing.finish(&mut stream, mark).unwrap();
         }
-        assert_eq!(got, [&b"0800first"[..], b"0810second"]);
+        for chunk in [1, 2, 3, stream.len()] {
+            let mut reader = FrameCodec::new(framing.clone());
+            let (mut read, mut at, mut got) = (Vec::new(), 0, Vec::new());
+            for bytes in stream.chunks(chunk) {
+                read.extend_from_slice(bytes);
+                while let Some(frame) = reader.next(&read, &mut at).unwrap() {
+                    got.push(frame.body.to_vec());
+                }
+            }
+            assert_eq!(got, [&b"0800first"[..], b"0810second"]);
+            assert_eq!(at, stream.len());
+        }
     }
 
     #[test]
-    fn an_oversized_length_is_refused_before_anything_is_allocated() {
+    fn an_oversized_length_is_refused_before_its_bytes_come() {
         let mut reader = FrameCodec::new(Framing::named("2-byte-be").unwrap());
-        let mut read = BytesMut::from(&[0xFF, 0xFF][..]);
-        assert!(matches!(reader.decode(&mut read), Err(CodecError::Frame(_))));
-        assert!(read.capacity() < 100);
+        assert!(reader.next(&[0xFF, 0xFF], &mut 0).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! Why a session ended: one closed set, for the log line and the counter.
 
-use super::codec::CodecError;
+use crate::framing::FrameError;
 use crate::switch::output::CloseReason;
 use std::io;
 
@@ -16,7 +16,7 @@ pub enum Ended {
     MidFrame(usize),
     /// What came is no frame: there is no way back into step.
     #[error("{0}")]
-    Garbage(crate::framing::FrameError),
+    Garbage(FrameError),
     /// A frame was not complete when its read deadline passed.
     #[error("a frame of {have} bytes so far was not complete within {limit_ms} ms")]
     SlowFrame {
@@ -74,11 +74,8 @@ impl From<io::Error> for Ended {
     }
 }
 
-impl From<CodecError> for Ended {
-    fn from(error: CodecError) -> Self {
-        match error {
-            CodecError::Frame(error) => Self::Garbage(error),
-            CodecError::Io(error) => Self::Io(error),
-        }
+impl From<FrameError> for Ended {
+    fn from(error: FrameError) -> Self {
+        Self::Garbage(error)
     }
 }

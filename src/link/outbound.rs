@@ -95,8 +95,12 @@ impl Outbound {
         most: usize,
     ) -> Option<EndWish> {
         let mut state = self.state();
-        let count = most.min(state.queue.len());
-        into.extend(state.queue.drain(..count));
+        if into.is_empty() && state.queue.len() <= most {
+            std::mem::swap(&mut state.queue, into);
+        } else {
+            let count = most.min(state.queue.len());
+            into.extend(state.queue.drain(..count));
+        }
         if !state.session.as_ref().is_some_and(|session| session.will_wake(cx.waker())) {
             state.session = Some(cx.waker().clone());
         }

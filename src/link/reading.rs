@@ -13,11 +13,10 @@ use crate::framing::Framing;
 use crate::switch::ids::SessionId;
 use crate::switch::input::Input;
 use crate::time::Instant;
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio_util::codec::Decoder;
 use tokio_util::io::poll_read_buf;
 
 /// Bytes a session asks the stream for at once: some 300 messages for one system call.
@@ -72,14 +71,15 @@ impl Reading {
         interpreter: &mut impl Interpreter,
         batch: &mut Vec<Arrival>,
     ) -> Result<(), Ended> {
-        let (session, before) = (self.session, batch.len());
-        while let Some(frame) = self.codec.decode(&mut self.buffer)? {
-            let received = now;
-            batch.push(Arrival::Input(match interpreter.hear(&frame) {
+        let (session, received, before) = (self.session, now, batch.len());
+        let mut at = 0;
+        while let Some(frame) = self.codec.next(&self.buffer, &mut at)? {
+            batch.push(Arrival::Input(match interpreter.hear(frame) {
                 Heard::Message(msg) => Input::Message { session, received, msg },
                 Heard::Garbled(garbled) => Input::Garbled { session, received, garbled },
             }));
         }
+        self.buffer.advance(at);
         match (self.buffer.is_empty(), batch.len() > before) {
             (true, _) => self.slow.stop(),
             (false, true) => self.slow.restart(now),

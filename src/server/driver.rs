@@ -88,7 +88,6 @@ pub struct Driver {
     gate: Gate,
     /// Taken from the inbox, not yet handled.
     arrivals: VecDeque<Arrival>,
-    taken: Vec<Arrival>,
     /// What this turn recorded.
     records: Vec<(RecordNo, Box<Record>)>,
     alarm: DriverAlarm,
@@ -104,7 +103,6 @@ impl Driver {
             gate: Gate::new(parts.journal.durable()),
             gauges: Gauges::new(&parts.banks),
             arrivals: VecDeque::new(),
-            taken: Vec::new(),
             records: Vec::new(),
             alarm: DriverAlarm::default(),
             phase: Phase::Running,
@@ -152,13 +150,15 @@ impl Driver {
         }
         let deadline = self.deadline();
         let (inbox, clock) = (&self.parts.inbox, self.parts.clock);
-        let (taken, alarm) = (&mut self.taken, &mut self.alarm);
-        poll_fn(|cx| match inbox.poll_take(cx, taken) {
+        let alarm = &mut self.alarm;
+        // What was taken out leaves its memory to what is taken in: nothing is copied.
+        let mut taken = Vec::from(std::mem::take(&mut self.arrivals));
+        poll_fn(|cx| match inbox.poll_take(cx, &mut taken) {
             Poll::Ready(()) => Poll::Ready(()),
             Poll::Pending => alarm.poll(cx, deadline, clock),
         })
         .await;
-        self.arrivals.extend(self.taken.drain(..));
+        self.arrivals = taken.into();
     }
 
     fn deadline(&self) -> Option<Instant> {

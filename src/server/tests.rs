@@ -9,7 +9,7 @@ use crate::config::settings::Settings;
 use crate::framing::Framing;
 use crate::iso8583::{Dialect, Message, Mti, pack, shipped, unpack};
 use crate::link::codec::FrameCodec;
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +17,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_util::codec::{Decoder, Encoder};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -70,6 +69,10 @@ fn dialect() -> Dialect {
     Dialect::compile("iso8583-1987-ascii", &|name| shipped(name).map(str::to_owned)).unwrap()
 }
 
+fn framing() -> Framing {
+    Framing::named("2-byte-be").unwrap()
+}
+
 /// One end of a connection that speaks the ASCII dialect.
 struct Peer {
     stream: TcpStream,
@@ -80,7 +83,7 @@ struct Peer {
 
 impl Peer {
     fn new(stream: TcpStream) -> Self {
-        let codec = FrameCodec::new(Framing::named("2-byte-be").unwrap());
+        let codec = FrameCodec::new(framing());
         Self { stream, codec, buffer: BytesMut::new(), dialect: dialect() }
     }
 
@@ -89,18 +92,21 @@ impl Peer {
     }
 
     async fn send(&mut self, msg: &Message) {
-        let (mut body, mut frame) = (Vec::new(), BytesMut::new());
-        pack(&self.dialect, msg, &mut body).unwrap();
-        self.codec.encode(&body, &mut frame).unwrap();
+        let (framing, mut frame) = (framing(), Vec::new());
+        let mark = framing.begin(&mut frame, None);
+        pack(&self.dialect, msg, &mut frame).unwrap();
+        framing.finish(&mut frame, mark).unwrap();
         self.stream.write_all(&frame).await.unwrap();
     }
 
     /// The next message; `None` when the other side has closed.
     async fn hear(&mut self) -> Option<Message> {
         loop {
-            if let Some(frame) = self.codec.decode(&mut self.buffer).unwrap() {
+            let mut at = 0;
+            if let Some(frame) = self.codec.next(&self.buffer, &mut at).unwrap() {
                 let mut msg = Message::new();
-                unpack(&self.dialect, &frame.body, &mut msg).unwrap();
+                unpack(&self.dialect, frame.body, &mut msg).unwrap();
+                self.buffer.advance(at);
                 return Some(msg);
             }
             let read = timeout(LIMIT, self.stream.read_buf(&mut self.buffer)).await.unwrap();
