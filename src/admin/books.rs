@@ -6,7 +6,7 @@
 //! totals themselves (`journal totals`), and how the bank answered (`/desk`, the metrics).
 
 use super::operators::{BankOrder, BankVerb, OperatorDoor, OrderRefused, Question};
-use super::wording::{Answer, BODY_MAX, operator, told, turned_away, wrong};
+use super::wording::{Answer, BODY_MAX, body_of, operator, put, told, unknown_bank};
 use crate::text::Text;
 use axum::Router;
 use axum::body::Bytes;
@@ -59,32 +59,28 @@ async fn order(
     bank: &str,
     body: &[u8],
 ) -> Answer {
-    door.admits(headers).map_err(turned_away)?;
-    let order = order_of(verb, bank, body).map_err(wrong)?;
-    let name = order.bank;
-    let ordered = door.ask(|answer| Question::Order(order, answer)).await;
-    match ordered.map_err(turned_away)? {
+    let question = |order: &BankOrder, answer| Question::Order(*order, answer);
+    let (_, ordered) = put(door, headers, || order_of(verb, bank, body), question).await?;
+    Ok(match ordered {
         Ok(done) => {
             let asked: Vec<u64> = done.questions.iter().map(|no| no.0).collect();
             let body = json!({
-                "bank": name.as_str(), "decided": verb.word(), "record": done.no.0,
+                "bank": bank, "decided": verb.word(), "record": done.no.0,
                 "date": done.date.as_ref().map(Text::as_str), "asked": asked,
             });
-            Ok(told(StatusCode::OK, &body))
+            told(StatusCode::OK, &body)
         }
-        Err(refused) => {
-            let unknown = refused == OrderRefused::UnknownBank;
-            let status = if unknown { StatusCode::NOT_FOUND } else { StatusCode::CONFLICT };
-            Ok(told(status, &json!({ "error": refused.why(), "bank": name.as_str() })))
+        Err(OrderRefused::UnknownBank(known)) => unknown_bank(bank, known.into_iter()),
+        Err(OrderRefused::Senseless(why)) => {
+            told(StatusCode::CONFLICT, &json!({ "error": why.text(), "bank": bank }))
         }
-    }
+    })
 }
 
 fn order_of(verb: BankVerb, bank: &str, body: &[u8]) -> Result<BankOrder, String> {
     let expected = || format!("bank: expected a bank's name, got {bank:?}");
     let bank = bank.parse().map_err(|_| expected())?;
-    let said: Said = serde_json::from_slice(body)
-        .map_err(|error| format!("body: expected {{\"operator\": …, \"date\": …}}: {error}"))?;
+    let said: Said = body_of("{\"operator\": …, \"date\": …}", body)?;
     let operator = operator(&said.operator)?;
     let date = said.date.as_deref().map(month_and_day).transpose()?;
     Ok(BankOrder { bank, operator, verb, date })

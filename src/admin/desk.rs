@@ -5,10 +5,10 @@
 //! where nothing is open) and names the state and what is allowed. Cards show masked.
 
 use super::operators::{DeskPage, OperatorDoor, Question};
-use super::wording::{self, Answer, BODY_MAX, operator, plain_text, told, turned_away, wrong};
+use super::wording::{Answer, BODY_MAX, body_of, operator, plain_text, put, told, unknown_bank};
 use crate::money::Amount;
 use crate::switch::desk::{Allowed, DeskItem, ItemState, LateItem, Listing, Refusal};
-use crate::switch::ids::RecordNo;
+use crate::switch::ids::{Name, RecordNo};
 use crate::switch::input::{DeskAction, DeskVerb};
 use crate::text::Text;
 use crate::time::Now;
@@ -23,6 +23,8 @@ use serde_json::{Value, json};
 
 /// Items of a page where nothing else is asked for.
 const PAGE: usize = 100;
+/// By what the desk can be asked for.
+const FILTERS: [&str; 4] = ["after", "limit", "attention", "bank"];
 
 /// What a decision says.
 #[derive(Debug, Deserialize)]
@@ -49,9 +51,15 @@ async fn list(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Answer {
-    let listing = asked_for(&door, &headers, query).map_err(wording::refused)?;
-    let page = door.ask(|answer| Question::Desk(listing, answer)).await.map_err(turned_away)?;
-    Ok(told(StatusCode::OK, &page_json(&page, &listing)))
+    let said = || listing_of(query.as_deref().unwrap_or_default(), &FILTERS);
+    let question = |listing: &Listing, answer| Question::Desk(*listing, answer);
+    let (listing, page) = put(&door, &headers, said, question).await?;
+    // Items may be left of a bank that is not configured any more.
+    let known = |bank: &Name| page.banks.iter().any(|sum| sum.bank == *bank);
+    match listing.bank.filter(|bank| page.items.is_empty() && !known(bank)) {
+        Some(bank) => Ok(unknown_bank(bank.as_str(), page.banks.iter().map(|sum| sum.bank))),
+        None => Ok(told(StatusCode::OK, &page_json(&page, &listing))),
+    }
 }
 
 async fn late(
@@ -59,22 +67,11 @@ async fn late(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Answer {
-    let listing = asked_for(&door, &headers, query).map_err(wording::refused)?;
-    let notes = door.ask(|answer| Question::Late(listing.limit, answer)).await;
-    let notes = notes.map_err(turned_away)?;
+    let said = || listing_of(query.as_deref().unwrap_or_default(), &["limit"]);
+    let question = |listing: &Listing, answer| Question::Late(listing.limit, answer);
+    let (_, notes) = put(&door, &headers, said, question).await?;
     let items: Vec<Value> = notes.iter().map(late_json).collect();
     Ok(told(StatusCode::OK, &json!({ "late": items })))
-}
-
-/// What whoever sent these headers wants to see.
-fn asked_for(
-    door: &OperatorDoor,
-    headers: &HeaderMap,
-    query: Option<String>,
-) -> Result<Listing, (StatusCode, String)> {
-    door.admits(headers).map_err(|denied| (denied.status, denied.why.to_owned()))?;
-    let listing = listing_of(query.as_deref().unwrap_or_default());
-    listing.map_err(|why| (StatusCode::BAD_REQUEST, why))
 }
 
 async fn resend(
@@ -109,12 +106,11 @@ async fn decide(
     body: &[u8],
     verb_of: impl FnOnce(&Decision) -> Result<DeskVerb, String>,
 ) -> Answer {
-    door.admits(headers).map_err(turned_away)?;
-    let action = action_of(item, body, verb_of).map_err(wrong)?;
-    let verb = action.verb.word();
-    let decided = door.ask(|answer| Question::Decide(action, answer)).await;
-    match decided.map_err(turned_away)? {
+    let question = |action: &DeskAction, answer| Question::Decide(action.clone(), answer);
+    let (action, decided) = put(door, headers, || action_of(item, body, verb_of), question).await?;
+    match decided {
         Ok(decided) => {
+            let verb = action.verb.word();
             let done = json!({ "item": decided.item.0, "decided": verb, "record": decided.no.0 });
             Ok(told(StatusCode::OK, &done))
         }
@@ -129,27 +125,27 @@ fn action_of(
 ) -> Result<DeskAction, String> {
     let item =
         item.parse().map(RecordNo).map_err(|_| format!("item: expected a number, got {item:?}"))?;
-    let decision: Decision = serde_json::from_slice(body)
-        .map_err(|error| format!("body: expected {{\"operator\": …, \"reason\": …}}: {error}"))?;
+    let decision: Decision = body_of("{\"operator\": …, \"reason\": …}", body)?;
     let verb = verb_of(&decision)?;
     let operator = operator(&decision.operator)?;
     Ok(DeskAction { item, operator, verb })
 }
 
-/// `after=7&limit=50&attention=true&bank=river`, each at most once.
-fn listing_of(query: &str) -> Result<Listing, String> {
+/// `after=7&limit=50&attention=true&bank=river`, each that this page knows.
+fn listing_of(query: &str, known: &[&str]) -> Result<Listing, String> {
     let mut listing = Listing::all(PAGE);
     for part in query.split('&').filter(|part| !part.is_empty()) {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
         let bad = |expected: &str| format!("{key}: expected {expected}, got {value:?}");
-        match key {
+        let unknown = || format!("{key}: known here: {}", known.join(", "));
+        match Some(key).filter(|key| known.contains(key)).ok_or_else(unknown)? {
             "after" => {
                 listing.after = value.parse().map(RecordNo).map_err(|_| bad("an item's number"))?;
             }
             "limit" => listing.limit = value.parse().map_err(|_| bad("a number"))?,
             "attention" => listing.attention = value.parse().map_err(|_| bad("true or false"))?,
             "bank" => listing.bank = Some(value.parse().map_err(|_| bad("a bank's name"))?),
-            _ => return Err(format!("{key}: known here: after, limit, attention, bank")),
+            _ => return Err(unknown()),
         }
     }
     Ok(listing)

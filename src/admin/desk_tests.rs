@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::operators::{
-    BankSum, BankVerb, Decided, DeskPage, OperatorDoor, OrderRefused, Ordered, Question,
+    BankSum, BankVerb, Decided, DeskPage, OperatorDoor, OrderRefused, Ordered, Question, Senseless,
 };
 use crate::link::Inbox;
 use crate::meaning::Reason;
@@ -91,8 +91,9 @@ async fn drive(mut asked: mpsc::Receiver<Question>) {
     while let Some(question) = asked.recv().await {
         match question {
             Question::Desk(listing, answer) => {
-                let items = vec![item(); listing.limit.min(1)];
                 let bank = "river".parse().unwrap();
+                let wanted = listing.bank.is_none_or(|wanted| wanted == bank);
+                let items = vec![item(); listing.limit.min(usize::from(wanted))];
                 let banks = vec![BankSum { bank, owed: 1, unknown: 1, dead_letters: 0 }];
                 answer.send(DeskPage { now: now(), items, banks }).unwrap();
             }
@@ -112,8 +113,10 @@ async fn drive(mut asked: mpsc::Receiver<Question>) {
                     ("river", BankVerb::Cutover) => {
                         Ok(Ordered { date: order.date, questions: vec![], no: RecordNo(41) })
                     }
-                    ("river", BankVerb::Reconcile) => Err(OrderRefused::NothingToAsk),
-                    _ => Err(OrderRefused::UnknownBank),
+                    ("river", BankVerb::Reconcile) => {
+                        Err(OrderRefused::Senseless(Senseless::NothingToAsk))
+                    }
+                    _ => Err(OrderRefused::UnknownBank(vec!["river".parse().unwrap()])),
                 };
                 answer.send(said).unwrap();
             }
@@ -157,6 +160,12 @@ async fn what_is_wrong_is_named_and_asks_nobody() {
     let (to, mut asked) = pages(false, true).await;
     let cases = [
         ("GET /desk?colour=red", "", "known here: after, limit, attention, bank"),
+        ("GET /late?bank=river", "", "bank: known here: limit"),
+        (
+            "POST /desk/3/resend",
+            "{\n\"operator\":\n\n",
+            "EOF while parsing a value) at line 2 column 11",
+        ),
         ("GET /desk?limit=many", "", "limit: expected a number, got \"many\""),
         ("POST /desk/x/resend", r#"{"operator":"anna"}"#, "item: expected a number"),
         ("POST /desk/3/resend", "", "body: expected"),
@@ -276,5 +285,20 @@ async fn orders_about_books_are_answered_with_what_was_recorded() {
     let error = said["error"].as_str().unwrap();
     assert!(status == 409 && error.starts_with("nothing to ask"), "{status} {said}");
     let (status, said) = ask(to, "POST /books/brook/reconcile", "", order).await;
-    assert_eq!((status, &said["error"]), (404, &json!("no bank has this name")));
+    assert_eq!((status, said), (404, unknown()));
+}
+
+/// What somebody is told who asks about the bank `brook`.
+fn unknown() -> Value {
+    let error = "no bank has this name; there are: river";
+    json!({ "error": error, "bank": "brook", "banks": ["river"] })
+}
+
+#[tokio::test]
+async fn a_desk_of_an_unknown_bank_is_refused_and_no_empty_page() {
+    let (to, asked) = pages(false, true).await;
+    tokio::task::spawn(drive(asked));
+    assert_eq!(ask(to, "GET /desk?bank=brook", "", "").await, (404, unknown()));
+    let (status, said) = ask(to, "GET /desk?bank=river&limit=0", "", "").await;
+    assert_eq!((status, &said["items"]), (200, &json!([])));
 }

@@ -16,6 +16,7 @@ mod wording;
 pub use latches::{Latch, Latches};
 pub use operators::{
     BankOrder, BankSum, BankVerb, Decided, DeskPage, OperatorDoor, OrderRefused, Ordered, Question,
+    Senseless,
 };
 
 use crate::telemetry::Recorder;

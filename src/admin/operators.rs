@@ -83,10 +83,17 @@ pub struct Ordered {
 }
 
 /// Why an order is not carried out; nothing was recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrderRefused {
-    /// No bank has this name.
-    UnknownBank,
+    /// No bank has this name; these are those there are.
+    UnknownBank(Vec<Name>),
+    /// The bank is known, and the order makes no sense for it.
+    Senseless(Senseless),
+}
+
+/// Why an order about a known bank makes no sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Senseless {
     /// The bank's dialect has no message that asks about totals.
     NoQuestion,
     /// A date for a bank that is asked about the batches of its terminals.
@@ -95,11 +102,10 @@ pub enum OrderRefused {
     NothingToAsk,
 }
 
-impl OrderRefused {
+impl Senseless {
     /// For people.
-    pub const fn why(self) -> &'static str {
+    pub const fn text(self) -> &'static str {
         match self {
-            Self::UnknownBank => "no bank has this name",
             Self::NoQuestion => "its dialect has no message that asks about totals",
             Self::SettlesBatches => "its terminals settle batches: leave the date out",
             Self::NothingToAsk => {

@@ -4,19 +4,51 @@
 //! like one is refused, whatever it is for, because it is journaled or logged and shown.
 //! Deliberately absent: anything about one page.
 
-use super::operators::Denied;
+use super::operators::{Denied, OperatorDoor, Question};
 use crate::sensitive::card_number_in;
 use crate::switch::ids::Name;
 use crate::telemetry::redact;
-use crate::text::Text;
-use axum::http::{StatusCode, header};
+use crate::text::{Fault, Text};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 /// A decision and its reason fit many times.
 pub(super) const BODY_MAX: usize = 4_096;
 
 pub(super) type Answer = Result<Response, Response>;
+
+/// How every page begins: whoever sent these headers may ask, what they said makes sense, and
+/// the driver answers it. What was asked, and the answer.
+pub(super) async fn put<T, A>(
+    door: &OperatorDoor,
+    headers: &HeaderMap,
+    said: impl FnOnce() -> Result<T, String>,
+    question: impl FnOnce(&T, oneshot::Sender<A>) -> Question,
+) -> Result<(T, A), Response> {
+    door.admits(headers).map_err(turned_away)?;
+    let asked = said().map_err(wrong)?;
+    let answer = door.ask(|answer| question(&asked, answer)).await.map_err(turned_away)?;
+    Ok((asked, answer))
+}
+
+/// What a body says; `shape` is what it should look like.
+pub(super) fn body_of<T: DeserializeOwned>(shape: &str, body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| {
+        let (place, text) = ((error.line(), error.column()), String::from_utf8_lossy(body));
+        let fault = Fault::of(&text, &error.to_string(), place, error.is_eof());
+        format!("body: expected {shape}: {fault}")
+    })
+}
+
+/// Nobody is called so.
+pub(super) fn unknown_bank(bank: &str, known: impl Iterator<Item = Name>) -> Response {
+    let known: Vec<String> = known.map(|name| name.to_string()).collect();
+    let error = format!("no bank has this name; there are: {}", known.join(", "));
+    told(StatusCode::NOT_FOUND, &json!({ "error": error, "bank": bank, "banks": known }))
+}
 
 /// Who decides.
 pub(super) fn operator(text: &str) -> Result<Name, String> {
@@ -37,19 +69,14 @@ pub(super) fn plain_text<const N: usize>(what: &str, text: &str) -> Result<Text<
     Text::new(text.as_bytes()).map_err(|error| format!("{what}: {error}"))
 }
 
-/// What is wrong with a request.
-pub(super) fn wrong(why: String) -> Response {
-    refused((StatusCode::BAD_REQUEST, why))
-}
-
-/// A request that is not carried out; what the reason quotes of it is masked.
-pub(super) fn refused((status, why): (StatusCode, String)) -> Response {
+/// What is wrong with a request; what the reason quotes of it is masked.
+fn wrong(why: String) -> Response {
     let mut why = why.into_bytes();
     redact(&mut why);
-    told(status, &json!({ "error": String::from_utf8_lossy(&why) }))
+    told(StatusCode::BAD_REQUEST, &json!({ "error": String::from_utf8_lossy(&why) }))
 }
 
-pub(super) fn turned_away(denied: Denied) -> Response {
+fn turned_away(denied: Denied) -> Response {
     told(denied.status, &json!({ "error": denied.why }))
 }
 

@@ -5,7 +5,7 @@
 //! (`journal totals`), and how a bank answered (`desk`, the metrics).
 
 use super::desk::shown;
-use super::running::{By, Switch, Where};
+use super::running::{By, Switch, Where, bank_name};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -52,8 +52,7 @@ pub fn run(args: &Args, secret: super::journal::Resolve) -> anyhow::Result<ExitC
         Order::Cutover { bank, date, by } => ("cutover", bank, date, by),
         Order::Reconcile { bank, date, by } => ("reconcile", bank, date, by),
     };
-    let sound = !bank.is_empty() && bank.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
-    anyhow::ensure!(sound, "expected a bank's name: letters, digits and dashes");
+    let bank = bank_name(bank)?;
     let switch = Switch::of(&args.switch, secret)?;
     let body = json!({ "operator": by.operator, "date": date });
     let answer = switch.ask("POST", &format!("/books/{bank}/{verb}"), Some(&body))?;

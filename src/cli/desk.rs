@@ -4,7 +4,8 @@
 //! what it said, unchanged. A refused decision is exit code 1 with the state and what is allowed.
 //! Deliberately absent: the books of banks ([`super::books`]).
 
-use super::running::{By, Switch, Where};
+use super::running::{By, Switch, Where, bank_name};
+use anyhow::ensure;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -61,6 +62,9 @@ enum Action {
 pub fn run(args: &Args, secret: super::journal::Resolve) -> anyhow::Result<ExitCode> {
     let switch = Switch::of(&args.switch, secret)?;
     let limit = args.limit;
+    let filtered = args.attention || args.bank.is_some() || args.after > 0;
+    let listed = args.action.is_none();
+    ensure!(listed || !filtered, "--attention, --bank and --after choose among the items listed");
     let (answer, text) = match &args.action {
         None => {
             let mut path = format!("/desk?limit={limit}&after={}", args.after);
@@ -68,7 +72,7 @@ pub fn run(args: &Args, secret: super::journal::Resolve) -> anyhow::Result<ExitC
                 path.push_str("&attention=true");
             }
             if let Some(bank) = &args.bank {
-                let _ = write!(path, "&bank={bank}");
+                let _ = write!(path, "&bank={}", bank_name(bank)?);
             }
             let answer = switch.ask("GET", &path, None)?;
             let text = desk_text(&answer);

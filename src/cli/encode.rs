@@ -6,6 +6,7 @@
 
 use super::{dialect, input};
 use crate::iso8583::{self, Dialect};
+use crate::text::Fault;
 use serde_json::Value;
 use std::io::Write;
 use std::process::ExitCode;
@@ -33,7 +34,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let mut out = std::io::stdout().lock();
     for json in serde_json::Deserializer::from_str(&text).into_iter::<Value>() {
-        let hex = json.map_err(|e| e.to_string()).and_then(|json| encode(&dialect, &json));
+        let hex = json
+            .map_err(|e| Fault::of(&text, &e.to_string(), (e.line(), e.column()), e.is_eof()))
+            .map_err(|fault| format!("this is no JSON: {fault}"))
+            .and_then(|json| encode(&dialect, &json));
         match hex {
             Ok(hex) => writeln!(out, "{hex}")?,
             Err(reason) => {

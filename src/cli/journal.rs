@@ -8,21 +8,19 @@
 //! absent: repairing; the journal heals by a start of the switch, or by an operator's
 //! `--accept-loss`.
 
-use super::journal_filter::Filter;
+use super::journal_filter::{Filter, Missed};
+use super::journal_folder::{open, open_key};
 use super::money::Money;
 use crate::journal::file::backend::{Backend, FileName, read_all};
 use crate::journal::file::checkpoint_folder::inspect_checkpoints;
 use crate::journal::file::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::journal::file::verdicts::Verdict;
-use crate::journal::{
-    DataKey, DiskBackend, Finding, KeyEncryptionKey, Recovered, Replayed, read_keys, walk_all,
-};
+use crate::journal::{Finding, Recovered, Replayed, walk_all};
 use crate::server::inspection::Accepted;
 use crate::time::Wall;
-use anyhow::Context;
 use serde_json::{Value, json};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use zeroize::Zeroizing;
 
@@ -104,23 +102,6 @@ pub fn run(args: Args, describe: Describe, resolve: Resolve) -> anyhow::Result<E
     Ok(code)
 }
 
-pub(super) fn open(folder: &Path) -> anyhow::Result<DiskBackend> {
-    let backend = DiskBackend::open_read_only(folder);
-    let backend = backend.with_context(|| format!("cannot open {}", folder.display()))?;
-    let files = backend.list().with_context(|| format!("cannot list {}", folder.display()))?;
-    anyhow::ensure!(!files.is_empty(), "{} holds no journal", folder.display());
-    Ok(backend)
-}
-
-pub(super) fn open_key(
-    backend: &dyn Backend,
-    reference: &str,
-    resolve: Resolve,
-) -> anyhow::Result<DataKey> {
-    let hex = resolve(reference).context("--key")?;
-    Ok(read_keys(backend, &KeyEncryptionKey::from_hex(&hex)?)?)
-}
-
 fn verify(args: &VerifyArgs, resolve: Resolve, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let backend = open(&args.folder)?;
     let key = args.key.as_deref().map(|key| open_key(&backend, key, resolve));
@@ -185,7 +166,7 @@ fn dump(
 ) -> anyhow::Result<ExitCode> {
     let backend = open(&args.folder)?;
     let key = open_key(&backend, &args.key, resolve)?;
-    let mut printed = Ok(());
+    let (mut printed, mut missed) = (Ok(()), Some(Missed::default()));
     let walked = walk_all(&backend, Some(&key), &mut |file, offset, replayed| {
         let Replayed::Record { no, bytes } = replayed else { return Ok(()) };
         if !args.filter.takes_number(no) {
@@ -193,7 +174,10 @@ fn dump(
         }
         let record = describe(bytes);
         if args.filter.takes(&record) {
+            missed = None;
             printed = print_record(args.json, file, offset, no, &record, out);
+        } else if let Some(missed) = &mut missed {
+            missed.see(&args.filter, &record);
         }
         // A closed pipe ends the walk.
         printed.as_ref().map_err(ToString::to_string).copied()
@@ -203,6 +187,9 @@ fn dump(
         return if closed { Ok(ExitCode::SUCCESS) } else { Err(error.into()) };
     }
     let findings = walked?.findings;
+    for told in missed.iter().flat_map(|missed| missed.told(&args.filter)) {
+        eprintln!("pointsman: {told}");
+    }
     for finding in &findings {
         eprintln!("pointsman: {finding}");
     }
@@ -288,8 +275,10 @@ fn stat(args: &StatArgs, out: &mut impl Write) -> anyhow::Result<ExitCode> {
 mod tests {
     use super::*;
     use crate::journal::{
-        Batch, Class, Options, Writer, open_keys, os_entropy, recover, write_checkpoint,
+        Batch, Class, DiskBackend, KeyEncryptionKey, Options, Writer, open_keys, os_entropy,
+        recover, write_checkpoint,
     };
+    use std::path::Path;
     use std::sync::Arc;
 
     const WRAP: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";

@@ -1,9 +1,12 @@
 //! Which records `journal dump` prints.
 //!
 //! Contract: all conditions that are given must hold; names and values are those that are printed,
-//! looked for at every depth. Deliberately absent: a query language.
+//! looked for at every depth. Where nothing fits, [`Missed`] tells which value no record has, and
+//! which there are: a misspelt bank is no bank without records. Deliberately absent: a query
+//! language.
 
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Which records; all that are given must hold.
 #[derive(Debug, Default, clap::Args)]
@@ -53,12 +56,17 @@ impl Filter {
 
     /// Whether this record is wanted.
     pub(super) fn takes(&self, record: &Value) -> bool {
+        self.wanted().all(|(name, value)| holds(record, name, value)) && self.in_time(record)
+    }
+
+    /// Names and the values that must stand under them.
+    fn wanted(&self) -> impl Iterator<Item = (&str, &str)> {
         let named = [("stan", &self.stan), ("rrn", &self.rrn), ("bank", &self.bank)];
         let card = ("card_token", &self.card);
         let given = named.into_iter().chain([card]);
         let given = given.filter_map(|(name, value)| Some((name, value.as_deref()?)));
         let others = self.others.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        given.chain(others).all(|(name, value)| holds(record, name, value)) && self.in_time(record)
+        given.chain(others)
     }
 
     fn in_time(&self, record: &Value) -> bool {
@@ -73,6 +81,46 @@ impl Filter {
     }
 }
 
+/// What the records have under the names a filter asks for, as long as none fits.
+#[derive(Debug, Default)]
+pub(super) struct Missed(Vec<BTreeSet<String>>);
+
+impl Missed {
+    /// A record that does not fit.
+    pub(super) fn see(&mut self, filter: &Filter, record: &Value) {
+        self.0.resize_with(filter.wanted().count(), BTreeSet::new);
+        for (values, (name, value)) in self.0.iter_mut().zip(filter.wanted()) {
+            if values.len() <= VALUES_MAX {
+                each_under(record, name, &mut |held| values.extend([shown(held)]));
+            }
+            if holds(record, name, value) {
+                values.insert(value.to_owned());
+            }
+        }
+    }
+
+    /// Each condition that no record fulfils.
+    pub(super) fn told(&self, filter: &Filter) -> Vec<String> {
+        let each = self.0.iter().zip(filter.wanted());
+        each.filter_map(|(values, (name, value))| no_such(name, value, values)).collect()
+    }
+}
+
+/// Values that are listed; of numbers that are never the same nobody wants a list.
+const VALUES_MAX: usize = 12;
+
+/// That nothing has `value` under `name`, and what there is; `None` where something has. The value
+/// is not repeated: it may be what nobody should see.
+pub(super) fn no_such(name: &str, value: &str, there: &BTreeSet<String>) -> Option<String> {
+    let names: Vec<&str> = there.iter().map(String::as_str).collect();
+    match names.len() {
+        _ if there.contains(value) => None,
+        0 => Some(format!("nothing here has a {name}")),
+        1..=VALUES_MAX => Some(format!("nothing has this {name}; there are: {}", names.join(", "))),
+        _ => Some(format!("nothing has this {name}")),
+    }
+}
+
 /// The first stamp in a record.
 fn stamp(record: &Value) -> Option<&str> {
     let fields = record.as_object()?;
@@ -83,14 +131,29 @@ fn stamp(record: &Value) -> Option<&str> {
 /// Whether `value` stands under `name`, or under a name that ends in `_name`, at any depth.
 /// Numbers match without their leading zeros.
 fn holds(record: &Value, name: &str, value: &str) -> bool {
+    let mut found = false;
+    each_under(record, name, &mut |held| found |= same(held, value));
+    found
+}
+
+/// Every value under that name.
+fn each_under(record: &Value, name: &str, take: &mut impl FnMut(&Value)) {
     match record {
-        Value::Object(fields) => fields.iter().any(|(field, held)| {
-            let named = field.strip_suffix(name).is_some_and(|p| p.is_empty() || p.ends_with('_'));
-            named && same(held, value) || holds(held, name, value)
-        }),
-        Value::Array(items) => items.iter().any(|item| holds(item, name, value)),
-        _ => false,
+        Value::Object(fields) => {
+            for (field, held) in fields {
+                if field.strip_suffix(name).is_some_and(|p| p.is_empty() || p.ends_with('_')) {
+                    take(held);
+                }
+                each_under(held, name, take);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| each_under(item, name, take)),
+        _ => {}
     }
+}
+
+fn shown(held: &Value) -> String {
+    held.as_str().map_or_else(|| held.to_string(), str::to_owned)
 }
 
 fn same(held: &Value, value: &str) -> bool {
@@ -122,5 +185,25 @@ mod tests {
         assert!(!filter(Filter { rrn: Some("north".into()), ..Filter::default() }));
         assert!(filter(Filter { since: Some("2026-11-22".into()), ..Filter::default() }));
         assert!(!filter(Filter { before: Some("2026-11-22".into()), ..Filter::default() }));
+    }
+
+    #[test]
+    fn what_no_record_has_is_told_with_what_there_is() {
+        let bank = |bank: &str, stan: u32| json!({ "intent": { "bank": bank, "stan": stan } });
+        let told = |filter: &Filter| {
+            let mut missed = Missed::default();
+            for stan in 1..=20 {
+                missed.see(filter, &bank(["river", "mountain"][stan as usize % 2], stan));
+            }
+            missed.told(filter)
+        };
+        let lake = Filter { bank: Some("lake".into()), ..Filter::default() };
+        assert_eq!(told(&lake), ["nothing has this bank; there are: mountain, river"]);
+        let both = Filter { bank: Some("river".into()), stan: Some("21".into()), ..lake };
+        assert_eq!(told(&both), ["nothing has this stan"]);
+        let never_together = Filter { stan: Some("000019".into()), ..both };
+        assert_eq!(told(&never_together), Vec::<String>::new());
+        let others = vec![("rail".to_owned(), "1".to_owned())];
+        assert_eq!(told(&Filter { others, ..Filter::default() }), ["nothing here has a rail"]);
     }
 }

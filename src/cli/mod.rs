@@ -17,6 +17,7 @@ pub mod import;
 pub mod input;
 pub mod journal;
 mod journal_filter;
+mod journal_folder;
 mod money;
 mod running;
 pub mod serve;

@@ -6,8 +6,10 @@
 //! or a tunnel.
 
 use super::check;
+use crate::config::plain_name;
 use crate::config::settings::SecretRef;
 use crate::server::secrets::resolve;
+use crate::switch::ids::Name;
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -46,6 +48,11 @@ impl Where {
         let mut out = std::io::stdout().lock();
         if self.json { writeln!(out, "{answer}") } else { out.write_all(text.as_bytes()) }
     }
+}
+
+/// The name of a bank, fit for the path or the query of a page.
+pub(super) fn bank_name(text: &str) -> anyhow::Result<Name> {
+    plain_name(text).map_err(|why| anyhow::anyhow!("expected a bank's name: {why}"))
 }
 
 /// Who decides.

@@ -7,7 +7,9 @@
 //! standard error: what stood there does not count. Deliberately absent: periods beyond the
 //! newest 64 of a bank.
 
-use super::journal::{Resolve, is_damage, open, open_key};
+use super::journal::{Resolve, is_damage};
+use super::journal_filter::no_such;
+use super::journal_folder::{open, open_key};
 use crate::journal::{Replayed, walk_all};
 use crate::switch::ids::RecordNo;
 use crate::switch::record::Record;
@@ -56,6 +58,9 @@ pub(super) fn run(args: &Args, resolve: Resolve, out: &mut impl Write) -> anyhow
     if let Some(first) = first.filter(|no| *no > 1) {
         eprintln!("pointsman: the journal begins with record {first}; what stood before is not in");
     }
+    if !keeper.books().all().any(|(bucket, _)| wanted(args, bucket)) {
+        tell_missed(args, &keeper);
+    }
     for (bucket, kept) in keeper.books().all().filter(|(bucket, _)| wanted(args, bucket)) {
         if args.json {
             writeln!(out, "{}", as_json(bucket, kept))?;
@@ -69,13 +74,26 @@ pub(super) fn run(args: &Args, resolve: Resolve, out: &mut impl Write) -> anyhow
     Ok(ExitCode::from(u8::from(walked.findings.iter().any(is_damage))))
 }
 
+/// Which bank or date nothing is counted of.
+fn tell_missed(args: &Args, keeper: &Bookkeeper) {
+    let banks = keeper.books().all().map(|(bucket, _)| bucket.bank.to_string()).collect();
+    let dates = keeper.books().all().filter_map(|(bucket, _)| date_of(bucket)).collect();
+    for (name, value, there) in [("bank", &args.bank, banks), ("date", &args.date, dates)] {
+        let missed = value.as_ref().and_then(|value| no_such(name, value, &there));
+        missed.iter().for_each(|missed| eprintln!("pointsman: {missed}"));
+    }
+}
+
 fn wanted(args: &Args, bucket: &Bucket) -> bool {
-    let date = match &bucket.period {
-        Period::Date(date) => Some(date.as_str()),
-        Period::Batch(_) => None,
-    };
     args.bank.as_deref().is_none_or(|bank| bucket.bank.as_str() == bank)
-        && args.date.as_deref().is_none_or(|wanted| date == Some(wanted))
+        && (args.date.is_none() || date_of(bucket) == args.date)
+}
+
+fn date_of(bucket: &Bucket) -> Option<String> {
+    match &bucket.period {
+        Period::Date(date) => Some(date.to_string()),
+        Period::Batch(_) => None,
+    }
 }
 
 fn period(bucket: &Bucket) -> String {

@@ -18,4 +18,5 @@ mod top;
 mod tests;
 
 pub use error::{ConfigError, ConfigErrors};
+pub use platforms::plain_name;
 pub use top::{DialectSource, load};

@@ -55,14 +55,22 @@ fn platform(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
 
 /// A name as it may stand in journals and metrics.
 pub(super) fn checked_name(section: &Section<'_, '_>, name: &str) -> Name {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || !name.chars().all(plain) {
-        section.wrong("name", format!("\"{name}\": expected letters, digits, '-', '_', '.'"));
-    }
-    name.parse().unwrap_or_else(|error| {
-        section.wrong("name", format!("\"{name}\": {error}"));
+    plain_name(name).unwrap_or_else(|why| {
+        section.wrong("name", why);
         Name::EMPTY
     })
+}
+
+/// A name as a configuration may give it to a bank, a platform, a line or a route.
+///
+/// # Errors
+/// What is expected of it, and the name.
+pub fn plain_name(name: &str) -> Result<Name, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || !name.chars().all(plain) {
+        return Err(format!("\"{name}\": expected letters, digits, '-', '_', '.'"));
+    }
+    name.parse().map_err(|error| format!("\"{name}\": {error}"))
 }
 
 /// `framing = "preset"` or a table of its parameters.

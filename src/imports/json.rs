@@ -7,6 +7,7 @@
 //! else.
 
 use super::{At, Stop};
+use crate::text::Fault;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -70,15 +71,16 @@ pub(super) fn read(text: &str) -> Result<Json, Stop> {
     let mut parser = serde_json::Deserializer::from_str(text);
     let value = Values(&mut lines).deserialize(&mut parser);
     value.and_then(|value| parser.end().map(|()| value)).map_err(|error| {
-        let line = u32::try_from(error.line()).ok().filter(|line| *line > 0);
-        let said = error.to_string();
-        // The line stands in front already.
-        let said = match said.split(" at line ").next().unwrap_or_default() {
+        let (place, said) = ((error.line(), error.column()), error.to_string());
+        let Fault { said, line, column } = Fault::of(text, &said, place, error.is_eof());
+        let said = match said.as_str() {
             "recursion limit exceeded" => "nested too deep",
             said => said,
         };
-        let column = error.column();
-        Stop::new(At::file(line), format!("is no specification in JSON: {said}, column {column}"))
+        // The line stands in front already.
+        let line = line.and_then(|line| u32::try_from(line).ok());
+        let column = line.map_or_else(String::new, |_| format!(", column {column}"));
+        Stop::new(At::file(line), format!("is no specification in JSON: {said}{column}"))
     })
 }
 
@@ -199,5 +201,8 @@ mod tests {
         let deep_json = format!("{{\n\"a\":{}", "[".repeat(200_000));
         assert_eq!(told(&deep_json), Some((Some(2), said("nested too deep, column 131"))));
         assert!(told(&deep).is_some() && told("{} {}").is_some());
+        let early = "the text ends too early (EOF while parsing an object), column 7";
+        assert_eq!(told("{\n \"a\": 1\n \n"), Some((Some(2), said(early))));
+        assert_eq!(told("\n"), Some((None, said("the text is empty"))));
     }
 }

@@ -4,7 +4,7 @@
 //! durable, because an operator acts on it. What still waits when the driver ends is dropped,
 //! which the door tells as an answer of its own.
 
-use crate::admin::{BankOrder, BankVerb, Decided, OrderRefused, Ordered, Question};
+use crate::admin::{BankOrder, BankVerb, Decided, OrderRefused, Ordered, Question, Senseless};
 use crate::meaning::Kind;
 use crate::switch::desk::Refusal;
 use crate::switch::ids::{Name, RecordNo};
@@ -109,12 +109,16 @@ impl Operators {
     pub(super) fn command_of(&self, order: &BankOrder) -> Result<Command, OrderRefused> {
         let BankOrder { bank, date, verb, operator } = *order;
         let known = self.banks.iter().find(|known| known.bank == bank);
-        let known = known.ok_or(OrderRefused::UnknownBank)?;
+        let known = known.ok_or_else(|| {
+            OrderRefused::UnknownBank(self.banks.iter().map(|known| known.bank).collect())
+        })?;
         let command = match verb {
             BankVerb::Cutover => Command::Cutover { bank, date },
-            BankVerb::Reconcile if !known.asks => return Err(OrderRefused::NoQuestion),
+            BankVerb::Reconcile if !known.asks => {
+                return Err(OrderRefused::Senseless(Senseless::NoQuestion));
+            }
             BankVerb::Reconcile if known.batches && date.is_some() => {
-                return Err(OrderRefused::SettlesBatches);
+                return Err(OrderRefused::Senseless(Senseless::SettlesBatches));
             }
             BankVerb::Reconcile => Command::Reconcile { bank, date },
         };
@@ -138,7 +142,8 @@ impl Operators {
         }
         if done.date.is_none() && done.questions.is_empty() {
             // Whoever asked may have gone.
-            return drop(answer.send(Err(OrderRefused::NothingToAsk)));
+            let refused = OrderRefused::Senseless(Senseless::NothingToAsk);
+            return drop(answer.send(Err(refused)));
         }
         self.recorded.push_back(Recorded::Order(done, answer));
     }

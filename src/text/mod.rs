@@ -4,8 +4,10 @@
 //! hash are those of the bytes. Deliberately absent: any use for secrets – a card number is a
 //! [`crate::sensitive::Pan`], never a `Text`, because `Text` prints what it holds.
 
+mod place;
 mod short;
 
+pub use place::Fault;
 pub(crate) use short::{Printable, Short, eight_are_digits};
 
 use std::fmt;

@@ -52,6 +52,19 @@ fn what_is_in_doubt_is_listed_decided_and_journaled() -> Tested {
     assert!(table.contains("river: 1 owed, 1 unknown, 0 dead letters"), "{table}");
     assert!(table.lines().any(|line| line.starts_with(&no) && line.contains(card)), "{table}");
 
+    let said = refused(&switch, &["--bank", "lake"])?;
+    assert!(said.contains("no bank has this name; there are: river, mountain"), "{said}");
+    let said = refused(&switch, &["--bank", "river", "late"])?;
+    assert!(said.contains("--bank and --after choose among the items listed"), "{said}");
+    let journal = stage.journal().display().to_string();
+    let key = format!("file:{}/journal-key.hex", stage.folder().display());
+    for command in ["dump", "totals"] {
+        let found = run(&["journal", command, &journal, "--key", &key, "--bank", "lake"])?;
+        let said = String::from_utf8(found.stderr)?;
+        assert!(said.contains("nothing has this bank; there are: river"), "{command}: {said}");
+        assert_eq!((found.status.code(), found.stdout.len()), (Some(0), 0), "nothing was found");
+    }
+
     let by = ["--operator", "anna"];
     let said = refused(&switch, &[&["resend", "99999"][..], &by].concat())?;
     assert!(said.contains("nothing is open") && said.contains("allowed: nothing"), "{said}");
