@@ -14,9 +14,8 @@ use crate::limits::STAN_MAX;
 use crate::money::Currency;
 use crate::text::{Printable, Short, Text};
 
-/// Gives a data element to its typed field; whether that is done. Not inlined, lest what it
-/// leaves pending be moved about in registers for every field.
-#[inline(never)]
+/// Gives a data element to its typed field; whether that is done.
+#[inline]
 pub(super) fn take(
     atom: Atom,
     de: u8,
@@ -24,8 +23,27 @@ pub(super) fn take(
     into: &mut Canonical,
     pending: &mut Pending,
 ) -> bool {
-    let Some(value) = message.short(de) else { return false };
-    let Some(text) = value.printable().filter(|text| !text.is_empty()) else { return false };
+    match atom {
+        Atom::Pan | Atom::Track2 | Atom::PinBlock => false,
+        Atom::Stan | Atom::Amount | Atom::Currency => {
+            take_number(atom, message, de, into, pending).is_some()
+        }
+        Atom::Terminal | Atom::Merchant => take_padded(atom, message, de, into).is_some(),
+        _ => take_text(atom, message, de, into, pending).is_some(),
+    }
+}
+
+/// Not inlined, like its siblings: what one kind of field needs in registers the others would
+/// have to save.
+#[inline(never)]
+fn take_text(
+    atom: Atom,
+    message: &Message,
+    de: u8,
+    into: &mut Canonical,
+    pending: &mut Pending,
+) -> Option<()> {
+    let text = message.short(de)?.printable().filter(|text| !text.is_empty())?;
     match atom {
         Atom::ProcessingCode => keep(&mut into.processing_code, text),
         Atom::Transmission => keep(&mut into.transmission, text),
@@ -44,40 +62,51 @@ pub(super) fn take(
         Atom::Rrn => keep(&mut into.rrn, text),
         Atom::AuthId => keep(&mut into.auth_id, text),
         Atom::Answer => keep(&mut pending.code, text),
-        Atom::Terminal => keep_trimmed(&mut into.terminal, text),
-        Atom::Merchant => keep_trimmed(&mut into.merchant, text),
-        Atom::Stan => count(&mut into.stan, value),
-        Atom::Amount => {
-            pending.minor = value.number();
-            pending.minor.is_some()
-        }
-        Atom::Currency => {
-            let code = value.number().and_then(|n| u16::try_from(n).ok());
-            pending.currency = code.and_then(Currency::new);
-            pending.currency.is_some()
-        }
-        _ => false,
+        _ => None,
     }
 }
 
-#[inline]
-fn keep<const N: usize>(place: &mut Option<Text<N>>, text: Printable) -> bool {
-    *place = Text::of_short(text);
-    place.is_some()
+/// A text that others fill up with spaces; nothing but spaces is not for us.
+#[inline(never)]
+fn take_padded(atom: Atom, message: &Message, de: u8, into: &mut Canonical) -> Option<()> {
+    let text = message.short(de)?.printable()?.trimmed();
+    let text = Some(text).filter(|text| !text.is_empty())?;
+    match atom {
+        Atom::Terminal => keep(&mut into.terminal, text),
+        Atom::Merchant => keep(&mut into.merchant, text),
+        _ => None,
+    }
 }
 
-/// Without the spaces behind; nothing but spaces is not for us.
-#[inline]
-fn keep_trimmed<const N: usize>(place: &mut Option<Text<N>>, text: Printable) -> bool {
-    let text = text.trimmed();
-    !text.is_empty() && keep(place, text)
+#[inline(never)]
+fn take_number(
+    atom: Atom,
+    message: &Message,
+    de: u8,
+    into: &mut Canonical,
+    pending: &mut Pending,
+) -> Option<()> {
+    let value = message.short(de).filter(|value| value.len() > 0)?;
+    let number = value.number()?;
+    match atom {
+        Atom::Stan => {
+            let stan = u32::try_from(number).ok().filter(|stan| (1..=STAN_MAX).contains(stan));
+            into.stan = Some(stan?);
+        }
+        Atom::Amount => pending.minor = Some(number),
+        Atom::Currency => {
+            let code = u16::try_from(number).ok().and_then(Currency::new);
+            pending.currency = Some(code?);
+        }
+        _ => return None,
+    }
+    Some(())
 }
 
 #[inline]
-fn count(place: &mut Option<u32>, value: Short) -> bool {
-    *place = value.number().and_then(|n| u32::try_from(n).ok());
-    *place = place.filter(|n| (1..=STAN_MAX).contains(n));
-    place.is_some()
+fn keep<const N: usize>(place: &mut Option<Text<N>>, text: Printable) -> Option<()> {
+    *place = Some(Text::of_short(text)?);
+    Some(())
 }
 
 /// What is to be done about a field.

@@ -28,7 +28,7 @@ pub(super) fn read<const SHORT: bool>(
     let mut pending = Pending::default();
     let fields = rules.fields();
     let present = FieldSet::from_words(message.present());
-    for link in fields.links().iter().filter(|link| present.contains(link.de)) {
+    for link in fields.links_of(present) {
         let done = SHORT
             && link
                 .whole

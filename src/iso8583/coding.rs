@@ -184,13 +184,6 @@ pub(crate) fn all_decimal(packed: &[u8]) -> bool {
     whole | above_nine(rest) == 0
 }
 
-/// The same of eight bytes.
-#[inline]
-pub(crate) fn decimal_word(word: u64) -> bool {
-    const FIRST: u64 = 0x8888_8888_8888_8888;
-    word & FIRST & (word << 1 & FIRST | word << 2 & FIRST) == 0
-}
-
 #[inline]
 fn spread_four(four: [u8; 4]) -> [u8; 8] {
     const ONES: u64 = 0x0101_0101_0101_0101;

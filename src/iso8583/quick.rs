@@ -42,45 +42,85 @@ pub(super) enum Body {
     TrackRight,
 }
 
-/// A field's short way, sixteen bytes.
+/// Whether a field is read in a row with its neighbours: digits alone, of fixed length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Row {
+    Alone,
+    Digits,
+    /// Packed: an even number, or padded with a zero in front.
+    Packed,
+}
+
+/// A field's short way.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Quick {
     pub(super) head: Head,
     pub(super) body: Body,
+    row: Row,
     pub(super) nibble: u8,
     pub(super) composite: bool,
     pub(super) min: u16,
     pub(super) max: u16,
+    /// In a row: wire bytes.
+    bytes: u16,
+    /// In a row: whether a zero stands in front.
+    padded: bool,
 }
 
 impl Quick {
     pub(super) fn of(plan: &Plan) -> Self {
         let head = head(plan).filter(|_| plan.known && plan.rule == Rule::None);
         let body = body(plan);
-        Self {
+        let mut quick = Self {
             head: if body.is_some() { head.unwrap_or(Head::Plan) } else { Head::Plan },
             body: body.unwrap_or(Body::Bytes),
+            row: Row::Alone,
             nibble: plan.nibble,
             composite: plan.composite,
             min: plan.min,
             max: plan.max,
+            bytes: plan.max,
+            padded: false,
+        };
+        let odd = !plan.max.is_multiple_of(2);
+        let fixed = quick.head == Head::Fixed && !plan.composite;
+        match quick.body {
+            Body::Digits if fixed => quick.row = Row::Digits,
+            Body::PackedLeft | Body::PackedRight if fixed && !odd => quick.row = Row::Packed,
+            Body::PackedLeft if fixed && plan.nibble == 0 => {
+                (quick.row, quick.padded) = (Row::Packed, true);
+            }
+            _ => {}
+        }
+        if quick.row == Row::Packed {
+            quick.bytes = plan.max.div_ceil(2);
+        }
+        quick
+    }
+
+    /// Where the value begins and how many characters it has.
+    #[inline]
+    fn head(&self, front: &[u8], at: usize) -> Option<(usize, usize)> {
+        match self.head {
+            Head::Fixed => Some((at, usize::from(self.max))),
+            _ => self.prefixed(front, at),
         }
     }
 
-    /// Where the value begins and how many characters it has, from the length prefix.
+    /// The same from the length prefix.
     #[inline]
-    fn head(&self, front: &[u8], at: usize) -> Option<(usize, usize)> {
+    fn prefixed(&self, front: &[u8], at: usize) -> Option<(usize, usize)> {
+        let ahead = front.get(at..)?;
         let (prefix, chars) = match self.head {
-            Head::Plan => return None,
-            Head::Fixed => return Some((at, usize::from(self.max))),
-            Head::Ascii2 => (2, two(*front.get(at..)?.first_chunk()?)?),
-            Head::Ascii3 => (3, three(*front.get(at..)?.first_chunk()?)?),
-            Head::Bcd1 => (1, packed_two(*front.get(at)?)?),
+            Head::Plan | Head::Fixed => return None,
+            Head::Ascii2 => (2, two(*ahead.first_chunk()?)?),
+            Head::Ascii3 => (3, three(*ahead.first_chunk()?)?),
+            Head::Bcd1 => (1, packed_two(*ahead.first()?)?),
             Head::Bcd2 => {
-                let [high, low] = front.get(at..)?.first_chunk()?;
+                let [high, low] = ahead.first_chunk()?;
                 (2, packed_two(*high)?.wrapping_mul(100).wrapping_add(packed_two(*low)?))
             }
-            Head::Binary1 => (1, u16::from(*front.get(at)?)),
+            Head::Binary1 => (1, u16::from(*ahead.first()?)),
         };
         let fits = chars >= self.min && chars <= self.max;
         fits.then_some((at.wrapping_add(prefix), usize::from(chars)))
@@ -99,34 +139,36 @@ impl Quick {
         }
     }
 
-    /// Reads a value of so many characters: where it is in the message, and where the field ends.
+    /// Reads a value of so many characters that lies in the frame: where it is in the message.
     #[inline]
-    fn value(&self, halves: &mut Halves<'_>, start: usize, chars: usize) -> Option<(usize, usize)> {
+    fn value(&self, halves: &mut Halves<'_>, start: usize, chars: usize) -> Option<usize> {
         let front = halves.front;
-        let good = match self.body {
-            Body::Bytes => true,
-            Body::Digits => words_hold(front, start, chars, charset::eight_digits),
+        match self.body {
+            Body::Bytes => Some(start),
+            Body::Digits => words_hold(front, start, chars, charset::eight_digits).then_some(start),
+            Body::Printable | Body::Alphanumeric | Body::Track => {
+                self.text_holds(front, start, chars).then_some(start)
+            }
+            Body::PackedLeft | Body::PackedRight | Body::TrackLeft | Body::TrackRight => {
+                self.unpacked(halves, start, chars)
+            }
+        }
+    }
+
+    /// Whether a value has the characters that it may have, other than digits alone.
+    #[inline]
+    fn text_holds(&self, front: &[u8], start: usize, chars: usize) -> bool {
+        match self.body {
             Body::Printable => words_hold(front, start, chars, charset::eight_printable),
             Body::Alphanumeric => words_hold(front, start, chars, charset::eight_alphanumeric),
-            Body::Track => words_hold(front, start, chars, charset::eight_track),
-            _ => {
-                let end = start.wrapping_add(self.bytes(chars));
-                return Some((self.unpacked(halves, start, end, chars)?, end));
-            }
-        };
-        good.then_some((start, start.wrapping_add(chars)))
+            _ => words_hold(front, start, chars, charset::eight_track),
+        }
     }
 
     /// Spreads packed content behind the frame copy: where the value begins.
-    #[inline]
-    fn unpacked(
-        &self,
-        halves: &mut Halves<'_>,
-        start: usize,
-        end: usize,
-        chars: usize,
-    ) -> Option<usize> {
-        let content = halves.front.get(start..end)?;
+    #[inline(never)]
+    fn unpacked(&self, halves: &mut Halves<'_>, start: usize, chars: usize) -> Option<usize> {
+        let content = halves.front.get(start..)?.get(..self.bytes(chars))?;
         let used = halves.used;
         let room = used.wrapping_add(coding::spread_room(content.len()));
         let decimal = coding::spread_checked(content, halves.back.get_mut(used..room)?);
@@ -161,8 +203,9 @@ pub(super) const MASKS: [u64; 16] = {
 /// What stands for bytes that do not count: every check accepts it.
 pub(super) const ZEROS: u64 = 0x3030_3030_3030_3030;
 
-/// Checks `len` bytes by whole words. Bytes behind them are read (there is slack) but replaced by
-/// `'0'`, which every check accepts.
+/// Checks `len` bytes by whole words; the last word overlaps the one before. Of a value of less
+/// than a word the bytes behind it are read (there is slack) but replaced by `'0'`, which every
+/// check accepts.
 #[inline]
 pub(super) fn words_hold(
     front: &[u8],
@@ -170,21 +213,15 @@ pub(super) fn words_hold(
     len: usize,
     eight: impl Fn(u64) -> bool,
 ) -> bool {
-    let word = |at: usize| {
-        let rest = front.get(at..)?;
-        rest.first_chunk().map(|eight| u64::from_le_bytes(*eight))
-    };
-    let (mut at, mut left) = (start, len);
-    while left > 8 {
-        match word(at) {
-            Some(word) if eight(word) => {}
-            _ => return false,
-        }
-        at = at.wrapping_add(8);
-        left = left.wrapping_sub(8);
+    let Some(ahead) = front.get(start..) else { return false };
+    if len <= 8 {
+        let mask = MASKS[len & 15];
+        let word = ahead.first_chunk().map(|word| u64::from_le_bytes(*word));
+        return word.is_some_and(|word| eight((word & mask) | (ZEROS & !mask)));
     }
-    let mask = MASKS[left & 15];
-    word(at).is_some_and(|word| eight((word & mask) | (ZEROS & !mask)))
+    let Some(value) = ahead.get(..len) else { return false };
+    let (words, _) = value.as_chunks();
+    words.iter().chain(value.last_chunk()).all(|word| eight(u64::from_le_bytes(*word)))
 }
 
 /// A loaded message taken apart: the frame copy with its slack, the room behind it, the slots.
@@ -209,7 +246,7 @@ pub(super) enum Stop {
 
 /// Reads pending data elements of one bitmap (lowest bit: the first one after `base`) as long as
 /// the short way serves. Without `VALUES` only where they lie.
-#[inline]
+#[inline(never)]
 pub(super) fn walk<const VALUES: bool>(
     table: &[Quick; 256],
     base: u8,
@@ -217,36 +254,99 @@ pub(super) fn walk<const VALUES: bool>(
     at: &mut usize,
     halves: &mut Halves<'_>,
 ) -> Stop {
-    let limit = halves.front.len().wrapping_sub(SLACK);
-    let (mut here, mut left) = (*at, *pending);
-    let stop = loop {
-        if left == 0 {
-            break Stop::Done;
-        }
-        let de = base.wrapping_add(left.trailing_zeros() as u8).wrapping_add(1);
+    let (front, limit) = (halves.front, halves.front.len().wrapping_sub(SLACK));
+    while *pending != 0 {
+        let de = base.wrapping_add(pending.trailing_zeros() as u8).wrapping_add(1);
         let quick = &table[usize::from(de)];
-        let Some((start, chars)) = quick.head(halves.front, here) else { break Stop::Plan(de) };
-        let read = if VALUES {
-            quick.value(halves, start, chars)
-        } else {
-            Some((start, start.wrapping_add(quick.bytes(chars))))
-        };
-        let Some((value, end)) = read.filter(|(_, end)| *end <= limit) else {
-            break Stop::Plan(de);
-        };
-        let slot = &mut halves.slots[usize::from(de)];
-        slot.at = value as u16;
-        slot.len = chars as u16;
-        slot.raw_at = here as u16;
-        slot.raw_len = end.wrapping_sub(here) as u16;
-        here = end;
-        left &= left.wrapping_sub(1);
-        if VALUES && quick.composite {
-            break Stop::Composite(de);
+        if quick.row != Row::Alone {
+            if !row::<VALUES>(table, base, pending, at, halves) {
+                return Stop::Plan(de);
+            }
+            continue;
         }
+        let Some((start, chars)) = quick.head(front, *at) else { return Stop::Plan(de) };
+        let end = start.wrapping_add(quick.bytes(chars));
+        if end > limit {
+            return Stop::Plan(de);
+        }
+        let value = if VALUES { quick.value(halves, start, chars) } else { Some(start) };
+        let Some(value) = value else { return Stop::Plan(de) };
+        let raw_len = end.wrapping_sub(*at) as u16;
+        halves.slots[usize::from(de)] =
+            Slot { at: value as u16, len: chars as u16, raw_at: *at as u16, raw_len };
+        *at = end;
+        *pending &= pending.wrapping_sub(1);
+        if VALUES && quick.composite {
+            return Stop::Composite(de);
+        }
+    }
+    Stop::Done
+}
+
+/// Reads the pending data elements in front that are of one row. Where they lie follows from their
+/// lengths, so they are looked at together, as one run of digits; on `false` nothing was read, and
+/// the plan of the first is asked. Not inlined: its few values have registers of their own.
+#[inline(never)]
+fn row<const VALUES: bool>(
+    table: &[Quick; 256],
+    base: u8,
+    pending: &mut u64,
+    at: &mut usize,
+    halves: &mut Halves<'_>,
+) -> bool {
+    let (front, slots) = (halves.front, &mut *halves.slots);
+    let first = base.wrapping_add(1);
+    let number = |left: u64| usize::from(first.wrapping_add(left.trailing_zeros() as u8));
+    let kind = table[number(*pending)].row;
+    let packed = VALUES && kind == Row::Packed;
+    let (mut here, mut left, mut good) = (*at, *pending, true);
+    let mut value = if packed { front.len().wrapping_add(halves.used) } else { here };
+    loop {
+        let de = number(left);
+        let quick = &table[de];
+        if quick.row != kind {
+            break;
+        }
+        let bytes = usize::from(quick.bytes);
+        let skip = usize::from(packed && quick.padded);
+        good &= skip == 0 || front.get(here).is_some_and(|byte| *byte < 0x10);
+        let at = value.wrapping_add(skip) as u16;
+        slots[de] = Slot { at, len: quick.max, raw_at: here as u16, raw_len: quick.bytes };
+        here = here.wrapping_add(bytes);
+        value = value.wrapping_add(if packed { bytes.wrapping_mul(2) } else { bytes });
+        left &= left.wrapping_sub(1);
+        if left == 0 {
+            break;
+        }
+    }
+    let len = here.wrapping_sub(*at);
+    let fits = good && here <= front.len().wrapping_sub(SLACK);
+    let holds = match kind {
+        _ if !fits || !VALUES => fits,
+        Row::Packed => spread_row(halves, *at, len),
+        Row::Digits | Row::Alone => words_hold(front, *at, len, charset::eight_digits),
     };
-    (*at, *pending) = (here, left);
-    stop
+    if holds {
+        (*at, *pending) = (here, left);
+    }
+    holds
+}
+
+/// Spreads packed digits behind the frame copy.
+#[inline]
+fn spread_row(halves: &mut Halves<'_>, start: usize, len: usize) -> bool {
+    let used = halves.used;
+    let room = used.wrapping_add(coding::spread_room(len));
+    let content = halves.front.get(start..).and_then(|ahead| ahead.get(..len));
+    let (Some(content), Some(room)) = (content, halves.back.get_mut(used..room)) else {
+        return false;
+    };
+    halves.used = used.wrapping_add(len.wrapping_mul(2));
+    let good = coding::spread_checked(content, room);
+    if !good {
+        halves.used = used;
+    }
+    good
 }
 
 /// The short way of every data element, by number.

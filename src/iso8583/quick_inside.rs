@@ -6,6 +6,7 @@
 
 use super::charset::Class;
 use super::coding::{self, Encoding};
+use super::field::Field;
 use super::inside::{DEPTH_MAX, Inside, Part, Shape, Unknown};
 use super::plan::{LengthCoding, Side};
 use super::validate::Rule;
@@ -13,45 +14,52 @@ use super::validate::Rule;
 /// Finds parts by tag: those of one or two bytes in a table, longer ones one by one.
 #[derive(Debug, Clone)]
 pub(crate) struct TagIndex {
-    /// By [`row`] the number in `places`; [`NOBODY`] where there is none.
+    /// By [`row`] the number in `places`.
     rows: Box<[u8; ROWS]>,
+    /// [`UNLISTED`] and [`ASKED`], then one of every part.
     places: Vec<Place>,
 }
 
 /// Tags of one byte, then those of two by the upper bits of the first and by the second.
-const ROWS: usize = 256 + 8 * 128;
-const NOBODY: u8 = u8::MAX;
-
-impl Default for TagIndex {
-    fn default() -> Self {
-        Self { rows: Box::new([NOBODY; ROWS]), places: Vec::new() }
-    }
-}
+const ROWS: usize = 256 + 8 * 256;
+/// The number of the place of all tags that hold bytes and are not listed.
+const UNLISTED: u8 = 0;
+/// The number of the place of all others: constructed ones, longer ones, and padding.
+const ASKED: u8 = 1;
+/// Bytes of the longest head in the table, and of what is told of a value.
+const WINDOW: usize = 3 + 8;
 
 /// One tag: its part, and what its value must look like if that is simple.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     tag: u32,
+    /// The index of the part; beyond the last where it is not listed.
     part: u16,
-    simple: Simple,
-    /// The first byte is at most this: a decimal pad in front is zero.
-    first: u8,
-    /// Bytes of the value.
-    min: u16,
-    max: u16,
+    /// Bytes of the value: so many, or up to so many more.
+    least: u8,
+    more: u8,
+    /// The top bits of those nibbles of the first eight bytes that are decimal digits.
+    decimal: u64,
+    /// The bits of the first eight bytes that are zero: a pad in front.
+    zero: u64,
 }
 
-/// Values that the short way can check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Simple {
-    No,
-    Bytes,
-    /// Packed digits, an even number, or padded with a decimal zero in front.
-    Decimal,
-}
+/// Bytes of any kind, as many as a length of one byte can say.
+const BYTES: Place = Place { tag: 0, part: u16::MAX, least: 0, more: 0x7F, decimal: 0, zero: 0 };
+/// What the table cannot tell: no length of one byte fits.
+const UNTOLD: Place = Place { least: 0xFF, more: 0, ..BYTES };
 
-/// What the short way leaves alone.
-const UNCHECKED: Place = Place { tag: 0, part: 0, simple: Simple::No, first: 0, min: 0, max: 0 };
+impl Default for TagIndex {
+    fn default() -> Self {
+        let mut rows = Box::new([UNLISTED; ROWS]);
+        let is_asked = |row: usize| match row.checked_sub(256) {
+            None => row == 0 || row & 0x20 != 0,
+            Some(of_two) => of_two & 0x80 != 0 || of_two >> 8 & 1 == 1,
+        };
+        rows.iter_mut().enumerate().filter(|(row, _)| is_asked(*row)).for_each(|(_, p)| *p = ASKED);
+        Self { rows, places: vec![BYTES, UNTOLD] }
+    }
+}
 
 /// A tag as a number: its bytes big-endian. `None` for more than four, or for none, or for what
 /// begins with 00: that is padding.
@@ -66,17 +74,16 @@ pub(crate) fn tag_number(tag: &[u8]) -> Option<u32> {
 /// Where a tag of one or two bytes stands in the table.
 #[inline]
 fn row(tag: u32) -> Option<usize> {
-    let (first, second) = (tag >> 8, tag & 0xFF);
-    match first {
-        0 => Some(second as usize),
-        1..=0xFF if first & 0x1F == 0x1F && second < 0x80 => Some(row_of_two(first, second)),
+    match tag.to_be_bytes() {
+        [0, 0, 0, only] => Some(usize::from(only)),
+        [0, 0, first, second] => Some(row_of_two(first, second)),
         _ => None,
     }
 }
 
 #[inline]
-fn row_of_two(first: u32, second: u32) -> usize {
-    256_u32.wrapping_add((first >> 5 & 7) << 7 | second & 0x7F) as usize
+fn row_of_two(first: u8, second: u8) -> usize {
+    256_usize.wrapping_add(usize::from(first >> 5) << 8 | usize::from(second))
 }
 
 impl TagIndex {
@@ -84,14 +91,14 @@ impl TagIndex {
         let mut index = Self::default();
         for (number, part) in parts.iter().enumerate() {
             let Some(tag) = tag_number(&part.tag) else { continue };
-            let place = u8::try_from(index.places.len()).unwrap_or(NOBODY);
             // The first of a tag stands, and what finds no room is found one by one.
-            if let Some(row) = row(tag).and_then(|row| index.rows.get_mut(row))
-                && *row == NOBODY
+            if let Ok(place) = u8::try_from(index.places.len())
+                && let Some(row) = row(tag).and_then(|row| index.rows.get_mut(row))
+                && *row <= ASKED
             {
                 *row = place;
             }
-            index.places.push(Place { tag, part: number as u16, ..simple(part) });
+            index.places.push(Place { tag, part: number as u16, ..told(part) });
         }
         index
     }
@@ -109,33 +116,48 @@ impl TagIndex {
     fn look(&self, row: usize) -> Option<&Place> {
         self.places.get(usize::from(*self.rows.get(row)?))
     }
+
+    /// In a table that is full somebody may stand elsewhere.
+    fn is_full(&self) -> bool {
+        self.places.len() > usize::from(u8::MAX)
+    }
 }
 
-/// How the short way checks a part's value, and how many bytes it may have.
-fn simple(part: &Part) -> Place {
+/// What the table can tell of a part's value: its length, and whether it is packed digits, an even
+/// number or padded with a zero in front.
+fn told(part: &Part) -> Place {
+    const DIGITS: u64 = 0x8888_8888_8888_8888;
+    const FIRST: u64 = 0xF0 << 56;
     let plan = &part.field.plan;
-    let plain = plan.rule == Rule::None
-        && part.field.inside.is_none()
-        && part.field.constant.is_none()
-        && part.tag.first().is_some_and(|b| b & 0x20 == 0);
     match (plan.encoding, plan.class) {
-        (Encoding::Raw, Class::B) if plain => {
-            Place { simple: Simple::Bytes, min: plan.min, max: plan.max, ..UNCHECKED }
+        _ if !is_plain(part) || part.tag.first().is_none_or(|b| b & 0x20 != 0) => UNTOLD,
+        (Encoding::Raw, Class::B) if plan.min <= 0x7F => {
+            let (least, most) = (plan.min as u8, plan.max.min(0x7F) as u8);
+            Place { least, more: most.saturating_sub(least), ..BYTES }
         }
-        (Encoding::Bcd, Class::N) if plain && plan.min == plan.max => {
-            let odd = !plan.max.is_multiple_of(2);
-            let pads_zero = plan.side == Side::Left && plan.nibble == 0;
-            let simple = if odd && !pads_zero { Simple::No } else { Simple::Decimal };
-            let bytes = plan.max.div_ceil(2);
-            Place {
-                simple,
-                first: if odd { 0x09 } else { 0x99 },
-                min: bytes,
-                max: bytes,
-                ..UNCHECKED
+        (Encoding::Bcd, Class::N) if plan.min == plan.max && (1..=16).contains(&plan.max) => {
+            let bytes = plan.max.div_ceil(2) as u8;
+            let decimal = DIGITS << (64 - 8 * u32::from(bytes));
+            let even = Place { least: bytes, more: 0, decimal, ..BYTES };
+            match plan.max.is_multiple_of(2) {
+                true => even,
+                false if plan.side == Side::Left && plan.nibble == 0 => {
+                    Place { zero: FIRST, ..even }
+                }
+                false => UNTOLD,
             }
         }
-        _ => UNCHECKED,
+        _ => UNTOLD,
+    }
+}
+
+impl Place {
+    /// Whether a value of so many bytes, of which `value` is the first eight, is what the table
+    /// tells. What lies behind it does not count.
+    #[inline]
+    fn fits(&self, len: u8, value: u64) -> bool {
+        let above_nine = value & self.decimal & (value << 1 | value << 2);
+        len.wrapping_sub(self.least) <= self.more && above_nine | (value & self.zero) == 0
     }
 }
 
@@ -153,38 +175,52 @@ impl Inside {
     }
 
     fn tags_hold(&self, mut rest: &[u8], depth: usize) -> bool {
-        // In a table that is full somebody may stand elsewhere.
-        if self.tags.places.len() >= usize::from(NOBODY) {
+        if self.tags.is_full() {
             return false;
         }
-        while let Some(found) = short_tag(rest) {
-            let ahead = rest.get(found.head..).unwrap_or_default();
-            let Some((value, after)) = ahead.split_at_checked(found.len) else { return false };
-            rest = after;
-            let good = match self.tags.look(found.row) {
-                Some(place) => {
-                    let fits =
-                        found.len >= usize::from(place.min) && found.len <= usize::from(place.max);
-                    match place.simple {
-                        Simple::Bytes => fits,
-                        Simple::Decimal => fits && decimal(ahead, value, place.first),
-                        Simple::No => self.listed_holds(place.part, value),
-                    }
-                }
+        let mut ending = [0; WINDOW];
+        while !rest.is_empty() {
+            let window = match rest.first_chunk() {
+                Some(window) => window,
                 None => {
-                    !found.constructed || (depth < DEPTH_MAX && self.tags_hold(value, depth + 1))
+                    ending[..rest.len()].copy_from_slice(rest);
+                    &ending
                 }
             };
-            if !good {
-                return false;
+            let [first, second, third, ..] = *window;
+            let ([_, _, early @ .., _], [_, _, _, late @ ..]) = (window, window);
+            let (row, head, len, value) = match first & 0x1F {
+                0x1F => (row_of_two(first, second), 3_usize, third, late),
+                _ => (usize::from(first), 2, second, early),
+            };
+            let Some(place) = self.tags.look(row) else { return false };
+            let all = head.wrapping_add(usize::from(len));
+            let value = u64::from_be_bytes(*value);
+            match rest.get(all..) {
+                Some(after)
+                    if place.fits(len, value) || self.untold_holds(place, rest, head, depth) =>
+                {
+                    rest = after;
+                }
+                _ => return false,
             }
         }
-        rest.is_empty()
+        true
     }
 
-    /// A listed tag whose value is packed digits of odd count.
-    fn listed_holds(&self, part: u16, value: &[u8]) -> bool {
-        self.parts.get(usize::from(part)).is_some_and(|part| value_holds(part, value))
+    /// What the table does not tell of the tag in front: values of other kinds, and what an
+    /// unlisted tag holds.
+    #[inline(never)]
+    fn untold_holds(&self, place: &Place, rest: &[u8], head: usize, depth: usize) -> bool {
+        let [first, second, ..] = rest else { return false };
+        let Some((front, ahead)) = rest.split_at_checked(head) else { return false };
+        let len = front.last().copied().filter(|len| *len < 0x80).map_or(usize::MAX, usize::from);
+        let is_longer = head == 3 && second & 0x80 != 0;
+        let Some(value) = ahead.get(..len).filter(|_| !is_longer) else { return false };
+        match self.parts.get(usize::from(place.part)) {
+            Some(part) => value_holds(part, value),
+            None => first & 0x20 != 0 && depth < DEPTH_MAX && self.tags_hold(value, depth + 1),
+        }
     }
 
     fn positions_hold(&self, content: &[u8]) -> bool {
@@ -194,11 +230,8 @@ impl Inside {
                 return true;
             }
             let plan = &part.field.plan;
-            let plain = plan.prefix.coding == LengthCoding::Fixed
-                && plan.is_verbatim()
-                && plan.rule == Rule::None
-                && part.field.inside.is_none()
-                && part.field.constant.is_none();
+            let plain =
+                plan.prefix.coding == LengthCoding::Fixed && plan.is_verbatim() && is_plain(part);
             let split = rest.split_at_checked(usize::from(plan.max));
             let Some((value, after)) = split.filter(|_| plain) else { return false };
             if !plan.class.holds(value) {
@@ -210,63 +243,27 @@ impl Inside {
     }
 }
 
-/// A tag of one or two bytes with a length of one.
-struct ShortTag {
-    row: usize,
-    /// Bytes of tag and length, and of the value.
-    head: usize,
-    len: usize,
-    constructed: bool,
+/// Whether nothing but its plan says what a part's value is.
+fn is_plain(part: &Part) -> bool {
+    let Field { plan, inside, constant, .. } = &part.field;
+    plan.rule == Rule::None && inside.is_none() && constant.is_none()
 }
 
-#[inline]
-fn short_tag(rest: &[u8]) -> Option<ShortTag> {
-    let [first, second, after @ ..] = rest else { return None };
-    let constructed = first & 0x20 != 0;
-    let (row, head, len) = if first & 0x1F == 0x1F {
-        if second & 0x80 != 0 {
-            return None;
-        }
-        (row_of_two(u32::from(*first), u32::from(*second)), 3, *after.first()?)
-    } else {
-        (usize::from(*first), 2, *second)
-    };
-    let short = *first != 0 && len < 0x80;
-    short.then_some(ShortTag { row, head, len: len.into(), constructed })
-}
-
-/// Whether a value is packed digits that begin with at most `first`. What lies behind it is read
-/// with it, where there is enough.
-#[inline]
-fn decimal(ahead: &[u8], value: &[u8], first: u8) -> bool {
-    match ahead.first_chunk() {
-        Some(window) if (1..=8).contains(&value.len()) => {
-            let beyond = (value.len() as u32).wrapping_neg().wrapping_mul(8) & 63;
-            let word = u64::from_be_bytes(*window);
-            word >> 56 <= u64::from(first) && coding::decimal_word(word >> beyond)
-        }
-        _ => value.first().is_none_or(|byte| *byte <= first) && coding::all_decimal(value),
-    }
-}
-
-/// Whether a listed tag's value is bytes or packed digits of a length it may have.
-#[inline]
+/// Whether a listed tag's value is packed digits of a length it may have.
 fn value_holds(part: &Part, value: &[u8]) -> bool {
     let plan = &part.field.plan;
-    let (least, most) = (usize::from(plan.min), usize::from(plan.max));
-    let plain =
-        plan.rule == Rule::None && part.field.inside.is_none() && part.field.constant.is_none();
+    if !is_plain(part) || plan.min != plan.max {
+        return false;
+    }
     match (plan.encoding, plan.class) {
-        _ if !plain => false,
-        (Encoding::Raw, Class::B) => (least..=most).contains(&value.len()),
-        (Encoding::Bcd, Class::N) if least == most => {
-            let odd = most & 1;
+        (Encoding::Bcd, Class::N) => {
+            let (chars, odd) = (usize::from(plan.max), usize::from(plan.max & 1));
             let pad = match (odd, plan.side) {
                 (0, _) => true,
                 (_, Side::Left) => value.first().is_some_and(|b| b >> 4 == plan.nibble),
                 (_, Side::Right) => value.last().is_some_and(|b| b & 15 == plan.nibble),
             };
-            pad && plan.nibble <= 9 && 2 * value.len() == most + odd && coding::all_decimal(value)
+            pad && plan.nibble <= 9 && 2 * value.len() == chars + odd && coding::all_decimal(value)
         }
         _ => false,
     }

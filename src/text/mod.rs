@@ -142,12 +142,17 @@ const fn is_printable(byte: u8) -> bool {
 /// Whether eight bytes are printable ASCII.
 #[inline]
 pub(crate) fn eight_printable(x: u64) -> bool {
+    unprintable(x) == 0
+}
+
+/// The high bit of every byte that is not printable ASCII; where there is one, perhaps that of the
+/// byte after it too.
+#[inline]
+fn unprintable(x: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x80 * ONES;
-    let not_ascii = x & HIGH;
-    let delete = x.wrapping_add(ONES) & HIGH;
-    let control = !(x | HIGH).wrapping_sub(0x20 * ONES) & HIGH;
-    not_ascii | delete | control == 0
+    // Beyond ASCII, delete, control characters.
+    (x | x.wrapping_add(ONES) | !(x | HIGH).wrapping_sub(0x20 * ONES)) & HIGH
 }
 
 impl<const N: usize> Default for Text<N> {

@@ -5,7 +5,7 @@
 //! is zero. Nothing is refused here but length: what characters it may hold is asked. Deliberately
 //! absent: any memory of its own, and so wiping – it is as short-lived as the slice it was made of.
 
-use super::{Text, eight_printable};
+use super::{Text, unprintable};
 
 /// A value of at most [`Short::MOST`] bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -130,15 +130,9 @@ impl Short {
     /// The same, where every byte of it is printable ASCII.
     #[inline]
     pub(crate) fn printable(self) -> Option<Printable> {
-        let [low, high] = self.padded();
-        (eight_printable(low) & eight_printable(high)).then_some(Printable(self))
-    }
-
-    /// The words with zeros, as characters, behind the value: every check accepts those.
-    #[inline]
-    fn padded(self) -> [u64; 2] {
-        let [own, own_too] = MASKS[self.len & 31];
-        [self.words[0] | (ZEROS & !own), self.words[1] | (ZEROS & !own_too)]
+        let ([low, high], [own, own_too]) = (self.words, MASKS[self.len & 31]);
+        let strange = (unprintable(low) & own) | (unprintable(high) & own_too);
+        (strange == 0).then_some(Printable(self))
     }
 
     /// The number it says in decimal digits; `None` where it says none. Nothing is 0.

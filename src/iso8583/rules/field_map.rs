@@ -105,6 +105,8 @@ pub struct FieldMap {
     links: Vec<Link>,
     /// By data element the index in `links`.
     index: Index,
+    /// The data elements of `links`.
+    linked: FieldSet,
     /// The typed fields of `links`, one bit each.
     atoms: u128,
     /// The same for what only reconciliations carry: no other message looks at it.
@@ -355,6 +357,7 @@ impl FieldMap {
         for (number, link) in (0_u8..).zip(&self.links) {
             self.index.0[usize::from(link.de)] = number;
         }
+        self.linked = self.links.iter().map(|link| link.de).collect();
         let parts = self.links.iter().flat_map(|link| &link.parts);
         self.atoms = parts.fold(0, |bits, part| match part.what {
             What::Atom(atom) => bits | atom.bit(),
@@ -481,6 +484,14 @@ impl FieldMap {
         let [in_balance, out_of_balance] = &self.balance_codes;
         let codes = if balance == Balance::InBalance { in_balance } else { out_of_balance };
         codes.first().copied()
+    }
+
+    /// The mappings of those of these data elements that have one, ascending; not of those that
+    /// only reconciliations carry.
+    #[inline]
+    pub fn links_of(&self, present: FieldSet) -> impl Iterator<Item = &Link> {
+        let numbers = present.and(self.linked).iter().map(|de| self.index.0[usize::from(de)]);
+        numbers.filter_map(|number| self.links.get(usize::from(number)))
     }
 
     /// The mapping of one data element.
