@@ -10,7 +10,7 @@ use crate::canonical::{Flow, Kind, Reason, TransactionType};
 use crate::journal::file::backend::FileName;
 use crate::journal::{Backend, DataKey, Entropy, Options, Reader, SimDisk, Writer, recover};
 use crate::link::{Arrival, Inbox};
-use crate::switch::duplicates::fingerprint;
+use crate::switch::duplicates::{Likeness, fingerprint};
 use crate::switch::ids::{RecordNo, Ticket};
 use crate::switch::input::Input;
 use crate::switch::output::RecallKey;
@@ -40,15 +40,17 @@ fn at(stan: u32) -> Wall {
 }
 
 fn intent(stan: u32) -> Record {
+    let (platform, origin) = ("pos".parse().unwrap(), origin(stan));
+    let likeness = Likeness::of(&platform, &origin, None, None, None);
     Record::Intent(Arc::new(Intent {
         at: at(stan),
-        platform: "pos".parse().unwrap(),
+        platform,
         bank: "alfa".parse().unwrap(),
         line: "alfa".parse().unwrap(),
         rule: "all".parse().unwrap(),
         kind: Kind::Transaction(TransactionType::Purchase),
         flow: Flow::Request,
-        origin: origin(stan),
+        origin,
         keys: BankKeys { stan, ..BankKeys::default() },
         pan: None,
         amount: None,
@@ -59,6 +61,7 @@ fn intent(stan: u32) -> Record {
         referred: None,
         policy: 1,
         role: Role::Whole,
+        likeness,
     }))
 }
 

@@ -4,12 +4,12 @@
 //! Contract: an advice is never declined because a bank is down: it is journaled, acknowledged
 //! once that is durable, and forwarded. Deliberately absent: forwarding ([`super::saf`]).
 
-use super::duplicates;
 use super::ids::{BankId, RecordNo};
 use super::inflight::Requester;
 use super::memory::Past;
 use super::output::Event;
 use super::record::{BankKeys, Closed, Ending, Intent, Owed, Queued, Record};
+use super::request::likeness_of;
 use super::{Switch, reply, routing};
 use crate::canonical::{Canonical, Flow, Reason};
 use crate::time::Instant;
@@ -19,21 +19,18 @@ impl Switch {
     /// A platform says that something has happened.
     pub(super) fn platform_advice(&mut self, from: Requester, msg: Box<Canonical>) {
         let Some(name) = self.platform_name(&from) else { return };
-        let origin = reply::origin_of(&msg);
-        if let Some(past) = self.state.memory.find(duplicates::fingerprint(&name, &origin)) {
-            let code = msg.processing_code.as_ref();
-            let content = duplicates::content(msg.pan.as_ref(), code, msg.amount);
+        let likeness = likeness_of(&name, &msg);
+        if let Some(past) = self.state.memory.find(likeness.name()) {
             self.repeat_event(&from, past.no());
             // Also where its platform took it back meanwhile: an advice is never declined.
             let told = past.past() == Past::Acknowledged || past.past().is_taken_back();
-            if told && past.same_content(content) {
+            if told && past.same_content(likeness.content()) {
                 return self.answer_own(&from, msg, Reason::Accepted, Some(past.no()));
             }
             return self.refuse(&from, msg, Reason::Duplicate, Some(past.no()), None);
         }
         if self.may_be_forgotten(&name, &msg) {
-            let own = duplicates::fingerprint(&name, &origin);
-            return self.ask_for_own(from, msg, own);
+            return self.ask_for_own(from, msg, likeness.name());
         }
         self.fresh(from, msg);
     }

@@ -12,6 +12,37 @@ use crate::money::Amount;
 use crate::sensitive::Pan;
 use crate::text::Text;
 
+/// What a request is recognized by: the fingerprint of its name, and that of what it asks for.
+/// Made once where a request is taken in, and once where a record is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Likeness {
+    name: u64,
+    content: u32,
+}
+
+impl Likeness {
+    /// Of a request of this platform that says so.
+    pub fn of(
+        platform: &Name,
+        origin: &Origin,
+        pan: Option<&Pan>,
+        code: Option<&Text<6>>,
+        amount: Option<Amount>,
+    ) -> Self {
+        Self { name: fingerprint(platform, origin), content: content(pan, code, amount) }
+    }
+
+    /// Fingerprint of its name: [`fingerprint`].
+    pub const fn name(self) -> u64 {
+        self.name
+    }
+
+    /// Fingerprint of what it asks for: card, processing code and amount.
+    pub(super) const fn content(self) -> u32 {
+        self.content
+    }
+}
+
 /// Fingerprint of the name a platform gives a request; the same in every run and build.
 pub fn fingerprint(platform: &Name, origin: &Origin) -> u64 {
     let mut mti = [0; 4];

@@ -4,6 +4,7 @@
 //! for by the gate, so a slot is never given out twice while anything may still refer to it.
 //! Deliberately absent: decisions – they stand in [`super::txn`].
 
+use super::duplicates::Likeness;
 use super::hash::Lookup;
 use super::ids::{BankId, LineId, PlatformId, RecordNo, SendId, SessionId, TxnNo};
 use super::record::{BankKeys, Intent, Outcome};
@@ -70,10 +71,8 @@ pub(super) struct Pending {
     pub msg: Box<Canonical>,
     /// Who waits.
     pub requester: Requester,
-    /// Fingerprint of its name.
-    pub fingerprint: u64,
-    /// Fingerprint of what it asks for.
-    pub content: u32,
+    /// What a repeat of it is recognized by.
+    pub likeness: Likeness,
     /// Index of the rule that chose the bank.
     pub rule: usize,
     /// The bank.
@@ -169,7 +168,7 @@ impl InFlight {
     /// Puts a request into the queue for its bank; returns its ticket.
     pub(super) fn wait(&mut self, pending: Pending) -> u64 {
         self.next_ticket += 1;
-        self.waiting_names.insert(pending.fingerprint, self.next_ticket);
+        self.waiting_names.insert(pending.likeness.name(), self.next_ticket);
         self.waiting.insert(self.next_ticket, pending);
         self.next_ticket
     }
@@ -177,7 +176,7 @@ impl InFlight {
     /// Takes a request out of the queue.
     pub(super) fn leave_queue(&mut self, ticket: u64) -> Option<Pending> {
         let pending = self.waiting.remove(&ticket)?;
-        self.waiting_names.remove(pending.fingerprint);
+        self.waiting_names.remove(pending.likeness.name());
         Some(pending)
     }
 

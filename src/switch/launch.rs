@@ -172,6 +172,7 @@ impl Switch {
             referred: pending.original.as_ref().map(|(_, keys)| keys.clone()),
             policy: policy.hash,
             role: pending.role.clone(),
+            likeness: pending.likeness,
         }
     }
 

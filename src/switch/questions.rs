@@ -13,7 +13,7 @@ use super::output::{Output, RecallKey};
 use super::recall::{NAMES_MAX, REFERENCE_DAYS};
 use super::recalled::Found;
 use super::record::{Intent, Origin, Record};
-use super::request::prints_of;
+use super::request::likeness_of;
 use super::reversal::Reversing;
 use super::{Switch, originals};
 use crate::canonical::{Canonical, Flow, Kind, Reason, TransactionType};
@@ -173,7 +173,7 @@ impl Switch {
     /// name another transaction there.
     fn referred_recalled(&mut self, from: Requester, mut msg: Box<Canonical>, record: Found) {
         let name = self.platform_name(&from).unwrap_or_default();
-        let (fingerprint, _) = prints_of(&name, &msg);
+        let fingerprint = likeness_of(&name, &msg).name();
         let waits = self.air.waiting_names.get(fingerprint).is_some();
         if waits || self.state.memory.find(fingerprint).is_some() {
             // It was repeated or reversed while the journal was asked.

@@ -77,8 +77,7 @@ fn ending_of(txn: TxnNo) -> u64 {
 pub fn index_keys(record: &Record) -> Option<IndexKeys> {
     match record {
         Record::Intent(intent) => {
-            let name = fingerprint(&intent.platform, &intent.origin);
-            IndexKeys::new(intent.at, [Some(name), None, None])
+            IndexKeys::new(intent.at, [Some(intent.likeness.name()), None, None])
         }
         Record::Outcome(outcome) => {
             IndexKeys::new(outcome.at, [Some(ending_of(outcome.txn)), None, None])
@@ -149,7 +148,7 @@ pub(super) fn takes_back(record: &Record) -> Option<TxnNo> {
 
 fn is_named(record: &Record, name: u64) -> bool {
     match record {
-        Record::Intent(intent) => fingerprint(&intent.platform, &intent.origin) == name,
+        Record::Intent(intent) => intent.likeness.name() == name,
         Record::Queued(queued) => own_name(queued) == Some(name) || tombstone(queued) == Some(name),
         Record::Refused(refused) => refused_name(refused) == Some(name),
         _ => false,

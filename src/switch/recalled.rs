@@ -91,8 +91,7 @@ impl Switch {
         let asked = content(msg.pan.as_ref(), code, msg.amount);
         match *record {
             Record::Intent(i) => {
-                let code = i.facts.processing_code.as_ref();
-                if asked != content(i.pan.as_ref(), code, i.amount) {
+                if asked != i.likeness.content() {
                     return self.conflict(from, msg, Some(no));
                 }
                 self.repeat_event(&from, no);

@@ -182,12 +182,16 @@ impl Coded for u64 {
     }
 }
 
-/// A struct is the sequence of its fields; an error names the field.
+/// A struct is the sequence of its fields; an error names the field. What is `made` of the other
+/// fields is not stored.
 macro_rules! coded_struct {
-    ($name:ident { $($field:ident),* $(,)? } $(since $version:literal { $later:ident })?) => {
+    (
+        $name:ident { $($field:ident),* $(,)? } $(since $version:literal { $later:ident })?
+        $(made { $made:ident: $how:expr })?
+    ) => {
         impl Coded for $name {
             fn put(&self, out: &mut Vec<u8>) {
-                let Self { $($field,)* $($later)? } = self;
+                let Self { $($field,)* $($later,)? $($made: _)? } = self;
                 $($field.put(out);)*
                 $($later.put(out);)?
             }
@@ -201,7 +205,8 @@ macro_rules! coded_struct {
                     from.name(concat!(stringify!($name), ".", stringify!($later)));
                     let $later = from.since($version)?;
                 )?
-                Ok(Self { $($field,)* $($later)? })
+                $(let $made = $how;)?
+                Ok(Self { $($field,)* $($later,)? $($made)? })
             }
         }
     };

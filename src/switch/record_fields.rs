@@ -3,6 +3,7 @@
 //! Contract: one line here is one field on disk and one key in `journal dump`; numbers are
 //! never given twice and never change. A field that is missing here does not compile.
 
+use super::duplicates::Likeness;
 use super::input::DeskVerb;
 use super::record::{
     Attempt, BankKeys, CardFacts, Closed, Cutover, Debt, Desk, Ending, Forgotten, GarbledNote,
@@ -19,12 +20,17 @@ use crate::meaning::{
 use serde_json::{Map, Value};
 
 macro_rules! record_struct {
-    ($name:ident { $($field:ident),* $(,)? } $(since $version:literal { $later:ident })?) => {
-        coded_struct!($name { $($field),* } $(since $version { $later })?);
+    (
+        $name:ident { $($field:ident),* $(,)? } $(since $version:literal { $later:ident })?
+        $(made { $made:ident: $how:expr })?
+    ) => {
+        coded_struct!(
+            $name { $($field),* } $(since $version { $later })? $(made { $made: $how })?
+        );
 
         impl Shown for $name {
             fn shown(&self) -> Value {
-                let Self { $($field,)* $($later)? } = self;
+                let Self { $($field,)* $($later,)? $($made: _)? } = self;
                 let mut map = Map::new();
                 let shown = [
                     $((stringify!($field), $field.shown()),)*
@@ -137,7 +143,12 @@ record_struct!(Intent {
     original,
     referred,
     policy,
-} since 2 { role });
+} since 2 { role } made {
+    likeness: {
+        let CardFacts { processing_code: code, .. } = &facts;
+        Likeness::of(&platform, &origin, Option::as_ref(&pan), code.as_ref(), amount)
+    }
+});
 record_struct!(Outcome {
     txn,
     at,

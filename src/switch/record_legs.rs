@@ -2,6 +2,7 @@
 //!
 //! Contract: that of [`super::record`], which gives these names to everybody.
 
+use super::duplicates::Likeness;
 use super::ids::{Name, TxnNo};
 use super::role::Role;
 use crate::canonical::{Flow, Kind, Reason, ResponseClass};
@@ -121,6 +122,8 @@ pub struct Intent {
     pub policy: u64,
     /// Which part of the platform's request it is.
     pub role: Role,
+    /// What a repeat of it is recognized by. Not on disk: it follows from the fields above.
+    pub likeness: Likeness,
 }
 
 /// What an unknown outcome owes (domain.md section 6).

@@ -3,6 +3,7 @@
 //! Contract: every record a generator can make comes back whole; no bytes make a panic; a dump
 //! shows no card number.
 
+use super::duplicates::Likeness;
 use super::ids::RecordNo;
 use super::input::DeskVerb;
 use super::originals::keys_of;
@@ -153,6 +154,8 @@ fn intent() -> BoxedStrategy<Record> {
     (wall(), names, kind(), origin(), keys(), rest)
         .prop_map(|(at, (platform, bank, line, rule), kind, origin, keys, rest)| {
             let (pan, amount, facts, accepts_partial, owes, original, (policy, role)) = rest;
+            let code = facts.processing_code.as_ref();
+            let likeness = Likeness::of(&platform, &origin, pan.as_ref(), code, amount);
             Record::Intent(Arc::new(Intent {
                 at,
                 platform,
@@ -172,6 +175,7 @@ fn intent() -> BoxedStrategy<Record> {
                 referred: original.map(|_| Box::new(BankKeys::default())),
                 policy,
                 role,
+                likeness,
             }))
         })
         .boxed()
@@ -337,6 +341,7 @@ fn an_intent_of_the_first_version_is_one_whole_request() {
         referred: None,
         policy: 7,
         role: Role::Whole,
+        likeness: Likeness::of(&Text::EMPTY, &Origin::default(), None, None, None),
     };
     let record = Record::Intent(Arc::new(intent));
     let mut bytes = vec![];

@@ -5,6 +5,7 @@
 //! for something else is refused. Deliberately absent: what the memory has forgotten
 //! ([`super::recalled`]).
 
+use super::duplicates::Likeness;
 use super::ids::RecordNo;
 use super::inflight::{Requester, SendOwner};
 use super::memory::{Past, Remembered};
@@ -20,21 +21,21 @@ impl Switch {
         &mut self,
         from: Requester,
         msg: Box<Canonical>,
-        fingerprint: u64,
-        content: u32,
+        likeness: Likeness,
         past: Remembered,
     ) {
         if past.past() == Past::Tombstone {
             return self.refuse(&from, msg, Reason::Reversed, Some(past.no()), None);
         }
-        if !past.same_content(content) {
+        if !past.same_content(likeness.content()) {
             return self.conflict(from, msg, Some(past.no()));
         }
         self.repeat_event(&from, past.no());
+        let fingerprint = likeness.name();
         match self.told_past(past.past()) {
             Past::Open => match self.air.waiting_names.get(fingerprint) {
                 // Its debit is done, its credit waits for room.
-                Some(ticket) => self.repeat_of_waiting(from, msg, content, ticket),
+                Some(ticket) => self.repeat_of_waiting(from, msg, likeness, ticket),
                 None => self.repeat_in_flight(from, msg, past.no()),
             },
             Past::Granted | Past::Denied | Past::Refused => {
@@ -67,11 +68,11 @@ impl Switch {
         &mut self,
         from: Requester,
         msg: Box<Canonical>,
-        content: u32,
+        likeness: Likeness,
         ticket: u64,
     ) {
         let Some(waiting) = self.air.waiting.get_mut(&ticket) else { return };
-        if waiting.content != content {
+        if waiting.likeness.content() != likeness.content() {
             return self.conflict(from, msg, None);
         }
         let received = waiting.requester.received;

@@ -5,7 +5,7 @@
 //! PIN, line, window, STAN. Deliberately absent: what is remembered of it already
 //! ([`super::repeats`]), and how it leaves ([`super::launch`]).
 
-use super::duplicates;
+use super::duplicates::Likeness;
 use super::ids::{BankId, Name, RecordNo};
 use super::inflight::{Pending, Requester, SendOwner};
 use super::launch::Way;
@@ -57,21 +57,21 @@ impl Switch {
         let Some(platform) = self.policy.platforms.get(usize::from(from.platform.0)) else {
             return self.impossible("a request of an unknown platform");
         };
-        let (fingerprint, content) = prints_of(&platform.name, &msg);
-        if let Some(past) = self.state.memory.find(fingerprint) {
-            return self.seen_before(from, msg, fingerprint, content, past);
+        let likeness = likeness_of(&platform.name, &msg);
+        if let Some(past) = self.state.memory.find(likeness.name()) {
+            return self.seen_before(from, msg, likeness, past);
         }
-        if let Some(ticket) = self.air.waiting_names.get(fingerprint) {
-            return self.repeat_of_waiting(from, msg, content, ticket);
+        if let Some(ticket) = self.air.waiting_names.get(likeness.name()) {
+            return self.repeat_of_waiting(from, msg, likeness, ticket);
         }
         if self.may_be_forgotten(&platform.name, &msg) {
-            return self.ask_for_own(from, msg, fingerprint);
+            return self.ask_for_own(from, msg, likeness.name());
         }
         if self.is_stale(&msg) {
             return self.refuse(&from, msg, Reason::OriginalNotFound, None, None);
         }
         if msg.original.is_none() {
-            return self.admit_named(from, msg, None, (fingerprint, content));
+            return self.admit_named(from, msg, None, likeness);
         }
         self.fresh(from, msg);
     }
@@ -97,17 +97,17 @@ impl Switch {
         referred: Option<(RecordNo, Arc<Intent>)>,
     ) {
         let name = self.platform_name(&from).unwrap_or_default();
-        let prints = prints_of(&name, &msg);
-        self.admit_named(from, msg, referred, prints);
+        let likeness = likeness_of(&name, &msg);
+        self.admit_named(from, msg, referred, likeness);
     }
 
-    /// The same where the fingerprints are known.
+    /// The same where the likeness is known.
     fn admit_named(
         &mut self,
         from: Requester,
         mut msg: Box<Canonical>,
         referred: Option<(RecordNo, Arc<Intent>)>,
-        (fingerprint, content): (u64, u32),
+        likeness: Likeness,
     ) {
         let Some(platform) = self.policy.platforms.get(usize::from(from.platform.0)) else {
             return;
@@ -116,7 +116,7 @@ impl Switch {
         let Placed { rule, bank, role, way } = match self.place(&from, &msg) {
             Ok(placed) => placed,
             Err(why) if referred.is_none() => {
-                return self.not_placed(from, msg, why, (fingerprint, content));
+                return self.not_placed(from, msg, why, likeness);
             }
             Err((reason, bank)) => return self.refuse(&from, msg, reason, None, bank),
         };
@@ -130,8 +130,7 @@ impl Switch {
             original = Some((txn, Box::new(intent.keys.clone())));
         }
         let requester = from;
-        let pending =
-            Pending { msg, requester, fingerprint, content, rule, bank, deadline, original, role };
+        let pending = Pending { msg, requester, likeness, rule, bank, deadline, original, role };
         self.launch_or_wait(pending, Some(way));
     }
 
@@ -237,11 +236,10 @@ impl Switch {
     }
 }
 
-/// Fingerprints of a request's name and of what it asks for.
-pub(super) fn prints_of(platform: &Name, msg: &Canonical) -> (u64, u32) {
+/// What a repeat of a request is recognized by.
+pub(super) fn likeness_of(platform: &Name, msg: &Canonical) -> Likeness {
     let code = msg.processing_code.as_ref();
-    let content = duplicates::content(msg.pan.as_ref(), code, msg.amount);
-    (duplicates::fingerprint(platform, &reply::origin_of(msg)), content)
+    Likeness::of(platform, &reply::origin_of(msg), msg.pan.as_ref(), code, msg.amount)
 }
 
 /// Whether a platform's message can be worked with at all.

@@ -12,6 +12,7 @@
 
 use super::Switch;
 use super::duplicates;
+use super::duplicates::Likeness;
 use super::hash::Digest;
 use super::ids::{BankId, Name, RecordNo, SendId, TxnNo};
 use super::inflight::{Flight, Pending, Requester};
@@ -125,7 +126,7 @@ impl Switch {
         from: Requester,
         msg: Box<Canonical>,
         (reason, bank): (Reason, Option<BankId>),
-        (fingerprint, content): (u64, u32),
+        likeness: Likeness,
     ) {
         let rule = routing::route(&self.policy, from.platform, &msg);
         let rule = rule.filter(|(_, rule)| rule.credit.is_none()).map(|(index, _)| index);
@@ -134,20 +135,9 @@ impl Switch {
                 let (requester, original, role) = (from, None, Role::Whole);
                 let deadline = requester.received;
                 self.load(requester.platform, 1);
-                self.give_up(
-                    Pending {
-                        msg,
-                        requester,
-                        fingerprint,
-                        content,
-                        rule,
-                        bank,
-                        deadline,
-                        original,
-                        role,
-                    },
-                    reason,
-                );
+                let pending =
+                    Pending { msg, requester, likeness, rule, bank, deadline, original, role };
+                self.give_up(pending, reason);
             }
             _ => self.refuse(&from, msg, reason, None, bank),
         }

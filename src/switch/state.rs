@@ -6,7 +6,7 @@
 
 use super::by_number::ByNumber;
 use super::doubt::{DeadLetter, Doubt, LateNote};
-use super::duplicates;
+use super::duplicates::{self, Likeness};
 use super::ids::{Name, RecordNo, TxnNo};
 use super::memory::{Memory, Past, Stamp};
 use super::record::{
@@ -182,11 +182,12 @@ impl State {
 
     fn intent(&mut self, no: RecordNo, intent: &Arc<Intent>) {
         self.stans(&intent.bank, |stans| stans.take(intent.keys.stan));
-        let fingerprint = duplicates::fingerprint(&intent.platform, &intent.origin);
-        let code = intent.facts.processing_code.as_ref();
-        let content = duplicates::content(intent.pan.as_ref(), code, intent.amount);
-        let stamp = self.stamp(&intent.platform, &intent.origin, intent.at);
-        let position = self.memory.insert(fingerprint, content, no, Past::Open, stamp);
+        let Intent { platform, origin, pan, amount, facts, likeness, .. } = &**intent;
+        let code = facts.processing_code.as_ref();
+        debug_assert_eq!(*likeness, Likeness::of(platform, origin, pan.as_ref(), code, *amount));
+        let stamp = self.stamp(platform, origin, intent.at);
+        let position =
+            self.memory.insert(likeness.name(), likeness.content(), no, Past::Open, stamp);
         if let Some(debited) = intent.role.debited() {
             self.debits.remove(&debited.txn);
         }

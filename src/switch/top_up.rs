@@ -54,8 +54,7 @@ impl Switch {
         Some(Box::new(Pending {
             msg,
             requester: debit.requester.clone(),
-            fingerprint: debit.fingerprint,
-            content: debit.content,
+            likeness: debit.likeness,
             rule: debit.rule,
             bank: rule.credit?,
             deadline: debit.requester.received.after(limit),

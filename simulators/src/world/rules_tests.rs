@@ -7,6 +7,7 @@ use crate::bank::ledger::{Entry, Key, Seen};
 use crate::platform::ledger::{End, Request, Reversal, Stray, Why};
 use pointsman::canonical::{Flow, Kind, Reason, ResponseClass, TransactionType};
 use pointsman::money::{Amount, Currency};
+use pointsman::switch::duplicates::Likeness;
 use pointsman::switch::ids::RecordNo;
 use pointsman::switch::record::*;
 use pointsman::switch::role::Role;
@@ -53,6 +54,7 @@ impl Ledgers {
         let origin = Origin { stan: asked, transmission, terminal, ..Origin::default() };
         self.record(Record::Intent(Arc::new(Intent {
             at: AT,
+            likeness: Likeness::of(&text("shop"), &origin, None, None, money(1_000)),
             platform: text("shop"),
             bank: text("river"),
             line: text("river-1"),

@@ -8,7 +8,6 @@
 
 use crate::meaning::{Kind, Reason, TransactionType};
 use crate::money::{Amount, Currency};
-use crate::switch::duplicates;
 use crate::switch::ids::{Name, RecordNo, TxnNo};
 use crate::switch::input::DeskVerb;
 use crate::switch::record::{
@@ -136,7 +135,7 @@ impl Extract {
 fn asked(intent: &Intent) -> Asked {
     let debit = intent.role.debited().map(|debited| debited.txn);
     Asked {
-        name: duplicates::fingerprint(&intent.platform, &intent.origin),
+        name: intent.likeness.name(),
         minor: minor_of(intent.amount).unwrap_or(0),
         debit: debit.and_then(number),
         bank: intent.bank,

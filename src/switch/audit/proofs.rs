@@ -3,6 +3,7 @@
 use super::{Auditor, OpenWhat, Report, Totals, Violation};
 use crate::meaning::{Flow, Kind, Reason, TransactionType};
 use crate::money::{Amount, Currency};
+use crate::switch::duplicates::Likeness;
 use crate::switch::ids::RecordNo;
 use crate::switch::input::DeskVerb;
 use crate::switch::record::*;
@@ -24,15 +25,18 @@ pub(super) fn intent(stan: u32) -> Record {
 
 /// A request of this STAN of the platform under this one of ours.
 pub(super) fn asked(theirs: u32, stan: u32) -> Record {
+    let platform = "pos".parse().unwrap_or_default();
+    let origin = Origin { stan: theirs, ..Origin::default() };
     Record::Intent(Arc::new(Intent {
         at: Wall::default(),
-        platform: "pos".parse().unwrap_or_default(),
+        likeness: Likeness::of(&platform, &origin, None, None, amount()),
+        platform,
         bank: "alfa".parse().unwrap_or_default(),
         line: "alfa".parse().unwrap_or_default(),
         rule: "all".parse().unwrap_or_default(),
         kind: Kind::Transaction(TransactionType::Purchase),
         flow: Flow::Request,
-        origin: Origin { stan: theirs, ..Origin::default() },
+        origin,
         keys: keys(stan),
         pan: None,
         amount: amount(),
