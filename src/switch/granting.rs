@@ -45,8 +45,9 @@ impl Switch {
             return self.happen(slot, Happening::GrantUnsent, None);
         };
         let id = self.send(to, msg, Some(outcome), Some(not_after), SendOwner::Grant(slot));
-        self.timers.set(Timer::Flight(slot), not_after);
+        self.timers.set_by(Timer::Flight(slot), not_after);
         if let Some(flight) = self.air.flights.get_mut(slot) {
+            flight.deadline = not_after;
             flight.requester.session = to.1;
             flight.grants.push(id);
         }

@@ -50,7 +50,7 @@ pub(super) struct Flight {
     pub released: Option<Instant>,
     /// When the bank answered.
     pub answered: Option<Instant>,
-    /// When it is decided without the bank.
+    /// When the present phase is over; its timer fires then or before.
     pub deadline: Instant,
     /// The outcome, once there is one, and the number of its record.
     pub outcome: Option<(RecordNo, Outcome)>,

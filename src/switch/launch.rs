@@ -205,7 +205,12 @@ impl Switch {
             unpackable: false,
         });
         self.air.enter(slot, key, flight);
-        self.timers.set(Timer::Flight(slot), deadline);
+        // At the gate it may wait till the deadline; the bank's time counts from when it leaves,
+        // which is now or a little later: set early, the timer need not be moved then.
+        let silence = self.policy.banks.get(usize::from(bank.0)).map(|b| b.response_timeout);
+        let earliest =
+            silence.map_or(deadline, |silence| deadline.min(self.now.mono.after(silence)));
+        self.timers.set(Timer::Flight(slot), earliest);
         self.mark_window();
         if let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
             live.in_flight += 1;

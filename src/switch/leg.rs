@@ -72,8 +72,14 @@ impl Switch {
         }
     }
 
-    pub(super) fn flight_deadline(&mut self, slot: usize) {
-        self.happen(slot, Happening::Deadline, None);
+    /// The timer of a flight fires, at its deadline or before it.
+    pub(super) fn flight_timer(&mut self, slot: usize) {
+        match self.air.flights.get(slot) {
+            Some(flight) if flight.deadline > self.now.mono => {
+                self.timers.set(Timer::Flight(slot), flight.deadline);
+            }
+            _ => self.happen(slot, Happening::Deadline, None),
+        }
     }
 
     /// Looks up the table and does what it says.
@@ -119,10 +125,8 @@ impl Switch {
             flight.released = Some(now);
             let bank = self.policy.banks.get(usize::from(flight.bank.0));
             let limit = bank.map_or(now, |b| now.after(b.response_timeout));
-            if limit < flight.deadline {
-                flight.deadline = limit;
-            }
-            self.timers.set(Timer::Flight(slot), flight.deadline);
+            flight.deadline = flight.deadline.min(limit);
+            self.timers.set_by(Timer::Flight(slot), flight.deadline);
         }
     }
 

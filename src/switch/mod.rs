@@ -281,7 +281,7 @@ impl Switch {
     fn expire(&mut self) {
         while let Some(timer) = self.timers.expired(self.now.mono) {
             match timer {
-                Timer::Flight(slot) => self.flight_deadline(slot),
+                Timer::Flight(slot) => self.flight_timer(slot),
                 Timer::Waiting(ticket) => self.waited_too_long(ticket),
                 Timer::Saf(entry) => self.saf_timer(entry),
                 Timer::SafLifetime(entry) => self.saf_too_old(entry),

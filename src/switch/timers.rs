@@ -5,10 +5,10 @@
 //! first the requests in flight, in the order in which they were set, then the rest in the order
 //! of their names. The shell sleeps once, until [`Timers::next`].
 //!
-//! Every request sets its timer three times and stops it, and it hardly ever fires. The durations
-//! are few, so that timers of one duration come and go in order: they stand in queues, where that
-//! costs a few steps. What fits behind the last of no queue, and all that is not about a request
-//! in flight, stands in a tree.
+//! Every request sets its timer and stops it, and it hardly ever fires. The durations are few, so
+//! that timers of one duration come and go in order: they stand in queues, where that costs a few
+//! steps. What fits behind the last of no queue, and all that is not about a request in flight,
+//! stands in a tree.
 
 use super::by_number::ByNumber;
 use super::hash::Lookup;
@@ -58,8 +58,7 @@ impl Timer {
     }
 }
 
-/// A request in flight has up to three durations one after the other: till it is declined unsent,
-/// till the bank's silence counts, till its approval is too late. One more for another bank.
+/// Timers of requests in flight have a duration per bank, till its silence counts.
 const QUEUES: usize = 4;
 
 /// When a timer is due, and what comes first of a tie.
@@ -84,8 +83,8 @@ pub(super) struct Timers {
     others: Lookup<Place>,
     /// How many were set so far.
     count: u64,
-    /// The earliest instant anything is due: asked for at every input.
-    next: Option<Instant>,
+    /// Nothing is due before this: a look at one number at every input.
+    not_before: Option<Instant>,
 }
 
 impl Timers {
@@ -106,8 +105,17 @@ impl Timers {
             Some(queue) => drop(queue.insert(due, timer)),
             None => drop(self.tree.insert(due, timer)),
         }
-        self.next = self.next.filter(|next| *next <= at).or(Some(at));
+        self.not_before = self.not_before.filter(|first| *first <= at).or(Some(at));
         self.put(timer, Some(Place { due, queue }));
+    }
+
+    /// Starts a timer, or moves it if it runs and is due later: nobody has to wait longer than
+    /// this, and whoever fires early looks at the time and starts it again. So what is due later
+    /// and later need not be moved each time.
+    pub(super) fn set_by(&mut self, timer: Timer, at: Instant) {
+        if self.at(timer).is_none_or(|running| running > at) {
+            self.set(timer, at);
+        }
     }
 
     /// Stops a timer if it runs.
@@ -130,16 +138,21 @@ impl Timers {
 
     /// The earliest instant anything is due.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.next
+        self.first().map(|((at, _), _)| at)
+    }
+
+    fn first(&self) -> Option<(Due, Timer)> {
+        let queues = self.queues.iter().filter_map(|queue| queue.iter().next());
+        let tree = self.tree.first_key_value().map(|(due, timer)| (*due, timer));
+        queues.chain(tree).min_by_key(|(due, _)| *due).map(|(due, timer)| (due, *timer))
     }
 
     /// Takes out the earliest timer that is due.
     pub(super) fn expired(&mut self, now: Instant) -> Option<Timer> {
-        self.next.filter(|next| *next <= now)?;
-        let queues = self.queues.iter().filter_map(|queue| queue.iter().next());
-        let tree = self.tree.first_key_value().map(|(due, timer)| (*due, timer));
-        let (_, timer) = queues.chain(tree).min_by_key(|(due, _)| *due)?;
-        let timer = *timer;
+        self.not_before.filter(|first| *first <= now)?;
+        let first = self.first();
+        self.not_before = first.map(|((at, _), _)| at);
+        let (_, timer) = first.filter(|((at, _), _)| *at <= now)?;
         self.stop(timer);
         Some(timer)
     }
@@ -181,13 +194,6 @@ impl Timers {
         match self.queues.get_mut(place.queue) {
             Some(queue) => drop(queue.remove(place.due)),
             None => drop(self.tree.remove(&place.due)),
-        }
-        if self.next == Some(place.due.0) {
-            let mut next = self.tree.first_key_value().map(|((at, _), _)| *at);
-            for (at, _) in self.queues.iter().filter_map(ByNumber::first) {
-                next = next.filter(|next| *next <= at).or(Some(at));
-            }
-            self.next = next;
         }
     }
 }
