@@ -28,14 +28,16 @@ pub(super) fn write<const SHORT: bool>(
     writer.check_currency()?;
     message.clear();
     message.set_mti(writer.mti);
-    for link in rules.fields().links().iter().filter(|link| writer.may_write(link.de)) {
+    for link in rules.fields().links() {
         let said = match link.whole {
             Some(atom) if SHORT => quick::said(&writer, atom, link),
             None if SHORT && link.of_original && writer.original.is_none() => Said::Nothing,
             _ => Said::Slowly,
         };
         let put = match said {
+            // Most fields are not there: whether they may be is asked of the others.
             Said::Nothing => continue,
+            _ if !writer.may_write(link.de) => continue,
             Said::Whole(short) if message.set_short(link.de, short).is_ok() => continue,
             Said::Whole(_) | Said::Slowly => writer.put_link(link, message),
         };

@@ -44,11 +44,11 @@ impl Need {
         if let Some(de) = first(self.must.without(present)) {
             return Err(Breach::Missing(de));
         }
-        if let Some(de) = first(self.never.without(self.never.without(present))) {
+        if let Some(de) = first(self.never.and(present)) {
             return Err(Breach::Forbidden(de));
         }
         for set in &self.either {
-            if set.without(present) == *set {
+            if set.and(present).is_empty() {
                 return Err(Breach::Missing(first(*set).unwrap_or_default()));
             }
         }
