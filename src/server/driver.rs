@@ -26,7 +26,7 @@ use crate::switch::input::{Command, Input};
 use crate::switch::output::Output;
 use crate::switch::record::Record;
 use crate::telemetry::{Gauges, Watch};
-use crate::time::{Instant, Now};
+use crate::time::{Instant, Now, Wall};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -359,11 +359,20 @@ impl Driver {
         unwritten || !self.gate.is_empty() || self.parts.caps.iter().any(in_flight)
     }
 
+    /// For how long the oldest message owed to a bank has been owed. By the wall clock, because it
+    /// may be older than this process; of a clock that was set back nothing is made.
+    fn owed_for(&self, bank: BankId) -> Duration {
+        let now = self.parts.clock.wall().millis();
+        let since = |oldest: Wall| now.saturating_sub(oldest.millis());
+        let age_ms = self.parts.switch.oldest_owed(bank).map_or(0, since);
+        Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
+    }
+
     fn measure(&self) {
         for (at, sum) in self.sums().into_iter().enumerate() {
             let bank = BankId(u16::try_from(at).unwrap_or(u16::MAX));
             self.gauges.in_flight(at, self.parts.switch.at_bank(bank));
-            self.gauges.owed(at, sum.owed);
+            self.gauges.owed(at, sum.owed, self.owed_for(bank));
             self.gauges.unknown(at, sum.unknown);
             self.gauges.dead_letters(at, sum.dead_letters);
         }

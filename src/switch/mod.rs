@@ -75,7 +75,7 @@ pub use checkpoint::Snapshot;
 pub use pieces::{OnMore, OnPiece, RestoreError};
 
 use crate::canonical::Canonical;
-use crate::time::{Instant, Now};
+use crate::time::{Instant, Now, Wall};
 use ids::{BankId, LineId, Name, RecordNo, SendId, SessionId, Ticket};
 use inflight::{InFlight, SendOwner};
 use input::{Command, Garbled, Input};
@@ -259,6 +259,12 @@ impl Switch {
     /// How many messages are owed to a bank.
     pub fn owed(&self, bank: BankId) -> usize {
         self.banks.get(usize::from(bank.0)).map_or(0, |live| live.saf.len())
+    }
+
+    /// When the oldest message owed to a bank became owed; `None` where nothing is.
+    pub fn oldest_owed(&self, bank: BankId) -> Option<Wall> {
+        let (entry, _) = self.banks.get(usize::from(bank.0))?.saf.work.first_key_value()?;
+        self.state.saf.get(entry).map(|entry| entry.queued.at)
     }
 
     /// How many messages to a bank are given up until an operator decides.

@@ -210,6 +210,7 @@ impl LineMeters {
 pub struct Gauges {
     in_flight: Vec<Gauge>,
     owed: Vec<Gauge>,
+    oldest: Vec<Gauge>,
     unknown: Vec<Gauge>,
     dead_letters: Vec<Gauge>,
     sessions: Gauge,
@@ -226,6 +227,7 @@ impl Gauges {
         Self {
             in_flight: each(names::IN_FLIGHT),
             owed: each(names::SAF_DEPTH),
+            oldest: each(names::SAF_OLDEST_SECONDS),
             unknown: each(names::UNKNOWN_OUTCOMES),
             dead_letters: each(names::DEAD_LETTERS),
             sessions: gauge!(names::SESSIONS),
@@ -239,9 +241,12 @@ impl Gauges {
         set(self.in_flight.get(at), count);
     }
 
-    /// Messages owed to bank `at`.
-    pub fn owed(&self, at: usize, count: usize) {
+    /// Messages owed to bank `at`, and for how long the oldest of them has been.
+    pub fn owed(&self, at: usize, count: usize, oldest: std::time::Duration) {
         set(self.owed.get(at), count);
+        if let Some(gauge) = self.oldest.get(at) {
+            gauge.set(oldest.as_secs_f64());
+        }
     }
 
     /// Transactions of bank `at` whose end nobody knows.

@@ -16,6 +16,7 @@ const PAGE: &[(&str, &[&str])] = &[
     ("pointsman_journal_sync_seconds_count", &[]),
     ("pointsman_journal_lag_records", &[]),
     ("pointsman_saf_depth", &["bank"]),
+    ("pointsman_saf_oldest_seconds", &["bank"]),
     ("pointsman_unknown_outcomes", &["bank"]),
     ("pointsman_late_responses_total", &["bank", "meaning"]),
 ];
@@ -55,10 +56,15 @@ fn metrics_have_their_names_and_labels_and_unknown_is_what_is_unknown_now() -> T
     assert_eq!(ask(&mut shop)?, "68");
     wait_until("one outcome is unknown", SOON, || Ok(unknown(&switch)? == [1.0, 0.0]))?;
     assert_eq!(switch.metric("pointsman_saf_depth", "river")?, 1.0);
+    let oldest = |switch: &Switch| switch.metric("pointsman_saf_oldest_seconds", "river");
+    wait_until("what is owed grows old", SOON, || Ok(oldest(&switch)? > 0.0))?;
+    let before = oldest(&switch)?;
     switch.kill()?;
 
     let switch = stage.start_alone("warn")?;
     assert_eq!(unknown(&switch)?, [1.0, 0.0], "right after recovery");
+    let after = oldest(&switch)?;
+    assert!(after > before, "a restart makes nothing younger: {before} s, then {after} s");
     stage.tell("heal")?;
     wait_until("nothing is unknown", SOON, || Ok(unknown(&switch)? == [0.0, 0.0]))?;
     shop.call(switch.door)?;
@@ -72,6 +78,6 @@ fn metrics_have_their_names_and_labels_and_unknown_is_what_is_unknown_now() -> T
         assert!(!series.is_empty(), "no {name} in:\n{page}");
         assert!(series.iter().all(|l| l == labels), "{name} has {series:?}, not {labels:?}");
     }
-    assert_eq!(unknown(&switch)?, [0.0, 0.0]);
+    assert_eq!((unknown(&switch)?, oldest(&switch)?), ([0.0, 0.0], 0.0));
     Ok(())
 }
