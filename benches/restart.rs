@@ -4,8 +4,9 @@
 //!
 //! The records are those of purchases through the real switch, as the demo is configured: a frame
 //! of the platform's dialect, an approval, both durable points, and what is noted beside them.
-//! Cases: 1,000,000 records and no checkpoint; 10,000,000 with a checkpoint every 1,500,000
-//! (`--total N` for another number). Prints JSON lines. Without `--bench` (as a test) it runs each
+//! Cases: 1,000,000 records and no checkpoint; the worst moment of the default cadence, when the
+//! next checkpoint is due and being written, and all since the one before is to be replayed;
+//! 10,000,000 records with a checkpoint every 1,500,000 (`--total N` for another number). Prints JSON lines. Without `--bench` (as a test) it runs each
 //! for a moment only.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
@@ -41,6 +42,9 @@ const MIDNIGHT_MS: i64 = 1_795_305_600_000;
 const TURN: usize = 256;
 /// A fifth of a millisecond between purchases: 5,000 a second.
 const PACE_NANOS: u64 = 200_000;
+/// Records that a switch may still write while it writes a checkpoint of a full window: a second
+/// of 75,000 transactions. The thread that writes it needs less.
+const WRITING: u64 = 150_000;
 const GOAL_SECONDS: f64 = 2.0;
 
 fn main() -> Done<()> {
@@ -48,12 +52,29 @@ fn main() -> Done<()> {
     let measuring = arguments.iter().any(|argument| argument == "--bench");
     let asked = arguments.iter().position(|argument| argument == "--total");
     let total = asked.and_then(|at| arguments.get(at + 1)).and_then(|count| count.parse().ok());
-    let (short, long, every) =
-        if measuring { (1_000_000, 10_000_000, 1_500_000) } else { (2_000, 8_000, 3_000) };
+    let (short, long, every, writing) = if measuring {
+        (1_000_000, 10_000_000, 1_500_000, WRITING)
+    } else {
+        (2_000, 8_000, 3_000, 100)
+    };
     // Beside the build output, because a temporary folder may lie in memory.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    case(&folder.path().join("short"), short, u64::MAX)?;
-    case(&folder.path().join("long"), total.unwrap_or(long), every)
+    let plan = |total, every, most| Plan { total, every, most };
+    case("no checkpoint", &folder.path().join("short"), &plan(short, u64::MAX, 0))?;
+    let worst = plan(every * 2 + writing, every, 1);
+    case("worst moment", &folder.path().join("worst"), &worst)?;
+    let long = plan(total.unwrap_or(long), every, usize::MAX);
+    case("checkpoints", &folder.path().join("long"), &long)
+}
+
+/// What is in the journal when the switch is started again.
+struct Plan {
+    /// Records.
+    total: u64,
+    /// Records from one checkpoint to the next.
+    every: u64,
+    /// Checkpoints at most: later ones did not come to their end.
+    most: usize,
 }
 
 fn policy() -> Done<Arc<Policy>> {
@@ -175,8 +196,8 @@ fn key() -> DataKey {
     DataKey::new([9; 32])
 }
 
-/// Writes `total` records with a checkpoint every so many, then restarts and says how long it took.
-fn case(folder: &Path, total: u64, every: u64) -> Done<()> {
+/// Writes records and checkpoints, then restarts and says how long it took.
+fn case(name: &str, folder: &Path, plan: &Plan) -> Done<()> {
     let options = Options::default();
     let backend: Arc<dyn Backend> = Arc::new(DiskBackend::open(folder)?);
     let recovered = recover(backend.as_ref(), &key(), &options, &mut |_| Ok(()))?;
@@ -184,10 +205,10 @@ fn case(folder: &Path, total: u64, every: u64) -> Done<()> {
     let mut writer = Writer::start(held, key(), options, &recovered, os_entropy(), now)?;
     let mut traffic = Traffic::new()?;
     let (mut covered, mut costs) = (0, Vec::new());
-    while traffic.records < total {
+    while traffic.records < plan.total {
         traffic.turn()?;
         writer.append(&mut traffic.batch, Class::Ordinary, now)?;
-        if traffic.records - covered >= every {
+        if traffic.records - covered >= plan.every && costs.len() < plan.most {
             covered = writer.sync()?;
             costs.push(checkpoint(backend.as_ref(), &writer, &traffic.switch)?);
         }
@@ -196,7 +217,7 @@ fn case(folder: &Path, total: u64, every: u64) -> Done<()> {
     drop((writer, backend));
     let live = traffic.switch.checkpoint();
     report_checkpoints(&costs);
-    restart(folder, &traffic, &live.1)
+    restart(name, folder, &traffic, &live.1)
 }
 
 /// Milliseconds of the snapshot, of its encoding alone, of encoding and writing together, and its
@@ -235,7 +256,7 @@ fn report_checkpoints(costs: &[[f64; 4]]) {
     println!("{line}");
 }
 
-fn restart(folder: &Path, traffic: &Traffic, live: &[u8]) -> Done<()> {
+fn restart(name: &str, folder: &Path, traffic: &Traffic, live: &[u8]) -> Done<()> {
     let backend = DiskBackend::open(folder)?;
     let mut switch = Switch::new(policy()?, 1);
     let begun = Stopwatch::now();
@@ -246,6 +267,7 @@ fn restart(folder: &Path, traffic: &Traffic, live: &[u8]) -> Done<()> {
     }
     let line = json!({
         "case": "restart",
+        "of": name,
         "records": traffic.records,
         "bytes_per_record": traffic.bytes / traffic.records,
         "from_checkpoint": recovered.checkpoint,
