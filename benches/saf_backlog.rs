@@ -185,9 +185,9 @@ impl Stage {
         // Each load has numbers of its own: a tenth of all that there are.
         let first = self.next.get();
         self.next.set(first + 90_000);
-        let template = wire::template(card);
+        let templates = [wire::template(card)].into();
         let (warm, pace) = (length / 5, Pace::Open(rate));
-        Ok(load::run(&subject.door, pace, warm, length, (first, template)).await?.0)
+        Ok(load::run(&subject.door, pace, warm, length, (first, templates)).await?.0)
     }
 }
 

@@ -49,7 +49,8 @@ pub(crate) struct Measured {
 }
 
 struct Run {
-    template: Vec<u8>,
+    /// Requests take turns with them.
+    templates: Arc<[Vec<u8>]>,
     begun: Instant,
     /// When that was, in milliseconds since 1970.
     begun_millis: u64,
@@ -100,16 +101,16 @@ async fn answer_all(
 }
 
 /// Runs the load against a platform's door; `first` keeps duplicate keys from repeating between
-/// runs against one subject.
+/// runs against one subject. Requests are made of the templates in turn.
 pub(crate) async fn run(
     door: &str,
     pace: Pace,
     warm: Duration,
     length: Duration,
-    (first, template): (u64, Vec<u8>),
+    (first, templates): (u64, Arc<[Vec<u8>]>),
 ) -> io::Result<(Measured, u64)> {
     let run = Arc::new(Run {
-        template,
+        templates,
         begun: Instant::now(),
         begun_millis: wire::unix_millis(),
         stamp: AtomicU64::new(0),
@@ -199,7 +200,7 @@ impl Run {
     fn push(&self, out: &mut Vec<u8>, due: Instant) {
         let n = self.next.fetch_add(1, Relaxed);
         let at = out.len();
-        out.extend_from_slice(&self.template);
+        out.extend_from_slice(&self.templates[n as usize % self.templates.len()]);
         wire::request(&mut out[at..], n, self.stamp());
         let due = due.saturating_duration_since(self.begun).as_nanos() as u64;
         self.due[(n % 999_999 + 1) as usize].store(due, Relaxed);

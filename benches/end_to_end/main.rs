@@ -151,7 +151,8 @@ fn one(who: Who, pace: Pace, length: Duration) -> io::Result<Row> {
         let first = approved.map_err(never)??;
         let before = usage(subject.as_ref())?;
         let warm = length / 3;
-        let (measured, last) = load::run(&door, pace, warm, length, (first, template)).await?;
+        let (measured, last) =
+            load::run(&door, pace, warm, length, (first, [template].into())).await?;
         let after = usage(subject.as_ref())?;
         Ok(Row::new(who, pace, &measured, last - first, before, after))
     })

@@ -1,8 +1,9 @@
 //! Frames of the benchmark, made and answered by hand so that neither end shares our codec.
 //!
 //! Contract: a 0200 in ISO 8583:1987 ASCII with a binary bitmap, 16 fields; the STAN at a fixed
-//! offset. `answer` turns a request of either coding into its approval by walking its bitmap
-//! with a table of widths up to DE 41, which is as far as the bank has to look.
+//! offset. `answer` turns a request, an advice or a reversal of either coding, first or repeated,
+//! into its approval by walking its bitmap with a table of widths up to DE 38, which is as far as
+//! the bank has to look.
 
 /// Offset of the STAN in the message (after the length header).
 pub(crate) const STAN_AT: usize = 4 + 8 + 18 + 6 + 12 + 10;
@@ -131,7 +132,8 @@ pub(crate) const BCD: Coding = Coding {
 pub(crate) fn behind(coding: &Coding, frame: &[u8], de: u32) -> Option<usize> {
     let bits_at = 2 + coding.before + coding.mti;
     let bits = u64::from_be_bytes(frame.get(bits_at..bits_at + 8)?.try_into().ok()?);
-    let mut at = bits_at + 8;
+    // A reversal names its original in F90, behind a second bitmap.
+    let mut at = bits_at + if bits >> 63 == 1 { 16 } else { 8 };
     for (field, width) in coding.widths.iter().take_while(|(field, _)| *field <= de) {
         if bits & (1 << (64 - field)) == 0 {
             continue;
@@ -150,19 +152,24 @@ pub(crate) fn is_approved(frame: &[u8]) -> bool {
     behind(&ASCII, frame, 38).and_then(|at| frame.get(at..at + 2)) == Some(b"00")
 }
 
-/// Appends the framed approval of one framed request; `None` where it cannot be walked.
+/// Appends the framed approval of one framed request; `None` where it cannot be walked. A
+/// reversal of what was approved has an `F38` already, and any has its reason in `F39`.
 pub(crate) fn answer(coding: &Coding, frame: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let bits_at = 2 + coding.before + coding.mti;
-    let insert = behind(coding, frame, 37)?;
+    let insert = behind(coding, frame, 38)?;
     let bits = u64::from_be_bytes(frame.get(bits_at..bits_at + 8)?.try_into().ok()?);
-    let with_auth = bits & (1 << (64 - 4)) != 0; // A request with an amount gets an F38.
+    let has = |de: u32| bits & (1 << (64 - de)) != 0;
+    let with_auth = has(4) && !has(38); // A request with an amount gets an F38.
     let added: &[u8] = if with_auth { b"A1234500" } else { b"00" };
     let new_bits = bits | 1 << (64 - 39) | if with_auth { 1 << (64 - 38) } else { 0 };
-    out.extend_from_slice(&((frame.len() - 2 + added.len()) as u16).to_be_bytes());
+    let rest = frame.get(insert + if has(39) { 2 } else { 0 }..)?;
+    let body = insert - 2 + added.len() + rest.len();
+    out.extend_from_slice(&(body as u16).to_be_bytes());
     let head = out.len();
     out.extend_from_slice(&frame[2..bits_at]);
     let (digit, one) = if coding.packed { (1, 0x10) } else { (2, 1) };
     out[head + coding.before + coding.mti - digit] |= one;
+    out[head + coding.before + coding.mti - 1] &= !1; // The answer to a repeat is no repeat.
     if coding.before >= 5 {
         // The TPDU turns around.
         out[head + 1..head + 3].copy_from_slice(&frame[5..7]);
@@ -171,7 +178,7 @@ pub(crate) fn answer(coding: &Coding, frame: &[u8], out: &mut Vec<u8>) -> Option
     out.extend_from_slice(&new_bits.to_be_bytes());
     out.extend_from_slice(frame.get(bits_at + 8..insert)?);
     out.extend_from_slice(added);
-    out.extend_from_slice(&frame[insert..]);
+    out.extend_from_slice(rest);
     Some(())
 }
 

@@ -13,6 +13,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock and paces itself")]
 
+mod healthy;
 #[path = "../end_to_end/load.rs"]
 mod load;
 mod narrow;

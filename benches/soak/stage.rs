@@ -2,8 +2,11 @@
 //!
 //! Contract: a healthy bank that answers at once; a sick one behind a proxy that can reset it; a
 //! slow one behind a pipe that can be made narrow. Every load has numbers of its own, so that no
-//! duplicate key repeats within a run of 4 × 10⁹ requests.
+//! duplicate key repeats within a run of 4 × 10⁹ requests, and many cards, because what is owed
+//! for one card goes to its bank one at a time. A load hangs up with answers under way: those
+//! approvals the switch takes back.
 
+use super::healthy;
 use super::load::{self, Measured, Pace};
 use super::narrow::Narrow;
 use super::subject::Subject;
@@ -16,16 +19,22 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Whose requests: an index, and the card that is routed there (published test cards).
+/// Whose requests: an index, and how the cards begin that are routed there (as published test
+/// cards do).
 pub(crate) type Whose = (usize, &'static str);
 /// Those of the healthy bank.
-pub(crate) const HEALTHY: Whose = (0, "5555555555554444");
+pub(crate) const HEALTHY: Whose = (0, "555555555");
 /// Those of the sick bank.
-pub(crate) const SICK: Whose = (1, "4111111111111111");
+pub(crate) const SICK: Whose = (1, "411111111");
 /// Those of the slow bank.
-pub(crate) const SLOW: Whose = (2, "3530111333300000");
+pub(crate) const SLOW: Whose = (2, "353011133");
+/// The names of their banks.
+pub(crate) const BANKS: [&str; 3] = ["healthy", "sick", "slow"];
+/// Cards of each bank: more than a fault leaves reversals, so that few of them queue.
+const CARDS: u32 = 1_000;
 /// Requests per second for the sick and for the slow bank.
 pub(crate) const OTHER_RATE: u64 = 100;
 /// How long the switch waits for an answer of the sick or the slow bank.
@@ -33,6 +42,9 @@ pub(crate) const TIMEOUT: Duration = Duration::from_millis(1_000);
 /// How long requests are remembered and originals can be recalled: the least there is, so that
 /// segments retire while one looks on.
 pub(crate) const RECALL: Duration = Duration::from_secs(60);
+/// For so long an original may be under way to its bank: "original not found" ends no reversal
+/// before.
+pub(crate) const ORIGINAL_LIFETIME: Duration = Duration::from_secs(30);
 /// At most so far apart are checkpoints, and what retires does so behind the second.
 pub(crate) const CHECKPOINT: Duration = Duration::from_secs(30);
 /// Sessions that the platform's door takes.
@@ -57,6 +69,8 @@ pub(crate) struct Stage {
     /// Where its metrics are.
     pub(crate) admin: String,
     next: [Cell<u64>; 3],
+    /// Requests without their numbers, one per card.
+    templates: [Arc<[Vec<u8>]>; 3],
     _folder: tempfile::TempDir,
 }
 
@@ -65,7 +79,7 @@ impl Stage {
     pub(crate) async fn start(window: u64) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         let healthy =
-            tokio::task::spawn_blocking(healthy_bank).await.map_err(io::Error::other)??;
+            tokio::task::spawn_blocking(healthy::start).await.map_err(io::Error::other)??;
         let (sick, slow) = (bank("sick").await?, bank("slow").await?);
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let proxy = Proxy::start(any, sick.address()).await?;
@@ -77,7 +91,10 @@ impl Stage {
         let (switch, admin) = start.await.map_err(io::Error::other)??;
         let next = [0, 1, 2].map(|whose| Cell::new(whose * NUMBERS + 1));
         let journal = folder.path().join("journal");
-        Ok(Self { switch, sick, proxy, slow, narrow, journal, admin, next, _folder: folder })
+        let templates = [HEALTHY, SICK, SLOW]
+            .map(|(_, begin)| cards(begin).map(|card| wire::template(&card)).collect());
+        let _folder = folder;
+        Ok(Self { switch, sick, proxy, slow, narrow, journal, admin, next, templates, _folder })
     }
 
     /// Requests so far.
@@ -88,31 +105,30 @@ impl Stage {
     /// Load for one bank; a twentieth more goes before what is measured.
     pub(crate) async fn load(
         &self,
-        (whose, card): Whose,
+        (whose, _): Whose,
         pace: Pace,
         length: Duration,
     ) -> io::Result<Measured> {
-        let template = wire::template(card);
+        let templates = Arc::clone(&self.templates[whose]);
         let (door, next) = (&self.switch.door, &self.next[whose]);
         let (measured, last) =
-            load::run(door, pace, length / 20, length, (next.get(), template)).await?;
+            load::run(door, pace, length / 20, length, (next.get(), templates)).await?;
         next.set(last);
         Ok(measured)
     }
 }
 
-/// The healthy bank has a thread of its own, so that no load and no simulator slows it.
-fn healthy_bank() -> io::Result<String> {
-    let (tell, told) = std::sync::mpsc::sync_channel(1);
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        tokio::task::LocalSet::new().block_on(&runtime, async {
-            let bank = load::bank(|frame, out| wire::answer(&wire::BCD, frame, out));
-            tell.send(bank.await).map_err(io::Error::other)?;
-            std::future::pending::<io::Result<()>>().await
-        })
-    });
-    told.recv().map_err(io::Error::other)?
+/// Cards that begin so. Each has a wrong check digit: no issuer gives out such a number, so that
+/// they are nobody's, and no dialect here looks at it.
+pub(crate) fn cards(begin: &str) -> impl Iterator<Item = String> {
+    (0..CARDS).map(move |number| {
+        let card = format!("{begin}{number:0>width$}", width = 15 - begin.len());
+        let digits = card.bytes().rev().map(|byte| u32::from(byte - b'0')).enumerate();
+        // Luhn, seen from the place of the check digit: every other one counts double.
+        let doubled = digits.map(|(at, d)| if at % 2 == 0 { d * 2 / 10 + d * 2 % 10 } else { d });
+        let right = 10 - doubled.sum::<u32>() % 10;
+        format!("{card}{}", (right + 1) % 10)
+    })
 }
 
 async fn bank(name: &str) -> io::Result<Bank> {
@@ -137,10 +153,13 @@ fn serve(config: &Path) -> io::Result<(Subject, String)> {
 fn configuration([healthy, sick, slow]: &[String; 3], window: u64) -> String {
     let timeout_ms = TIMEOUT.as_millis();
     let (recall_s, checkpoint_s) = (RECALL.as_secs(), CHECKPOINT.as_secs());
+    let (dialect, framing) = (healthy::DIALECT, healthy::FRAMING);
+    let lifetime_ms = ORIGINAL_LIFETIME.as_millis();
     let other = |name: &str, address: &str| {
         format!(
             "[bank.{name}]\ndialect = \"iso8583-1987-ascii\"\nframing = \"2-byte-be\"\n\
              window = 1024\nsign_on = \"no\"\nresponse_timeout_ms = {timeout_ms}\n\
+             original_lifetime_ms = {lifetime_ms}\n\
              default_merchant = \"RIVER0000000001\"\ndefault_terminal = \"RIV00001\"\n\
              [[bank.{name}.line]]\nconnect = [\"{address}\"]\nfirst_retry_ms = 50\n\
              max_retry_ms = 500\n\
@@ -156,8 +175,9 @@ fn configuration([healthy, sick, slow]: &[String; 3], window: u64) -> String {
          [platform.shop]\nlisten = \"127.0.0.1:0\"\ndialect = \"iso8583-1987-ascii\"\n\
          framing = \"2-byte-be\"\nbudget_ms = 5000\nmargin_ms = 500\nmax_in_flight = 4096\n\
          max_sessions = {MOST_SESSIONS}\n\
-         [bank.healthy]\ndialect = \"iso8583-1987-bcd\"\nframing = \"2-byte-be-tpdu\"\n\
+         [bank.healthy]\ndialect = \"{dialect}\"\nframing = \"{framing}\"\n\
          tpdu = \"6000010002\"\nwindow = 4096\nsign_on = \"no\"\nresponse_timeout_ms = 4000\n\
+         original_lifetime_ms = {lifetime_ms}\n\
          default_merchant = \"RIVER0000000001\"\ndefault_terminal = \"RIV00001\"\n\
          [[bank.healthy.line]]\nconnect = [\"{healthy}\"]\n\
          {}{}\

@@ -132,7 +132,7 @@ async fn phase(
 
 /// Connections that send one byte of a request a second, the first at once.
 async fn drip(door: &str, long: Duration) -> io::Result<u64> {
-    let frame = wire::template(HEALTHY.1);
+    let frame = stage::cards(HEALTHY.1).next().map_or_else(Vec::new, |card| wire::template(&card));
     let mut streams = Vec::new();
     for _ in 0..DRIPPING {
         streams.push(TcpStream::connect(door).await?);

@@ -6,7 +6,7 @@
 //! out of what the journal takes: it goes by whole days.
 
 use super::load::Measured;
-use super::stage::Stage;
+use super::stage::{BANKS, ORIGINAL_LIFETIME, Stage};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -18,6 +18,9 @@ const MEMORY_GOAL: f64 = 0.10;
 const P99_GOAL: f64 = 2.0;
 /// Segments and spares may take this part more: they come and go by dozens of a checkpoint.
 const SEGMENTS_GOAL: f64 = 0.25;
+/// Nothing may be owed for longer at the end of a row: a reversal of what never reached its bank
+/// is over soon after this, and a fault strikes for less than a row.
+const OWED_GOAL: Duration = ORIGINAL_LIFETIME.saturating_add(Duration::from_secs(30));
 /// Of the healthy bank's traffic this part may be declined.
 const DECLINED_GOAL: f64 = 0.001;
 /// The journal keeps so many of its files open (a cache, filled as segments fill), besides its
@@ -48,6 +51,10 @@ pub(crate) struct Row {
     spares: u64,
     /// Segments that the journal let go, as spares and removed, since the start.
     retired: [u64; 2],
+    /// Messages owed to each bank.
+    owed: [u64; 3],
+    /// For how many seconds the oldest of them has been.
+    oldest_owed_s: [f64; 3],
 }
 
 impl Row {
@@ -78,8 +85,15 @@ impl Row {
         let quantile = |q| healthy.latency.value_at_quantile(q);
         let usage = stage.switch.usage()?;
         let answers = healthy.approved + healthy.other;
-        let retired = ["spare", "removed"].map(|became| retired(&stage.admin, became));
-        let [recycled, removed] = retired;
+        let page = metrics(&stage.admin)?;
+        let retired = |became: &str| {
+            value(&page, &format!("journal_segments_retired_total{{became=\"{became}\"}}"))
+        };
+        let (mut owed, mut oldest_owed_s) = ([0; 3], [0.0; 3]);
+        for ((bank, owed), oldest) in BANKS.iter().zip(&mut owed).zip(&mut oldest_owed_s) {
+            *owed = value(&page, &format!("saf_depth{{bank=\"{bank}\"}}"))? as u64;
+            *oldest = value(&page, &format!("saf_oldest_seconds{{bank=\"{bank}\"}}"))?;
+        }
         Ok(Self {
             at,
             answers,
@@ -100,7 +114,9 @@ impl Row {
             index_bytes,
             segments,
             spares,
-            retired: [recycled?, removed?],
+            retired: [retired("spare")? as u64, retired("removed")? as u64],
+            owed,
+            oldest_owed_s,
         })
     }
 
@@ -126,6 +142,8 @@ impl Row {
             "spares": self.spares,
             "segments_recycled": self.retired[0],
             "segments_removed": self.retired[1],
+            "owed": by_bank(&self.owed),
+            "oldest_owed_s": by_bank(&self.oldest_owed_s.map(|age| (age * 10.0).round() / 10.0)),
             "settled": settled,
         })
         .to_string()
@@ -145,6 +163,8 @@ pub(crate) struct Verdict {
     p99: [u64; 2],
     segment_bytes: [u64; 2],
     retired: [u64; 2],
+    most_owed: u64,
+    oldest_owed_s: f64,
     declined: f64,
 }
 
@@ -171,6 +191,8 @@ pub(crate) fn verdict(settled: &[Row], rows: usize) -> Verdict {
         p99: both(|row| row.p99),
         segment_bytes: both(|row| row.segment_bytes),
         retired: [since(0), since(1)],
+        most_owed: settled.iter().map(|row| row.owed.iter().sum()).max().unwrap_or(0),
+        oldest_owed_s: settled.iter().flat_map(|row| row.oldest_owed_s).fold(0.0, f64::max),
         declined: sum(|row| row.declined) as f64 / sum(|row| row.answers).max(1) as f64,
     }
 }
@@ -187,7 +209,8 @@ impl Verdict {
             && growth(self.segment_bytes) < SEGMENTS_GOAL
             && growth(self.p99) + 1.0 < P99_GOAL;
         let same = |[before, after]: [u64; 2]| before == after;
-        let bounded = self.journal_descriptors <= JOURNAL_FILES_MAX;
+        let bounded = self.journal_descriptors <= JOURNAL_FILES_MAX
+            && self.oldest_owed_s <= OWED_GOAL.as_secs_f64();
         let all_same = same(self.descriptors) && same(self.threads);
         let served = self.declined < DECLINED_GOAL && self.retired[0] > 0;
         self.compared > 0 && all_same && bounded && steady && served
@@ -206,6 +229,8 @@ impl Verdict {
             "segment_growth": rounded(growth(self.segment_bytes)), "segment_goal": SEGMENTS_GOAL,
             "segments_recycled": self.retired[0], "segments_recycled_goal": "above 0",
             "segments_removed": self.retired[1],
+            "most_owed": self.most_owed,
+            "oldest_owed_s": rounded(self.oldest_owed_s), "oldest_owed_goal_s": OWED_GOAL.as_secs(),
             "descriptors_but_journal": self.descriptors,
             "threads": self.threads,
             "most_journal_descriptors": self.journal_descriptors,
@@ -219,14 +244,24 @@ impl Verdict {
     }
 }
 
-/// How many segments went so, by the switch's metrics.
-fn retired(admin: &str, became: &str) -> io::Result<u64> {
+/// A number for each bank, under its name.
+fn by_bank<T: Copy + Into<serde_json::Value>>(numbers: &[T; 3]) -> serde_json::Value {
+    BANKS.iter().map(|bank| (*bank).to_owned()).zip(numbers.iter().copied()).collect()
+}
+
+/// What the switch says of itself.
+fn metrics(admin: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(admin)?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: soak\r\nConnection: close\r\n\r\n")?;
     let mut page = String::new();
     stream.read_to_string(&mut page)?;
-    let name = format!("pointsman_journal_segments_retired_total{{became=\"{became}\"}} ");
+    Ok(page)
+}
+
+/// A number of that page, by its name and labels.
+fn value(page: &str, series: &str) -> io::Result<f64> {
+    let name = format!("pointsman_{series} ");
     let value = page.lines().find_map(|line| line.strip_prefix(name.as_str()));
     let number = value.and_then(|value| value.trim().parse().ok());
     number.ok_or_else(|| io::Error::other(format!("{name}: expected a number in /metrics")))
