@@ -5,9 +5,9 @@
 //! The records are those of purchases through the real switch, as the demo is configured: a frame
 //! of the platform's dialect, an approval, both durable points, and what is noted beside them.
 //! Cases: 1,000,000 records and no checkpoint; the worst moment of the default cadence, when the
-//! next checkpoint is due and being written, and all since the one before is to be replayed;
-//! 10,000,000 records with a checkpoint every 1,500,000 (`--total N` for another number). Prints JSON lines. Without `--bench` (as a test) it runs each
-//! for a moment only.
+//! next checkpoint is due and being written, so that all since the one before has to be replayed;
+//! 10,000,000 records with a checkpoint every 1,500,000 (`--total N` for another number). Prints
+//! JSON lines. Without `--bench` (as a test) it runs each for a moment only.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
