@@ -10,6 +10,7 @@
 //! which change places, and are given back where they grew larger than `ROOM_KEPT`. Deliberately
 //! absent: acting on what it finds; that is for people, who are told the transaction.
 
+use super::housekeeping;
 use crate::switch::audit::{Auditor, Extract, Violation};
 use crate::switch::ids::RecordNo;
 use crate::switch::record::Record;
@@ -82,7 +83,7 @@ impl AuditHandle {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let watch = move || Watcher { auditor, meters: AuditMeters::default() }.run(&theirs);
-        let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(watch)?;
+        let thread = housekeeping::start("audit", watch)?;
         Ok(Self { shared, thread: Some(thread) })
     }
 

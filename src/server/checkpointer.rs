@@ -9,6 +9,7 @@
 //! Deliberately absent: anything that could hold up a record or fail the journal.
 
 use super::clock::Clock;
+use super::housekeeping;
 use crate::journal::{
     Backend, CheckpointWriter, DataKey, JournalError, Retention, Shelf, file::map::SegmentMap,
     os_entropy, prune_checkpoints, retire,
@@ -88,8 +89,8 @@ impl Checkpointer {
             abandoned: Arc::clone(&abandoned),
             meters: meters.clone(),
         };
-        let thread = std::thread::Builder::new().name("journal-checkpoint".to_owned());
-        let thread = Some(thread.spawn(move || keeper.run(&waiting))?);
+        let keep = move || keeper.run(&waiting);
+        let thread = Some(housekeeping::start("journal-checkpoint", keep)?);
         let (snapshots, last) = (Some(snapshots), (covered, clock.mono()));
         Ok(Self { cadence, last, snapshots, busy, abandoned, meters, thread })
     }

@@ -8,6 +8,7 @@
 //! an ERROR that names file, byte and remedy. What an operator accepted once is written down
 //! ([`ACCEPTED_FILE`]) and not met again. Deliberately absent: repair.
 
+use super::housekeeping;
 use crate::journal::file::backend::FileName;
 use crate::journal::{Backend, Finding, Recovered, RecoveryError, walk_all};
 use std::collections::BTreeSet;
@@ -138,7 +139,7 @@ fn inspect_later(backend: Arc<dyn Backend>, accepted: Accepted) {
         }),
         Err(why) => warn!(%why, "segments under the checkpoint could not be looked at"),
     };
-    let thread = std::thread::Builder::new().name("journal-inspection".to_owned()).spawn(look);
+    let thread = housekeeping::start("journal-inspection", look);
     if let Err(why) = thread {
         warn!(%why, "segments under the checkpoint are not looked at");
     }

@@ -21,6 +21,7 @@ pub mod gate;
 #[cfg(test)]
 mod gate_tests;
 mod handover;
+mod housekeeping;
 pub(crate) mod inspection;
 pub mod journal_thread;
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! cannot be read end the process like any damage.
 
 use super::handover::Handover;
+use super::housekeeping;
 use super::recall_index::{Key, brought_up, candidates, enter};
 use crate::journal::{Backend, DayIndex, JournalError, Reader};
 use crate::link::{Arrival, Inbox};
@@ -231,7 +232,7 @@ impl Librarian {
         };
         let (shared, backend) = (Arc::clone(&self.shared), Arc::clone(&self.backend));
         let work = move || bring_up(&shared, &backend, reader);
-        match std::thread::Builder::new().name("recall-index".to_owned()).spawn(work) {
+        match housekeeping::start("recall-index", work) {
             Ok(thread) => self.index = Index::Coming(Some(thread)),
             Err(error) => warn!(%error, "no thread for the index of old records: none is found"),
         }
