@@ -13,7 +13,7 @@ use super::say::is_coded;
 use super::take::name_of;
 use super::{Canonical, Kind, OriginalData, WriteError};
 use crate::iso8583::rules::{
-    Atom, Breach, Entry, FieldSet, Link, Need, Part, Rules, StanRule, What,
+    Atom, Breach, Entry, FieldSet, Link, Need, Part, Rules, StanRule, Subject, What,
 };
 use crate::iso8583::{Class, Message, Mti};
 use crate::money::Currency;
@@ -31,7 +31,7 @@ pub(super) fn write<const SHORT: bool>(
     for link in rules.fields().links() {
         let said = match link.whole {
             Some(atom) if SHORT => quick::said(&writer, atom, link),
-            None if SHORT && link.of_original && writer.original.is_none() => Said::Nothing,
+            None if SHORT && link.subject.is_some_and(|s| !writer.has(s)) => Said::Nothing,
             _ => Said::Slowly,
         };
         let put = match said {
@@ -109,6 +109,13 @@ impl<'a> Writer<'a> {
 
     fn de_of(&self, atom: Atom) -> u8 {
         self.rules.fields().element_of(atom).unwrap_or_default()
+    }
+
+    fn has(&self, subject: Subject) -> bool {
+        match subject {
+            Subject::Original => self.original.is_some(),
+            Subject::Replacement => self.from.replacement_amount.is_some(),
+        }
     }
 
     fn may_write(&self, de: u8) -> bool {

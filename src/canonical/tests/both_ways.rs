@@ -37,7 +37,7 @@ fn write_both(dialect: &Dialect, from: &Canonical) -> Option<Message> {
     Some(short)
 }
 
-/// A transaction, its reversal or an answer, with what dialects differ in.
+/// A transaction, its reversal, whole or in part, or an answer, with what dialects differ in.
 fn meanings() -> impl Iterator<Item = Canonical> {
     let kinds = TransactionType::ALL.into_iter();
     let legs = [Flow::Request, Flow::Advice, Flow::Response, Flow::AdviceResponse];
@@ -53,7 +53,9 @@ fn meanings() -> impl Iterator<Item = Canonical> {
         reversal.reason = Some(Reason::Timeout);
         let stan = Some(42);
         reversal.original = Some(OriginalData { stan, ..OriginalData::default() });
-        [plain, reversal]
+        let mut partial = reversal.clone();
+        partial.replacement_amount = partial.amount.map(|a| Amount { minor: a.minor / 2, ..a });
+        [plain, reversal, partial]
     })
 }
 
@@ -116,7 +118,7 @@ proptest! {
         digits in 0_u32..19,
         pan in "[0-9]{8,19}",
     ) {
-        for mut from in meanings().step_by(5) {
+        for mut from in meanings().step_by(7) {
             (from.terminal, from.merchant) = (text(&terminal), text(&merchant));
             (from.pos_entry_mode, from.acquirer) = (text(&mode), text(&acquirer));
             from.amount = from.amount.map(|a| Amount { minor: minor % 10_u64.pow(digits), ..a });

@@ -62,8 +62,8 @@ pub struct Link {
     pub shape: Shape,
     /// The typed field that it is, where it is not divided.
     pub whole: Option<Atom>,
-    /// Whether its parts are all of the original, and filling: without one it is absent.
-    pub of_original: bool,
+    /// What it is absent without, where it is divided.
+    pub subject: Option<Subject>,
     /// Its parts in order; one of [`Width::Whole`] where it is not divided.
     pub parts: Box<[Part]>,
 }
@@ -74,12 +74,33 @@ impl Link {
             [Part { what: What::Atom(atom), width: Width::Whole, .. }] => Some(*atom),
             _ => None,
         };
-        let of_original = parts.iter().all(|part| match part.what {
-            What::Atom(atom) => atom.is_original(),
-            What::Fill(_) => true,
-            What::Mark => false,
-        });
-        Self { de, shape, whole, of_original, parts }
+        let subject = Subject::of(&parts).filter(|_| whole.is_none());
+        Self { de, shape, whole, subject, parts }
+    }
+}
+
+/// What all parts of a divided data element are about, but for filling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// The original.
+    Original,
+    /// What the amount really was.
+    Replacement,
+}
+
+impl Subject {
+    fn of(parts: &[Part]) -> Option<Self> {
+        let all = |own: fn(Atom) -> bool| {
+            parts.iter().all(|part| match part.what {
+                What::Atom(atom) => own(atom),
+                What::Fill(_) => true,
+                What::Mark => false,
+            })
+        };
+        if all(Atom::is_original) {
+            return Some(Self::Original);
+        }
+        all(|atom| atom == Atom::ReplacementAmount).then_some(Self::Replacement)
     }
 }
 

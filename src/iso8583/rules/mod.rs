@@ -22,7 +22,7 @@ mod telling;
 
 pub use atom::Atom;
 pub use codes::{ReasonCodes, ResponseCodes};
-pub use field_map::{FieldMap, Link, Part, What, Width};
+pub use field_map::{FieldMap, Link, Part, Subject, What, Width};
 pub use field_set::FieldSet;
 pub use keys::KeyRule;
 pub use mac::{MacRule, MacScope};
