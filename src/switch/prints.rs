@@ -9,6 +9,9 @@
 /// A distance from home that is this or more is not known: the entry must be asked.
 const FAR: usize = 255;
 
+/// How many marks are looked at at once.
+const ROW: usize = 8;
+
 /// See the module.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Prints {
@@ -45,10 +48,11 @@ impl Prints {
     /// Where entries stand that may have this fingerprint: all that have it, and few others.
     pub(super) fn candidates(&self, print: u64) -> impl Iterator<Item = u32> {
         let (mut slot, mut distance) = (self.home(print), 0);
+        let absent = self.is_absent(print);
         std::iter::from_fn(move || {
             loop {
                 let mark = self.mark(slot);
-                if mark == 0 {
+                if absent || mark == 0 {
                     return None;
                 }
                 let found = self.lows.get(slot).copied();
@@ -59,6 +63,21 @@ impl Prints {
                 }
             }
         })
+    }
+
+    /// Whether the row of marks that begins at home shows that this fingerprint is not there: one
+    /// stands for nothing, so that what is at home here stands before it, and none is like ours.
+    /// Nearly always so, and decided by one branch: what comes next need not wait for memory, as
+    /// it would if every mark decided whether there is another.
+    fn is_absent(&self, print: u64) -> bool {
+        let row = self.marks.get(self.home(print)..).and_then(<[u16]>::first_chunk::<ROW>);
+        let Some(row) = row else { return false };
+        let (mut free, mut alike) = (false, false);
+        for (distance, mark) in row.iter().enumerate() {
+            free |= *mark == 0;
+            alike |= *mark == marked(distance, print);
+        }
+        free & !alike
     }
 
     /// Enters a position. There must be room.
