@@ -79,17 +79,23 @@ fn seconds(digits: &[u8], near: Wall) -> Option<i64> {
 /// The length of a year in the Gregorian calendar, on average.
 const SECONDS_OF_YEAR: i64 = 146_097 * 86_400 / 400;
 
-/// Ten digits as five numbers of two.
+/// Ten digits as five numbers of two, the first four of them side by side: this is done several
+/// times per request.
 fn pairs(digits: &[u8; 10]) -> Option<[i64; 5]> {
-    let mut numbers = [0; 5];
-    let mut digits_only = true;
-    for (number, [tens, ones]) in numbers.iter_mut().zip(digits.as_chunks().0) {
-        let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
-        digits_only &= (tens <= 9) & (ones <= 9);
-        *number = i64::from(tens) * 10 + i64::from(ones);
-    }
-    digits_only.then_some(numbers)
+    let [eight @ .., tens, ones] = digits;
+    let values = u64::from_le_bytes(*eight).wrapping_sub(EACH * 0x30);
+    // Above nine, or below zero, which wrapped, the highest bit is set by one or the other.
+    let beyond = (values | values.wrapping_add(EACH * 0x76)) & (EACH * 0x80);
+    let numbers = values.wrapping_mul(10).wrapping_add(values >> 8);
+    let number = |at: u32| i64::from((numbers >> (16 * at)) as u8);
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    let last = i64::from(tens) * 10 + i64::from(ones);
+    let digits_only = (beyond == 0) & (tens <= 9) & (ones <= 9);
+    digits_only.then_some([number(0), number(1), number(2), number(3), last])
 }
+
+/// One in each of eight bytes.
+const EACH: u64 = u64::MAX / 0xFF;
 
 /// Days since 1970-01-01 of a date in the proleptic Gregorian calendar.
 fn days(year: i64, month: i64, day: i64) -> i64 {
@@ -128,6 +134,19 @@ mod tests {
         let leap = Wall::from_millis(1_709_251_200_000); // 2024-03-01T00:00:00Z
         let age = |f7: &str| f7.parse().ok().and_then(|f7| age_of(&f7, leap));
         assert_eq!(age("0229235959"), Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn only_digits_are_pairs() {
+        assert_eq!(pairs(b"0199230845"), Some([1, 99, 23, 8, 45]));
+        assert_eq!(pairs(b"9999999999"), Some([99; 5]));
+        for at in 0..10 {
+            for other in (0..=u8::MAX).filter(|byte| !byte.is_ascii_digit()) {
+                let mut digits = *b"0990900909";
+                digits[at] = other;
+                assert_eq!(pairs(&digits), None, "{other} at {at}");
+            }
+        }
     }
 
     #[test]
