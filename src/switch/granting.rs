@@ -39,9 +39,9 @@ impl Switch {
     pub(super) fn offer(&mut self, slot: usize, outcome: RecordNo, msg: Box<Canonical>) {
         let Some(flight) = self.air.flights.get_mut(slot) else { return };
         flight.phase = Phase::Granting;
-        let from = flight.requester.clone();
-        let not_after = from.received.after(self.budget(from.platform));
-        let Some(to) = self.way_back(&from) else {
+        let Requester { received, platform, .. } = flight.requester;
+        let not_after = received.after(self.budget(platform));
+        let Some(to) = self.air.flights.get(slot).and_then(|f| self.way_back(&f.requester)) else {
             return self.happen(slot, Happening::GrantUnsent, None);
         };
         let id = self.send(to, msg, Some(outcome), Some(not_after), SendOwner::Grant(slot));

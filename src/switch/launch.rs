@@ -118,7 +118,7 @@ impl Switch {
             return self.give_up(pending, Reason::BankDown);
         };
         let keys = self.keys_at(bank, &pending.msg, names, (over.0, stan), transmission);
-        let intent = Arc::new(self.intent(&pending, over.0, keys));
+        let intent = self.intent(&pending, over.0, keys);
         self.take_off(pending, intent, over);
     }
 
@@ -146,13 +146,13 @@ impl Switch {
     }
 
     /// What will be journaled of a request before it leaves.
-    pub(super) fn intent(&self, pending: &Pending, line: LineId, keys: BankKeys) -> Intent {
+    pub(super) fn intent(&self, pending: &Pending, line: LineId, keys: BankKeys) -> Arc<Intent> {
         let policy = &self.policy;
         let msg = &pending.msg;
         let kind = pending.role.leg(msg.kind);
         let platform = policy.platforms.get(usize::from(pending.requester.platform.0));
         let bank = policy.banks.get(usize::from(pending.bank.0));
-        Intent {
+        Arc::new(Intent {
             at: self.now.wall,
             platform: platform.map(|p| p.name).unwrap_or_default(),
             bank: bank.map(|b| b.name).unwrap_or_default(),
@@ -173,7 +173,7 @@ impl Switch {
             policy: policy.hash,
             role: pending.role.clone(),
             likeness: pending.likeness,
-        }
+        })
     }
 
     /// Records the intent and hands the request to the gate.

@@ -167,7 +167,6 @@ impl Switch {
             pending.role = Role::Whole;
             return Some(pending);
         }
-        let intent = Arc::new(intent);
         let txn = self.record(Record::Intent(Arc::clone(&intent)));
         let slot = self.air.flights.vacant_key();
         self.air.enter_unsent(Box::new(Flight {

@@ -220,14 +220,14 @@ impl State {
             let decisions = Arc::make_mut(&mut self.stood_in);
             decisions.add(&intent.bank, intent.pan.as_ref(), outcome.at, amount);
         }
-        // Whether an answer about no money arrived is nothing to decide.
-        if past == Past::Granted && intent.owes != Debt::Nothing {
-            self.undelivered.insert(outcome.txn, Arc::clone(&intent));
-        }
         if matches!(outcome.leg, Leg::SentUnknown | Leg::InvalidAnswer) {
             self.unanswered.insert(outcome.txn, intent);
-        } else {
-            self.stans(&intent.bank, |stans| stans.release(intent.keys.stan));
+            return;
+        }
+        self.stans(&intent.bank, |stans| stans.release(intent.keys.stan));
+        // Whether an answer about no money arrived is nothing to decide.
+        if past == Past::Granted && intent.owes != Debt::Nothing {
+            self.undelivered.insert(outcome.txn, intent);
         }
     }
 

@@ -148,8 +148,14 @@ impl Timers {
     }
 
     /// Takes out the earliest timer that is due.
+    #[inline]
     pub(super) fn expired(&mut self, now: Instant) -> Option<Timer> {
         self.not_before.filter(|first| *first <= now)?;
+        self.take_due(now)
+    }
+
+    #[inline(never)]
+    fn take_due(&mut self, now: Instant) -> Option<Timer> {
         let first = self.first();
         self.not_before = first.map(|((at, _), _)| at);
         let (_, timer) = first.filter(|((at, _), _)| *at <= now)?;
@@ -253,6 +259,20 @@ mod tests {
             }
             assert_eq!(timers.next(), tree.first_key_value().map(|((at, _), _)| *at));
         }
+    }
+
+    #[test]
+    fn a_timer_set_by_an_instant_is_brought_forward_and_never_put_off() {
+        let at = Instant::from_nanos;
+        let mut timers = Timers::default();
+        timers.set_by(Timer::Flight(1), at(10));
+        timers.set_by(Timer::Flight(1), at(20));
+        assert_eq!((timers.next(), timers.expired(at(9))), (Some(at(10)), None));
+        timers.set_by(Timer::Flight(1), at(5));
+        timers.set(Timer::Window, at(7));
+        assert_eq!(timers.expired(at(6)), Some(Timer::Flight(1)));
+        timers.stop(Timer::Window);
+        assert_eq!((timers.next(), timers.expired(at(30))), (None, None));
     }
 
     #[test]

@@ -258,7 +258,7 @@ impl State {
         if !matches!(outcome.leg, Leg::Approved | Leg::PartiallyApproved) {
             return;
         }
-        let intent = std::sync::Arc::clone(&open.intent);
+        let intent = &open.intent;
         let date = outcome.settlement_date.unwrap_or_else(|| self.business_date(&intent.bank));
         let amount = outcome.amount.or(intent.amount);
         if let (Leg::PartiallyApproved, Some(amount)) = (outcome.leg, amount) {
