@@ -61,7 +61,8 @@ fn main() -> Done<()> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let plan = |total, every, most| Plan { total, every, most };
     case("no checkpoint", &folder.path().join("short"), &plan(short, u64::MAX, 0))?;
-    let worst = plan(every * 2 + writing, every, 1);
+    // By the third one the duplicate window is full.
+    let worst = plan(every * 4 + writing, every, 3);
     case("worst moment", &folder.path().join("worst"), &worst)?;
     let long = plan(total.unwrap_or(long), every, usize::MAX);
     case("checkpoints", &folder.path().join("long"), &long)
