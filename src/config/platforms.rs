@@ -20,13 +20,19 @@ pub(super) fn read(builder: &mut Builder<'_>, root: &Section<'_, '_>) {
 fn platform(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
     let name = checked_name(section, name);
     let max_in_flight = section.count("max_in_flight", 2_048, 1..=65_536);
+    // Longer than any budget: whoever waits for an answer is not idle.
+    let idle_limit = section.millis("idle_limit_ms", 900_000, 0..=86_400_000);
     let platform = Platform {
         name,
         budget: section.millis("budget_ms", 30_000, 100..=600_000),
         margin: section.millis("margin_ms", 1_000, 1..=60_000),
         max_in_flight,
         echo: echo(section),
+        idle_limit: Some(idle_limit).filter(|limit| !limit.is_zero()),
     };
+    if platform.idle_limit.is_some_and(|limit| limit < platform.budget) {
+        section.wrong("idle_limit_ms", "must not be smaller than budget_ms; 0: no limit");
+    }
     if platform.margin >= platform.budget {
         section.wrong("margin_ms", "must be smaller than budget_ms");
     }

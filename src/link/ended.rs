@@ -58,6 +58,7 @@ impl Ended {
             Self::SlowReader { .. } => "slow_reader",
             Self::Overflow => "overflow",
             Self::Core(CloseReason::EchoMissed) => "echo_missed",
+            Self::Core(CloseReason::Idle) => "idle",
             Self::Core(CloseReason::SignOnFailed) => "sign_on_failed",
             Self::Core(CloseReason::Garbage) => "garbled_messages",
             Self::Core(CloseReason::Protocol) => "protocol",

@@ -113,14 +113,14 @@ impl Operators {
             OrderRefused::UnknownBank(self.banks.iter().map(|known| known.bank).collect())
         })?;
         let command = match verb {
-            BankVerb::Cutover => Command::Cutover { bank, date },
+            BankVerb::Cutover => Command::Cutover { bank, date, operator },
             BankVerb::Reconcile if !known.asks => {
                 return Err(OrderRefused::Senseless(Senseless::NoQuestion));
             }
             BankVerb::Reconcile if known.batches && date.is_some() => {
                 return Err(OrderRefused::Senseless(Senseless::SettlesBatches));
             }
-            BankVerb::Reconcile => Command::Reconcile { bank, date },
+            BankVerb::Reconcile => Command::Reconcile { bank, date, operator },
         };
         let date = date.as_ref().map(|date| date.as_str());
         tracing::info!(%bank, %operator, verb = verb.word(), date, "books: ordered");

@@ -131,6 +131,8 @@ pub enum Command {
         bank: super::ids::Name,
         /// MMDD.
         date: Option<Text<4>>,
+        /// Who wants it.
+        operator: super::ids::Name,
     },
     /// Move a bank's business date: to this one, or to the day after.
     Cutover {
@@ -138,6 +140,8 @@ pub enum Command {
         bank: super::ids::Name,
         /// MMDD.
         date: Option<Text<4>>,
+        /// Who wants it.
+        operator: super::ids::Name,
     },
     /// An operator's decision about an in-doubt item (issue: the desk).
     Desk(DeskAction),

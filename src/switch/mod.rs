@@ -275,13 +275,7 @@ impl Switch {
     /// Banks this policy does not have, and how much is owed to each or open there: asked before
     /// [`Switch::start`], which could only forget it.
     pub fn owed_to_nobody(&self) -> BTreeMap<Name, usize> {
-        let owed = self.state.saf.values().map(|entry| entry.queued.bank);
-        let open = self.state.open.values().map(|open| open.intent.bank);
-        let mut missing = BTreeMap::new();
-        for bank in owed.chain(open).filter(|bank| self.bank_id(bank).is_none()) {
-            *missing.entry(bank).or_default() += 1;
-        }
-        missing
+        self.owed_under(&self.policy)
     }
 
     fn expire(&mut self) {
@@ -294,6 +288,7 @@ impl Switch {
                 Timer::SafPace(bank) => self.saf_pump(bank),
                 Timer::SignOn(session) => self.sign_on_timer(session),
                 Timer::Echo(session) => self.echo_timer(session),
+                Timer::Idle(session) => self.idle_timer(session),
                 Timer::Lifetime(txn) => self.lifetime_over(txn),
                 Timer::Window => self.window_timer(),
             }
@@ -410,6 +405,7 @@ impl Switch {
         };
         self.timers.stop(Timer::SignOn(session));
         self.timers.stop(Timer::Echo(session));
+        self.timers.stop(Timer::Idle(session));
         if lost {
             let line = self.line_name(gone.line);
             self.event(Event::LineLost { line });
@@ -421,8 +417,8 @@ impl Switch {
             Command::Reload(policy) => self.reload(policy),
             Command::Drain => self.drain(),
             Command::SignOff { bank, off } => self.sign_off(&bank, off),
-            Command::Reconcile { bank, date } => self.reconcile(&bank, date),
-            Command::Cutover { bank, date } => self.move_date(&bank, date),
+            Command::Reconcile { bank, date, operator } => self.reconcile(&bank, date, operator),
+            Command::Cutover { bank, date, operator } => self.move_date(&bank, date, operator),
             Command::Desk(action) => self.desk_action(&action),
         }
     }

@@ -36,6 +36,15 @@ impl Switch {
         }
     }
 
+    fn idle_limit(&self, owner: Owner) -> Option<Duration> {
+        match owner {
+            Owner::Bank(_) => None,
+            Owner::Platform(platform) => {
+                self.policy.platforms.get(usize::from(platform.0))?.idle_limit
+            }
+        }
+    }
+
     /// A session came up.
     pub(super) fn begin_network(&mut self, session: SessionId) {
         let Some((line, owner, ready)) =
@@ -45,6 +54,9 @@ impl Switch {
         };
         if let Some(echo) = self.echo(owner) {
             self.timers.set(Timer::Echo(session), self.now.mono.after(echo.interval));
+        }
+        if let Some(limit) = self.idle_limit(owner) {
+            self.timers.set(Timer::Idle(session), self.now.mono.after(limit));
         }
         match owner {
             Owner::Bank(bank) if ready => self.line_ready(line, bank),
@@ -156,7 +168,7 @@ impl Switch {
             (Function::Echo, _) => Reason::Accepted,
             (Function::SignOn | Function::SignOff, Owner::Platform(_)) => Reason::Accepted,
             (Function::Cutover, Owner::Bank(bank)) => {
-                after = Some(self.cutover(bank, msg.settlement_date));
+                after = Some(self.cutover(bank, msg.settlement_date, None));
                 Reason::Accepted
             }
             (Function::CutoverEnd, Owner::Bank(_)) => Reason::Accepted,
@@ -185,8 +197,14 @@ impl Switch {
         asked.zip(pause).is_some_and(|(at, pause)| self.now.mono < at.after(pause))
     }
 
-    /// The bank's business date moves: to the one it names, or to the day after.
-    pub(super) fn cutover(&mut self, bank: BankId, date: Option<Text<4>>) -> super::ids::RecordNo {
+    /// The bank's business date moves, on its own word or an operator's: to the one that is named,
+    /// or to the day after.
+    pub(super) fn cutover(
+        &mut self,
+        bank: BankId,
+        date: Option<Text<4>>,
+        operator: Option<Name>,
+    ) -> super::ids::RecordNo {
         let bank = self.bank_name(bank);
         let current = self.state.bank(&bank).and_then(|b| b.business_date);
         let date = date.or_else(|| next_day(current?)).unwrap_or_else(|| {
@@ -194,7 +212,7 @@ impl Switch {
             let text = format!("{:02}{:02}", utc.month(), utc.day());
             Text::new(text.as_bytes()).unwrap_or_default()
         });
-        let no = self.record(Record::Cutover(Cutover { bank, at: self.now.wall, date }));
+        let no = self.record(Record::Cutover(Cutover { bank, at: self.now.wall, date, operator }));
         self.note_closing();
         no
     }
@@ -297,6 +315,21 @@ impl Switch {
         let limit = self.network(owner).map_or(echo.interval, |n| n.response_timeout);
         let limit = limit.max(Duration::from_millis(1));
         self.timers.set(Timer::Echo(session), self.now.mono.after(limit));
+    }
+
+    /// A platform's session may have been silent for too long: it holds one of few places.
+    pub(super) fn idle_timer(&mut self, session: SessionId) {
+        let Some(at) = self.lines.sessions.get(session) else { return };
+        let (heard, owner) = (at.heard, at.owner);
+        let Some(limit) = self.idle_limit(owner) else { return };
+        let due = heard.after(limit);
+        if self.now.mono < due {
+            self.timers.set(Timer::Idle(session), due);
+        } else if self.is_unread(owner) {
+            self.timers.set(Timer::Idle(session), self.now.mono.after(limit));
+        } else {
+            self.out.push_back(Output::Close { session, why: CloseReason::Idle });
+        }
     }
 
     /// Whether the shell has stopped reading a platform because of its cap.

@@ -88,6 +88,8 @@ pub enum RecallKey {
 pub enum CloseReason {
     /// Echo tests went unanswered.
     EchoMissed,
+    /// A platform said nothing for its idle limit.
+    Idle,
     /// Sign-on was refused or unanswered.
     SignOnFailed,
     /// Too many messages that could not be understood.
@@ -96,6 +98,30 @@ pub enum CloseReason {
     Protocol,
     /// Drained, or the line was taken out of the configuration.
     Shutdown,
+}
+
+/// Why a new policy is not taken while the switch runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReloadRefused {
+    /// A bank with open obligations would vanish; a start would be refused as well.
+    #[error(
+        "bank {bank} is missing, but {count} of its transactions are open or owe it a message: \
+         configure it until they are settled"
+    )]
+    Owed {
+        /// The bank.
+        bank: Name,
+        /// Transactions open there, and messages owed to it.
+        count: usize,
+    },
+    /// What has a number by its place would lose it.
+    #[error("{what} {name} is missing or not where it was, which needs a restart")]
+    Moved {
+        /// `bank`, `platform` or `line`.
+        what: &'static str,
+        /// Its name.
+        name: Name,
+    },
 }
 
 /// Something that happened, for logs, metrics and the demo. Levels are in `telemetry::events`.
@@ -240,9 +266,8 @@ pub enum Event {
         /// Whether they agree.
         balanced: bool,
     },
-    /// A new policy was refused, and the old one runs on: a bank with open obligations would
-    /// vanish, or banks, platforms or lines would change their order.
-    ReloadRefused,
+    /// A new policy was refused, and the old one runs on.
+    ReloadRefused(ReloadRefused),
     /// An operator decided, and it is recorded.
     DeskDecided {
         /// What it was about.

@@ -51,6 +51,8 @@ pub struct Platform {
     pub max_in_flight: usize,
     /// Whether the switch or the platform starts echo tests.
     pub echo: Option<Echo>,
+    /// A session from which nothing came for so long is closed; `None`: never.
+    pub idle_limit: Option<Duration>,
 }
 
 /// One bank.

@@ -32,18 +32,18 @@ impl Switch {
 
     /// An operator wants a bank reconciled: a date, or else its current batches, or the date in
     /// force.
-    pub(super) fn reconcile(&mut self, name: &Name, date: Option<Text<4>>) {
+    pub(super) fn reconcile(&mut self, name: &Name, date: Option<Text<4>>, operator: Name) {
         let Some(bank) = self.bank_id(name) else {
             return self.impossible("a reconciliation with an unknown bank");
         };
         let periods = self.periods(bank, date);
-        self.ask_about(bank, &periods);
+        self.ask_about(bank, &periods, Some(operator));
     }
 
     /// The operator moves a bank's business date.
-    pub(super) fn move_date(&mut self, name: &Name, date: Option<Text<4>>) {
+    pub(super) fn move_date(&mut self, name: &Name, date: Option<Text<4>>, operator: Name) {
         match self.bank_id(name) {
-            Some(bank) => drop(self.cutover(bank, date)),
+            Some(bank) => drop(self.cutover(bank, date, Some(operator))),
             None => self.impossible("a cutover of an unknown bank"),
         }
     }
@@ -68,7 +68,7 @@ impl Switch {
             }
             let id = BankId(u16::try_from(at).unwrap_or(u16::MAX));
             let periods = self.periods(id, Some(date));
-            self.ask_about(id, &periods);
+            self.ask_about(id, &periods, None);
         }
     }
 
@@ -91,7 +91,7 @@ impl Switch {
         }
     }
 
-    fn ask_about(&mut self, bank: BankId, periods: &[Period]) {
+    fn ask_about(&mut self, bank: BankId, periods: &[Period], operator: Option<Name>) {
         let policy = Arc::clone(&self.policy);
         let Some(settings) = policy.banks.get(usize::from(bank.0)) else { return };
         for period in periods {
@@ -103,18 +103,19 @@ impl Switch {
             for bucket in buckets {
                 let asked = self.state.books.asked.values().any(|asked| asked.bucket == bucket);
                 if !asked {
-                    self.ask_totals(settings, bucket);
+                    self.ask_totals(settings, bucket, operator);
                 }
             }
         }
     }
 
-    fn ask_totals(&mut self, bank: &Bank, bucket: Bucket) {
+    fn ask_totals(&mut self, bank: &Bank, bucket: Bucket, operator: Option<Name>) {
         let Some(stan) = self.free_stan(&bank.name) else {
             return self.event(Event::StansExhausted { bank: bank.name });
         };
         let ours = self.state.books.of(&bucket);
-        self.note_weighing(bucket, ours, None, Weighing::Asked, None);
+        let asked = self.weighed(bucket, ours, None, Weighing::Asked, None);
+        self.record(Record::Reconciled(Box::new(Reconciled { operator, ..asked })));
         let (terminal, batch) = match bucket.period {
             Period::Batch(of) => (Some(of.terminal), Some(of.batch)),
             Period::Date(_) => (bank.identities.default.as_ref().map(|i| i.1), None),
@@ -169,10 +170,22 @@ impl Switch {
         weighing: Weighing,
         bank_code: Option<Text<4>>,
     ) -> RecordNo {
+        let weighed = self.weighed(bucket, ours, theirs, weighing, bank_code);
+        self.record(Record::Reconciled(Box::new(weighed)))
+    }
+
+    /// Totals as they stand now, weighed on nobody's order.
+    fn weighed(
+        &self,
+        bucket: Bucket,
+        ours: Totals,
+        theirs: Option<Totals>,
+        weighing: Weighing,
+        bank_code: Option<Text<4>>,
+    ) -> Reconciled {
         let Bucket { bank, period, currency } = bucket;
-        let (at, currency) = (self.now.wall, currency.code());
-        let record = Reconciled { at, bank, period, currency, ours, theirs, weighing, bank_code };
-        self.record(Record::Reconciled(Box::new(record)))
+        let (at, currency, operator) = (self.now.wall, currency.code(), None);
+        Reconciled { at, bank, period, currency, ours, theirs, weighing, bank_code, operator }
     }
 
     /// Puts the totals into a question that is about to be sent.

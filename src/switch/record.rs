@@ -221,6 +221,8 @@ pub struct Cutover {
     pub at: Wall,
     /// The new business date, MMDD.
     pub date: Text<4>,
+    /// Who ordered it; `None`: the bank said so.
+    pub operator: Option<Name>,
 }
 
 /// How totals were weighed.
@@ -253,6 +255,8 @@ pub struct Reconciled {
     pub weighing: Weighing,
     /// The bank's code, where it answered.
     pub bank_code: Option<Text<4>>,
+    /// Who had the bank asked; `None`: a cutover did, or the bank asked us.
+    pub operator: Option<Name>,
 }
 
 impl Reconciled {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 /// The format written. Adding a record, a field or a value is a new version; a reader knows all
 /// versions up to its own.
-pub const RECORD_VERSION: u8 = 2;
+pub const RECORD_VERSION: u8 = 3;
 
 /// Why bytes are no record. Never holds the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -249,11 +249,9 @@ fn small() -> BoxedStrategy<Record> {
         })),
         (no(), wall(), of(text()), verb)
             .prop_map(|(item, at, operator, verb)| Record::Desk(Desk { item, at, operator, verb })),
-        (text(), wall(), text()).prop_map(|(bank, at, date)| Record::Cutover(Cutover {
-            bank,
-            at,
-            date
-        })),
+        (text(), wall(), text(), of(text())).prop_map(|(bank, at, date, operator)| {
+            Record::Cutover(Cutover { bank, at, date, operator })
+        }),
         (wall(), any::<u64>(), any::<bool>())
             .prop_map(|(at, hash, start)| Record::Policy(PolicyStamp { at, hash, start })),
         (text(), wall(), text(), any::<[u8; 16]>()).prop_map(|(line, at, path, digest)| {
@@ -355,14 +353,23 @@ fn an_intent_of_the_first_version_is_one_whole_request() {
 #[test]
 fn bytes_on_disk_stay_what_they_are() {
     // A journal written by an older build is read by the newer one.
-    let record = Record::Cutover(Cutover {
-        bank: "alfa".parse().unwrap_or_default(),
-        at: Wall::from_millis(1_000),
-        date: "1123".parse().unwrap_or_default(),
-    });
-    let mut bytes = vec![];
-    record.encode(&mut bytes);
-    assert_eq!(bytes, *b"\x02\x09\x05alfa\xD0\x0F\x051123");
-    let older = b"\x01\x09\x05alfa\xD0\x0F\x051123";
-    assert_eq!(Record::decode(older), Ok(record));
+    let moved = |operator: Option<&str>| {
+        Record::Cutover(Cutover {
+            bank: "alfa".parse().unwrap_or_default(),
+            at: Wall::from_millis(1_000),
+            date: "1123".parse().unwrap_or_default(),
+            operator: operator.and_then(|name| name.parse().ok()),
+        })
+    };
+    let written = |record: &Record| {
+        let mut bytes = vec![];
+        record.encode(&mut bytes);
+        bytes
+    };
+    let date = b"\x09\x05alfa\xD0\x0F\x051123";
+    assert_eq!(written(&moved(Some("anna"))), [b"\x03", &date[..], b"\x05anna"].concat());
+    assert_eq!(written(&moved(None)), [b"\x03", &date[..], b"\0"].concat());
+    for older in [b"\x01", b"\x02"] {
+        assert_eq!(Record::decode(&[older, &date[..]].concat()), Ok(moved(None)));
+    }
 }

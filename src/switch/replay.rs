@@ -5,9 +5,9 @@
 //! are not known exactly, so memories are kept longer, never shorter, than configured.
 
 use super::Switch;
-use super::ids::{RecordNo, TxnNo};
+use super::ids::{Name, RecordNo, TxnNo};
 use super::inflight::{Target, match_key};
-use super::output::Event;
+use super::output::{Event, ReloadRefused};
 use super::plants::Plant;
 use super::policy::Policy;
 use super::record::{Desk, Forgotten, Leg, Outcome, PolicyStamp, Queued, Record};
@@ -15,6 +15,7 @@ use super::timers::Timer;
 use crate::canonical::Reason;
 use crate::limits::REMEMBERED_AT_ONCE;
 use crate::time::{Instant, Now};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Switch {
@@ -143,13 +144,23 @@ impl Switch {
         self.record(Record::Forgotten(Forgotten::Original(txn)));
     }
 
+    /// Banks that a policy does not have, and how much is owed to each or open there.
+    pub(super) fn owed_under(&self, policy: &Policy) -> BTreeMap<Name, usize> {
+        let owed = self.state.saf.values().map(|entry| entry.queued.bank);
+        let open = self.state.open.values().map(|open| open.intent.bank);
+        let mut missing = BTreeMap::new();
+        for bank in owed.chain(open).filter(|bank| policy.banks.iter().all(|b| b.name != *bank)) {
+            *missing.entry(bank).or_default() += 1;
+        }
+        missing
+    }
+
     /// Swaps the policy whole, unless a bank with open obligations would vanish.
     pub(super) fn reload(&mut self, policy: Arc<Policy>) {
-        let known = |name| policy.banks.iter().any(|b| b.name == name);
-        let owed = self.state.saf.values().map(|e| e.queued.bank);
-        let open = self.state.open.values().map(|o| o.intent.bank);
-        if owed.chain(open).any(|bank| !known(bank)) || !same_shape(&self.policy, &policy) {
-            return self.event(Event::ReloadRefused);
+        let owed = self.owed_under(&policy).into_iter().next();
+        let owed = owed.map(|(bank, count)| ReloadRefused::Owed { bank, count });
+        if let Some(why) = owed.or_else(|| moved(&self.policy, &policy)) {
+            return self.event(Event::ReloadRefused(why));
         }
         let hash = policy.hash;
         self.policy = policy;
@@ -161,12 +172,15 @@ impl Switch {
 
 /// Ids of banks, platforms and lines stay what they are: a reload adds at the end or changes
 /// settings; anything else needs a restart.
-fn same_shape(old: &Policy, new: &Policy) -> bool {
+fn moved(old: &Policy, new: &Policy) -> Option<ReloadRefused> {
     let names = |policy: &Policy| {
         let banks = policy.banks.iter().map(|b| b.name).collect::<Vec<_>>();
         let platforms = policy.platforms.iter().map(|p| p.name).collect::<Vec<_>>();
         let lines = policy.lines.iter().map(|l| l.name).collect::<Vec<_>>();
-        [banks, platforms, lines]
+        [("bank", banks), ("platform", platforms), ("line", lines)]
     };
-    names(old).iter().zip(&names(new)).all(|(old, new)| new.starts_with(old))
+    names(old).into_iter().zip(names(new)).find_map(|((what, old), (_, new))| {
+        let at = (0..old.len()).find(|at| old.get(*at) != new.get(*at))?;
+        Some(ReloadRefused::Moved { what, name: old.get(at).copied()? })
+    })
 }

@@ -33,6 +33,8 @@ pub(super) enum Timer {
     SignOn(SessionId),
     /// A session: silence of the peer, or no answer to an echo test.
     Echo(SessionId),
+    /// A platform's session: nothing came in for its idle limit.
+    Idle(SessionId),
     /// The original may no longer reach the bank: it can be forgotten.
     Lifetime(TxnNo),
     /// Finished transactions leave the duplicate window.
@@ -53,6 +55,7 @@ impl Timer {
             Self::Echo(session) => (6, session.0),
             Self::Lifetime(txn) => (7, txn.0),
             Self::Window => (8, 0),
+            Self::Idle(session) => (9, session.0),
         };
         (what << 60) | whom
     }

@@ -74,7 +74,14 @@ fn policy() -> Policy {
     let line = Line { name: text("union"), owner: Owner::Bank(BankId(0)) };
     Policy {
         hash: 1,
-        platforms: vec![Platform { name, budget, margin, max_in_flight: 8, echo: None }],
+        platforms: vec![Platform {
+            name,
+            budget,
+            margin,
+            max_in_flight: 8,
+            echo: None,
+            idle_limit: None,
+        }],
         banks: vec![bank],
         lines: vec![door, line],
         routes: vec![Route {

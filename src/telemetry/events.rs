@@ -54,11 +54,7 @@ impl Watch {
                 metrics::counter!(names::IMPOSSIBLE).increment(1);
                 error!(what, "impossible: this is a bug");
             }
-            Event::ReloadRefused => {
-                warn!(
-                    "reload refused: a bank with open obligations would vanish, or order changed"
-                );
-            }
+            Event::ReloadRefused(why) => warn!("reload rejected, the old one runs on: {why}"),
             Event::DeskDecided { item, no, operator, verb } => {
                 metrics::counter!(names::DESK_DECISIONS, "verb" => verb.word(), "result" => "done")
                     .increment(1);

@@ -3,9 +3,9 @@
 
 use crate::frames;
 use crate::shop::Shop;
-use crate::stage::{CALM, Stage};
+use crate::stage::{CALM, HASTY, Stage};
 use crate::walk::{Answer, whole_frames};
-use crate::{SOON, Tested};
+use crate::{SOON, Tested, wait_until};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
@@ -42,6 +42,23 @@ fn listen(mut stream: TcpStream, answers: usize) -> Tested<Reaction> {
         }
     }
     Ok(Reaction { codes, closed })
+}
+
+#[test]
+fn what_hangs_gives_its_place_back() -> Tested {
+    let stage = Stage::new(HASTY)?;
+    stage.edit("margin_ms = 300", "margin_ms = 300\nmax_sessions = 1\nidle_limit_ms = 1_600")?;
+    let switch = stage.start("info")?;
+    let hangs = TcpStream::connect(switch.door)?;
+    wait_until("it is let in", SOON, || Ok(switch.logged().contains("connected")))?;
+    assert!(listen(TcpStream::connect(switch.door)?, 1)?.closed, "there is one place");
+    assert!(listen(hangs, 1)?.closed, "it said nothing");
+    wait_until("it is told", SOON, || Ok(switch.logged().contains("reason=\"idle\"")))?;
+    let mut shop = Shop::new(SOON);
+    shop.call(switch.door)?;
+    assert_eq!(shop.ask_and_wait(&frames::requests()?[0])?.code(), "00");
+    assert_eq!(switch.stop()?, Some(0));
+    Ok(())
 }
 
 #[test]

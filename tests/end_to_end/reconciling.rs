@@ -170,5 +170,8 @@ fn operators_have_a_bank_asked_and_move_its_date() -> Tested {
     switch.kill()?;
     let moved = stage.ask_journal("dump", &["--where", "date=1231"])?;
     assert_eq!(moved.lines().filter(|line| line.contains("cutover")).count(), 1, "{moved}");
+    let ordered = stage.ask_journal("dump", &["--where", "operator=anna"])?;
+    let count = |what| ordered.lines().filter(|line| line.contains(what)).count();
+    assert_eq!((count("  cutover"), count("  reconciled")), (2, 2), "{ordered}");
     Ok(())
 }

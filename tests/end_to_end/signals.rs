@@ -1,7 +1,7 @@
 //! Signals, as an init system or an operator sends them: SIGTERM and SIGINT finish what is in
 //! flight and end with 0, SIGHUP takes a good configuration and leaves a bad one alone.
 
-use crate::binary::Switch;
+use crate::binary::{Switch, run};
 use crate::frames::{self, Request};
 use crate::shop::Shop;
 use crate::stage::{CALM, Stage};
@@ -62,6 +62,17 @@ fn a_reload_takes_a_good_configuration_and_leaves_a_bad_one_alone() -> Tested {
         assert_eq!(told(&mut shop)?, [false, true], "{to}: the old one runs on");
         fs::write(stage.config(), &good)?;
     }
+    // A bank under another name is a bank that is gone: orders find the one that is served.
+    fs::write(stage.config(), good.replace("river", "lake"))?;
+    hang_up(&switch, "bank river is missing or not where it was, which needs a restart", 1)?;
+    fs::write(stage.config(), &good)?;
+    let admin = switch.admin.to_string();
+    let cutover = |bank| run(&["books", "--admin", &admin, "cutover", bank, "--operator", "anna"]);
+    assert_eq!(cutover("river")?.status.code(), Some(0));
+    let said = String::from_utf8(cutover("lake")?.stderr)?;
+    assert!(said.contains("no bank has this name; there are: river, mountain"), "{said}");
+    assert_eq!(switch.metric("pointsman_impossible_total", "")?, 0.0);
+
     stage.edit("pan = [\"5\"]", "pan = [\"4-5\"]")?;
     hang_up(&switch, "configuration read again", 2)?;
     assert_eq!(told(&mut shop)?, [true, true]);

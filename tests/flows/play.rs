@@ -116,7 +116,8 @@ fn is_input(what: &str) -> bool {
                     | "recall"
                     | "reconcile"
                     | "cutover"
-                    | "without",
+                    | "without"
+                    | "reload",
                 ..
             ]
             | [_, "up" | "down"]

@@ -151,6 +151,7 @@ pub(crate) fn policy(options: &Options<'_>) -> Policy {
         echo: options
             .has("platform_echo")
             .then_some(Echo { interval: Duration::from_secs(5), missed: 2 }),
+        idle_limit: options.stated("idle=").map(Duration::from_secs),
     };
     let mut alfa = bank(options, "alfa", &[1, 2], alfa_signs, false);
     alfa.stand_in = stand_in(options);

@@ -228,17 +228,17 @@ impl Stage {
                 self.feed(Input::Recalled { ticket, record });
             }
             ["without", bank] => self.without(bank),
+            ["reload", "without", bank] => self.reload_without(bank),
             ["end"] => {}
             ["reconcile", bank] => {
-                self.feed(Input::Command(Command::Reconcile { bank: text(bank), date: None }));
+                self.reconcile(bank, None);
             }
             ["reconcile", bank, date] => {
-                let (bank, date) = (text(bank), Some(text(date)));
-                self.feed(Input::Command(Command::Reconcile { bank, date }));
+                self.reconcile(bank, Some(date));
             }
             ["cutover", bank, date] => {
-                let (bank, date) = (text(bank), Some(text(date)));
-                self.feed(Input::Command(Command::Cutover { bank, date }));
+                let (bank, date, operator) = (text(bank), Some(text(date)), text("anna"));
+                self.feed(Input::Command(Command::Cutover { bank, date, operator }));
             }
             ["drain"] => self.feed(Input::Command(Command::Drain)),
             ["desk", "resend", no] => self.desk(no, DeskVerb::Resend)?,
@@ -281,6 +281,18 @@ impl Stage {
         for (name, count) in switch.owed_to_nobody() {
             self.say(&format!("owed to nobody {name} {count}"));
         }
+    }
+
+    /// A configuration is read again that has lost a bank.
+    fn reload_without(&mut self, bank: &str) {
+        let mut policy = (*self.policy).clone();
+        policy.banks.iter_mut().filter(|b| b.name == text(bank)).for_each(|b| b.name = text("new"));
+        self.feed(Input::Command(Command::Reload(Arc::new(policy))));
+    }
+
+    fn reconcile(&mut self, bank: &str, date: Option<&str>) {
+        let (bank, date, operator) = (text(bank), date.map(text), text("anna"));
+        self.feed(Input::Command(Command::Reconcile { bank, date, operator }));
     }
 
     fn desk(&mut self, no: &str, verb: DeskVerb) -> Fallible<()> {

@@ -267,6 +267,7 @@ pub(crate) fn show_event(event: &Event) -> Option<String> {
         Event::NotSent { why, .. } => format!("event not sent {why:?}"),
         Event::DeskRefused(refusal) => format!("event desk refused, {refusal}"),
         Event::Impossible { what } => format!("event IMPOSSIBLE {what}"),
+        Event::ReloadRefused(why) => format!("event reload refused, {why}"),
         Event::LineReady { line } => format!("event line {line} ready"),
         Event::LineLost { line } => format!("event line {line} lost"),
         Event::Answered { .. }
@@ -279,7 +280,6 @@ pub(crate) fn show_event(event: &Event) -> Option<String> {
         | Event::OnDesk { .. }
         | Event::DeskDecided { .. }
         | Event::PinDeclined { .. }
-        | Event::Reconciled { .. }
-        | Event::ReloadRefused => return None,
+        | Event::Reconciled { .. } => return None,
     })
 }

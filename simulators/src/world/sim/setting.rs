@@ -66,7 +66,14 @@ pub fn policy() -> Policy {
 
 fn platform(name: &str) -> Platform {
     let max_in_flight = 64;
-    Platform { name: text(name), budget: BUDGET, margin: MARGIN, max_in_flight, echo: None }
+    Platform {
+        name: text(name),
+        budget: BUDGET,
+        margin: MARGIN,
+        max_in_flight,
+        echo: None,
+        idle_limit: None,
+    }
 }
 
 fn route(name: &str, prefixes: &[(&str, &str)], bank: u16) -> Route {
