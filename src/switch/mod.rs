@@ -29,6 +29,7 @@ pub mod txn;
 mod advice;
 mod advice_reversal;
 mod answer;
+mod arrival;
 mod by_number;
 mod checkpoint;
 mod doubt;
@@ -60,6 +61,7 @@ mod reversal;
 mod routing;
 mod saf;
 mod saf_answer;
+mod silence;
 mod stamps;
 mod stand_in;
 mod stans;
@@ -78,12 +80,12 @@ use crate::canonical::Canonical;
 use crate::time::{Instant, Now, Wall};
 use ids::{BankId, LineId, Name, RecordNo, SendId, SessionId, Ticket};
 use inflight::{InFlight, SendOwner};
-use input::{Command, Garbled, Input};
+use input::{Command, Input};
 use lines::Lines;
 use output::{Event, Output, Send};
 use plants::Plant;
-use policy::{Owner, Policy, SignOn};
-use record::{GarbledNote, Record};
+use policy::Policy;
+use record::Record;
 use state::State;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -340,76 +342,6 @@ impl Switch {
     fn bank_id(&self, name: &Name) -> Option<BankId> {
         let at = self.policy.banks.iter().position(|b| b.name == *name)?;
         Some(BankId(u16::try_from(at).ok()?))
-    }
-
-    fn message(&mut self, session: SessionId, received: Instant, msg: Box<Canonical>) {
-        let Some(from) = self.lines.sessions.get_mut(session) else {
-            return self.impossible("a message from a session that is not up");
-        };
-        from.heard = received.max(from.heard);
-        from.echoes_missed = 0;
-        match from.owner {
-            _ if msg.kind.family() == 8 => self.network_message(session, msg),
-            Owner::Platform(platform) => {
-                let header = msg.header;
-                let requester = inflight::Requester { session, platform, header, received };
-                self.platform_message(requester, msg);
-            }
-            Owner::Bank(bank) => self.bank_message(session, bank, msg),
-        }
-    }
-
-    fn garbled(&mut self, session: SessionId, _received: Instant, garbled: Garbled) {
-        let Some(from) = self.lines.sessions.get(session) else {
-            return self.impossible("garbage from a session that is not up");
-        };
-        let (line, owner) = (from.line, from.owner);
-        let name = self.line_name(line);
-        let at = format!("{} at byte {}", garbled.path, garbled.offset);
-        let at = crate::text::Text::new(at.as_bytes()).unwrap_or_default();
-        self.record(Record::Garbled(GarbledNote {
-            line: name,
-            at: self.now.wall,
-            path: garbled.path,
-            offset: garbled.offset,
-            len: garbled.len,
-            digest: garbled.digest,
-        }));
-        self.event(Event::Garbled { line: name, at });
-        if let (Owner::Platform(_), Some(readable)) = (owner, garbled.readable)
-            && readable.flow.answer().is_some()
-        {
-            let answer = reply::own_answer(readable, crate::canonical::Reason::FormatError);
-            self.send((line, session), answer, None, None, SendOwner::Plain);
-        }
-    }
-
-    fn line_up(&mut self, line: LineId, session: SessionId) {
-        let Some(owner) = self.policy.lines.get(usize::from(line.0)).map(|l| l.owner) else {
-            return self.impossible("a session of an unknown line");
-        };
-        let sign_on = match owner {
-            Owner::Bank(bank) => {
-                self.policy.banks.get(usize::from(bank.0)).map(|b| b.network.sign_on.clone())
-            }
-            Owner::Platform(_) => None,
-        };
-        let sign_on = sign_on.unwrap_or(SignOn::No);
-        self.lines.up(session, line, owner, &sign_on, self.now.mono);
-        self.begin_network(session);
-    }
-
-    fn line_down(&mut self, session: SessionId) {
-        let Some((gone, lost)) = self.lines.down(session) else {
-            return self.impossible("the end of a session that is not up");
-        };
-        self.timers.stop(Timer::SignOn(session));
-        self.timers.stop(Timer::Echo(session));
-        self.timers.stop(Timer::Idle(session));
-        if lost {
-            let line = self.line_name(gone.line);
-            self.event(Event::LineLost { line });
-        }
     }
 
     fn command(&mut self, command: Command) {

@@ -1,16 +1,16 @@
-//! Sign-on, echo, cutover: what keeps a line usable.
+//! Sign-on, answers to echo tests, cutover: what keeps a line usable.
 //!
 //! Contract: nothing but network management goes over a line before its sign-on (where it has
 //! one) succeeded in this session; a new session, a "sign on again" and a refused MAC start
-//! over. An echo is asked when nothing was received for its interval, however much was sent;
-//! an inbound echo is answered at once and never echoed back.
+//! over. An inbound echo is answered at once and never echoed back; our own are asked in
+//! [`super::silence`].
 
 use super::Switch;
 use super::ids::{BankId, LineId, Name, SessionId};
 use super::inflight::SendOwner;
 use super::lines::Asked;
-use super::output::{CloseReason, Event, Output};
-use super::policy::{Echo, Network, Owner};
+use super::output::Event;
+use super::policy::{Network, Owner};
 use super::record::{Cutover, LineState, Record};
 use super::reply;
 use super::timers::Timer;
@@ -19,29 +19,12 @@ use crate::canonical::{
 };
 use crate::limits::STAN_MAX;
 use crate::text::Text;
-use std::time::Duration;
 
 impl Switch {
-    fn network(&self, owner: Owner) -> Option<&Network> {
+    pub(super) fn network(&self, owner: Owner) -> Option<&Network> {
         match owner {
             Owner::Bank(bank) => self.policy.banks.get(usize::from(bank.0)).map(|b| &b.network),
             Owner::Platform(_) => None,
-        }
-    }
-
-    fn echo(&self, owner: Owner) -> Option<Echo> {
-        match owner {
-            Owner::Bank(_) => self.network(owner)?.echo,
-            Owner::Platform(platform) => self.policy.platforms.get(usize::from(platform.0))?.echo,
-        }
-    }
-
-    fn idle_limit(&self, owner: Owner) -> Option<Duration> {
-        match owner {
-            Owner::Bank(_) => None,
-            Owner::Platform(platform) => {
-                self.policy.platforms.get(usize::from(platform.0))?.idle_limit
-            }
         }
     }
 
@@ -52,12 +35,7 @@ impl Switch {
         else {
             return;
         };
-        if let Some(echo) = self.echo(owner) {
-            self.timers.set(Timer::Echo(session), self.now.mono.after(echo.interval));
-        }
-        if let Some(limit) = self.idle_limit(owner) {
-            self.timers.set(Timer::Idle(session), self.now.mono.after(limit));
-        }
+        self.listen_for_silence(session, owner);
         match owner {
             Owner::Bank(bank) if ready => self.line_ready(line, bank),
             Owner::Bank(_) => self.sign_on(session),
@@ -127,7 +105,7 @@ impl Switch {
         }
     }
 
-    fn ask(
+    pub(super) fn ask(
         &mut self,
         session: SessionId,
         function: Function,
@@ -287,56 +265,6 @@ impl Switch {
                 self.line_ready(line, bank);
             }
         }
-    }
-
-    /// Nothing was received for a while, or an echo went unanswered.
-    pub(super) fn echo_timer(&mut self, session: SessionId) {
-        let Some(at) = self.lines.sessions.get(session) else { return };
-        let (heard, owner, missed) = (at.heard, at.owner, at.echoes_missed);
-        let Some(echo) = self.echo(owner) else { return };
-        let due = heard.after(echo.interval);
-        if self.now.mono < due {
-            return self.timers.set(Timer::Echo(session), due);
-        }
-        if self.is_unread(owner) {
-            // Whatever it says waits unread until its requests are answered.
-            return self.timers.set(Timer::Echo(session), self.now.mono.after(echo.interval));
-        }
-        if missed >= echo.missed {
-            self.out.push_back(Output::Close { session, why: CloseReason::EchoMissed });
-            return;
-        }
-        if let Some(at) = self.lines.sessions.get_mut(session) {
-            // Each echo is counted as missed until anything is heard.
-            at.echoes_missed += 1;
-            at.asked.retain(|_, asked| *asked != Asked::Echo);
-        }
-        self.ask(session, Function::Echo, Asked::Echo, None);
-        let limit = self.network(owner).map_or(echo.interval, |n| n.response_timeout);
-        let limit = limit.max(Duration::from_millis(1));
-        self.timers.set(Timer::Echo(session), self.now.mono.after(limit));
-    }
-
-    /// A platform's session may have been silent for too long: it holds one of few places.
-    pub(super) fn idle_timer(&mut self, session: SessionId) {
-        let Some(at) = self.lines.sessions.get(session) else { return };
-        let (heard, owner) = (at.heard, at.owner);
-        let Some(limit) = self.idle_limit(owner) else { return };
-        let due = heard.after(limit);
-        if self.now.mono < due {
-            self.timers.set(Timer::Idle(session), due);
-        } else if self.is_unread(owner) {
-            self.timers.set(Timer::Idle(session), self.now.mono.after(limit));
-        } else {
-            self.out.push_back(Output::Close { session, why: CloseReason::Idle });
-        }
-    }
-
-    /// Whether the shell has stopped reading a platform because of its cap.
-    fn is_unread(&self, owner: Owner) -> bool {
-        let Owner::Platform(platform) = owner else { return false };
-        let cap = self.policy.platforms.get(usize::from(platform.0)).map(|p| p.max_in_flight);
-        cap.is_some_and(|cap| self.in_flight(platform) >= cap)
     }
 
     /// The first line of a bank, in its order, with a session that may send for this terminal.

@@ -201,7 +201,9 @@ record_struct!(Closed { entry, at, ending, bank_code, settlement_date });
 record_struct!(Late { txn, at, bank, stan, leg, bank_code, auth_id, amount });
 record_struct!(Desk { item, at, operator, verb });
 record_struct!(Cutover { bank, at, date } since 3 { operator });
-record_struct!(Reconciled { at, bank, period, currency, ours, theirs, weighing, bank_code } since 3 { operator });
+record_struct!(Reconciled {
+    at, bank, period, currency, ours, theirs, weighing, bank_code,
+} since 3 { operator });
 record_struct!(TerminalBatch { terminal, batch });
 record_struct!(Sum { count, minor });
 record_struct!(Totals {

@@ -70,18 +70,12 @@ fn policy() -> Policy {
     };
     let (budget, margin) = (30 * SECOND, SECOND);
     let name = text("pos");
+    let pos = Platform { name, budget, margin, max_in_flight: 8, echo: None, idle_limit: None };
     let door = Line { name: text("door"), owner: Owner::Platform(PlatformId(0)) };
     let line = Line { name: text("union"), owner: Owner::Bank(BankId(0)) };
     Policy {
         hash: 1,
-        platforms: vec![Platform {
-            name,
-            budget,
-            margin,
-            max_in_flight: 8,
-            echo: None,
-            idle_limit: None,
-        }],
+        platforms: vec![pos],
         banks: vec![bank],
         lines: vec![door, line],
         routes: vec![Route {
