@@ -11,8 +11,9 @@ use super::dialect_text::Keys;
 use super::field::{Field, SECRETS, Secret};
 use super::inside::DEPTH_MAX;
 use super::inside_load;
+use super::length_prefix::{LengthCoding, Prefix};
 use super::notation::{self, Length, Notation};
-use super::plan::{LengthCoding, Plan, Prefix, Side, Sign, Unit};
+use super::plan::{Plan, Side, Sign, Unit};
 use super::validate::{RULES, Rule};
 use toml::{Table, Value};
 

@@ -8,7 +8,8 @@
 
 use super::fault::{Fault, Kind};
 use super::field::Field;
-use super::inside::{Inside, Item};
+use super::inside::Inside;
+use super::inside_walk::Item;
 
 /// Whether a TPDU may stand before the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

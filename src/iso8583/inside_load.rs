@@ -10,7 +10,8 @@ use super::dialect_fields::{self, Defaults, ENCODINGS, LENGTHS, SIDES, UNITS, as
 use super::dialect_text::Keys;
 use super::field::Secret;
 use super::inside::{Inside, Part, Shape, TagCoding, Unknown, tagged_plan};
-use super::plan::{LengthCoding, Plan, Prefix};
+use super::length_prefix::{LengthCoding, Prefix};
+use super::plan::Plan;
 use super::quick_inside::TagIndex;
 use super::tlv;
 use toml::{Table, Value};

@@ -8,7 +8,8 @@ use super::coding::Encoding;
 use super::error::Scene;
 use super::fault::{Fault, Kind};
 use super::field::Field;
-use super::plan::{LengthCoding, Unit, number};
+use super::length_prefix::{LengthCoding, number};
+use super::plan::Unit;
 
 /// The likeliest cause, if any comes to mind.
 pub(crate) fn cause(scene: &Scene<'_>, fault: Fault) -> Option<String> {

@@ -7,8 +7,9 @@
 
 use super::charset::{self, Class};
 use super::coding::{self, Encoding};
+use super::length_prefix::LengthCoding;
 use super::message::{SLACK, Slot};
-use super::plan::{LengthCoding, Plan, Side, Unit};
+use super::plan::{Plan, Side, Unit};
 use super::validate::Rule;
 
 /// How the length is found.

@@ -8,7 +8,8 @@ use super::charset::Class;
 use super::coding::{self, Encoding};
 use super::field::Field;
 use super::inside::{DEPTH_MAX, Inside, Part, Shape, Unknown};
-use super::plan::{LengthCoding, Side};
+use super::length_prefix::LengthCoding;
+use super::plan::Side;
 use super::validate::Rule;
 
 /// Finds parts by tag: those of one or two bytes in a table, longer ones one by one.

@@ -11,6 +11,7 @@
 mod atom;
 mod codes;
 mod field_map;
+mod field_map_load;
 mod field_set;
 mod keys;
 pub mod mac;

@@ -6,8 +6,13 @@
 //! `Debug` prints names and lengths, never values; memory is wiped on drop. Deliberately
 //! absent: any knowledge of a dialect – the same message can be packed in another one.
 
+mod arena;
+mod fields;
+mod loaded;
+
+pub use fields::Fields;
+
 use super::mti::Mti;
-use super::quick::Halves;
 use crate::limits::DE_MAX;
 use crate::text::Short;
 use std::{fmt, ops::Range};
@@ -206,36 +211,6 @@ impl Message {
         }
     }
 
-    #[inline(never)]
-    fn set_slowly(
-        &mut self,
-        de: u8,
-        value: &[u8],
-        (word, bit): (usize, u64),
-    ) -> Result<(), MessageError> {
-        let full = MessageError::Full { de, len: value.len() };
-        if u16::try_from(value.len()).is_err() {
-            return Err(full);
-        }
-        let was_there = self.present[word] & bit != 0;
-        let old = self.slots[usize::from(de)];
-        // A value outside the frame copy may be overwritten; the frame itself stays as it came.
-        let fits = was_there
-            && usize::from(old.at) >= self.frame_len
-            && value.len() <= usize::from(old.len);
-        let at = if fits {
-            let at = usize::from(old.at);
-            self.arena[at..at + value.len()].copy_from_slice(value);
-            old.at
-        } else {
-            self.present[word] &= !bit;
-            self.append(value).ok_or(full)?
-        };
-        self.slots[usize::from(de)] = Slot::of_value(at.into(), value.len());
-        self.present[word] |= bit;
-        Ok(())
-    }
-
     /// Takes a data element out.
     pub fn remove(&mut self, de: u8) {
         if let Some((word, bit)) = place(de) {
@@ -281,125 +256,6 @@ impl Message {
     pub(crate) fn present(&self) -> [u64; 3] {
         self.present
     }
-
-    /// Clears, then takes a copy of the frame to the front of the arena and makes room for its
-    /// values spread out.
-    pub(super) fn load(&mut self, frame: &[u8]) {
-        self.clear();
-        let most = 3 * frame.len() + 2 * SLACK;
-        if self.arena.len() < most {
-            self.arena.resize(most, 0);
-        }
-        self.arena[..frame.len()].copy_from_slice(frame);
-        // Whole words of the frame are read, so some bytes behind it as well.
-        self.used = frame.len() + SLACK;
-        self.frame_len = frame.len();
-    }
-
-    pub(super) fn set_header_span(&mut self, len: usize) {
-        self.header = Some((0, len as u16));
-    }
-
-    /// Room for an expanded value after [`Self::load`]: where it begins, and the room.
-    #[inline]
-    pub(super) fn room(&mut self, len: usize) -> Option<(usize, &mut [u8])> {
-        let at = self.used;
-        self.arena.get_mut(at..at + len).map(|room| (at, room))
-    }
-
-    /// Keeps `len` bytes of the room given last.
-    #[inline]
-    pub(super) fn keep(&mut self, len: usize) {
-        self.used += len;
-    }
-
-    /// Notes where a data element lies; it counts as there once [`Self::arrived`] says so.
-    pub(super) fn note(&mut self, de: u8, slot: Slot) {
-        self.slots[usize::from(de)] = slot;
-    }
-
-    /// Where a data element was noted.
-    pub(super) fn slot(&self, de: u8) -> Slot {
-        self.slots[usize::from(de)]
-    }
-
-    /// Takes a loaded message apart for the short way; [`Self::keep`] what it used of the room.
-    #[inline]
-    pub(super) fn halves(&mut self) -> Halves<'_> {
-        let front = self.frame_len + SLACK;
-        let (front, back) = self.arena.split_at_mut(front);
-        Halves { used: self.used - front.len(), front, back, slots: &mut self.slots }
-    }
-
-    /// Says how much of the room behind the frame is used.
-    #[inline]
-    pub(super) fn set_used(&mut self, used: usize) {
-        self.used = self.frame_len + SLACK + used;
-    }
-
-    /// Says which data elements of a bitmap are there.
-    #[inline]
-    pub(super) fn arrived(&mut self, word: usize, bits: u64) {
-        if let Some(present) = self.present.get_mut(word) {
-            *present = bits;
-        }
-    }
-
-    /// The values and where they lie, for the short way out.
-    #[inline]
-    pub(super) fn values(&self) -> (&[u8], &[Slot; SLOTS]) {
-        (&self.arena, &self.slots)
-    }
-
-    /// A noted value, whether it counts as there yet or not.
-    #[inline]
-    pub(super) fn noted(&self, slot: Slot) -> &[u8] {
-        let at = usize::from(slot.at);
-        self.arena.get(at..at + usize::from(slot.len)).unwrap_or_default()
-    }
-
-    fn append(&mut self, value: &[u8]) -> Option<u16> {
-        if self.used + value.len() > ARENA_MAX {
-            self.compact();
-        }
-        let end = self.used + value.len();
-        let at = u16::try_from(self.used).ok().filter(|_| end <= ARENA_MAX)?;
-        if self.arena.len() < end + SLACK {
-            self.grow(end + SLACK);
-        }
-        self.arena[self.used..end].copy_from_slice(value);
-        self.used = end;
-        Some(at)
-    }
-
-    #[cold]
-    fn grow(&mut self, needed: usize) {
-        self.arena.resize(needed.next_power_of_two().max(512), 0);
-    }
-
-    /// Gives back what overwritten values left behind. Rare: only a message edited thousands
-    /// of times comes here.
-    #[cold]
-    fn compact(&mut self) {
-        let old = std::mem::take(&mut self.arena);
-        let mut new = Vec::with_capacity(old.len());
-        let mut carry = |at: u16, len: u16| {
-            let from = usize::from(at);
-            let to = new.len() as u16;
-            new.extend_from_slice(&old[from..from + usize::from(len)]);
-            to
-        };
-        self.header = self.header.map(|(at, len)| (carry(at, len), len));
-        for de in Fields::of(self.present) {
-            let slot = &mut self.slots[usize::from(de)];
-            *slot = Slot::of_value(carry(slot.at, slot.len).into(), slot.len.into());
-        }
-        self.used = new.len();
-        self.frame_len = 0;
-        self.arena = new;
-        let mut old = old;
-        old.zeroize();
-    }
 }
 
 /// Word and bit of a data element.
@@ -435,41 +291,6 @@ impl fmt::Debug for Message {
             write!(f, " F{de}[{}]", self.get(de).map_or(0, <[u8]>::len))?;
         }
         f.write_str(" }")
-    }
-}
-
-/// The numbers of the data elements in a message, ascending.
-#[derive(Debug, Clone)]
-pub struct Fields {
-    /// What is left of the word at hand, and the data element before its first.
-    word: u64,
-    before: u8,
-    rest: [u64; 2],
-}
-
-impl Fields {
-    /// Of presence words, DE 1 the highest bit of the first.
-    pub(super) const fn of(present: [u64; 3]) -> Self {
-        let [word, rest @ ..] = present;
-        Self { word, before: 0, rest }
-    }
-}
-
-impl Iterator for Fields {
-    type Item = u8;
-    #[inline]
-    fn next(&mut self) -> Option<u8> {
-        while self.word == 0 {
-            if self.rest == [0; 2] {
-                return None;
-            }
-            let [next, after] = self.rest;
-            (self.word, self.rest) = (next, [after, 0]);
-            self.before = self.before.wrapping_add(64);
-        }
-        let leading = self.word.leading_zeros();
-        self.word ^= 1 << 63 >> leading;
-        Some(self.before.wrapping_add(leading as u8).wrapping_add(1))
     }
 }
 
