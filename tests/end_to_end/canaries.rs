@@ -4,11 +4,10 @@
 //! the run means anything. Logs are taken at TRACE; the journal is encrypted, so that what
 //! `journal dump` prints is scanned beside its files.
 
+use crate::Tested;
 use crate::frames::{self, Canary};
-use crate::shop::Shop;
 use crate::stage::{CALM, Stage};
 use crate::walk::Answer;
-use crate::{SOON, Tested};
 use simulators::clock::{now_ms, stamp};
 use simulators::world::canary::{Canary as Secret, Scanner};
 use std::fs;
@@ -25,9 +24,7 @@ fn expected(name: &str) -> Option<&'static str> {
 
 /// Sends every canary twice, so that memory and journal are asked for it too.
 fn fly(stage: &Stage, canaries: &[Canary]) -> Tested<Vec<String>> {
-    let switch = stage.start("trace")?;
-    let mut shop = Shop::new(SOON);
-    shop.call(switch.door)?;
+    let (switch, mut shop) = stage.open("trace")?;
     let moment = stamp(now_ms());
     for canary in canaries {
         for _ in 0..2 {

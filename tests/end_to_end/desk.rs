@@ -35,10 +35,7 @@ fn refused(switch: &Switch, more: &[&str]) -> Tested<String> {
 
 #[test]
 fn what_is_in_doubt_is_listed_decided_and_journaled() -> Tested {
-    let stage = Stage::new(HASTY)?;
-    let mut shop = Shop::new(SOON);
-    let switch = stage.start("warn")?;
-    shop.call(switch.door)?;
+    let (stage, switch, mut shop) = Stage::opened(HASTY, "warn")?;
     assert_eq!(desk_json(&switch, &[])?["items"], serde_json::json!([]));
     stage.tell("silent on")?;
     assert_eq!(buy(&mut shop, 0)?, "68");

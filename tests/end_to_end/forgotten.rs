@@ -4,11 +4,11 @@
 //! Contract: the window holds a hundred transactions (the least that is allowed), more than a
 //! hundred and twenty follow, and the journal says that the originals were forgotten.
 
+use crate::Tested;
 use crate::frames::{self, Request};
 use crate::shop::Shop;
 use crate::stage::{CALM, JOURNAL_KEY, Stage};
 use crate::walk::Answer;
-use crate::{SOON, Tested};
 use pointsman::switch::record::{Forgotten, Record};
 use simulators::bank::ledger::{Entry, Seen};
 use simulators::clock::{now_ms, stamp};
@@ -76,9 +76,7 @@ fn completion(hold: &Request, hold_moment: &str) -> Tested<Vec<u8>> {
 #[test]
 fn what_left_the_window_is_neither_sent_twice_nor_out_of_reach() -> Tested {
     let (stage, asked) = stage()?;
-    let switch = stage.start("warn")?;
-    let mut shop = Shop::new(SOON);
-    shop.call(switch.door)?;
+    let (switch, mut shop) = stage.open("warn")?;
     let (purchase, hold) = (shop.ask(&asked[0])?, shop.ask(&asked[1])?);
     let first = shop.answer_to(purchase)?;
     shop.answer_to(hold)?;

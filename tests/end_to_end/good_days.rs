@@ -10,10 +10,7 @@ use simulators::clock::{now_ms, stamp};
 
 #[test]
 fn every_answer_comes_home_byte_for_byte() -> Tested {
-    let stage = Stage::new(CALM)?;
-    let switch = stage.start("warn")?;
-    let mut shop = Shop::new(SOON);
-    shop.call(switch.door)?;
+    let (stage, switch, mut shop) = Stage::opened(CALM, "warn")?;
     let requests = frames::requests()?;
     for expected in frames::expected()? {
         let asked = find(&requests, expected.no)?;
@@ -52,10 +49,7 @@ fn the_journal_can_be_read(stage: &Stage) -> Tested {
 fn an_answer_has_the_mti_of_what_was_asked() -> Tested {
     /// Behind the length, the MTI, the bitmap and a card number of 16 digits.
     const F3: std::ops::Range<usize> = 32..38;
-    let stage = Stage::new(CALM)?;
-    let switch = stage.start("warn")?;
-    let mut shop = Shop::new(SOON);
-    shop.call(switch.door)?;
+    let (stage, switch, mut shop) = Stage::opened(CALM, "warn")?;
     let requests = frames::requests()?;
     let asked = requests.iter().filter(|r| r.bank == "river" && r.kind == "pre-authorization");
     let moment = stamp(now_ms());
@@ -84,10 +78,7 @@ fn an_answer_has_the_mti_of_what_was_asked() -> Tested {
 
 #[test]
 fn a_repeat_is_answered_alike_and_the_bank_asked_once() -> Tested {
-    let stage = Stage::new(CALM)?;
-    let switch = stage.start("warn")?;
-    let mut shop = Shop::new(SOON);
-    shop.call(switch.door)?;
+    let (stage, switch, mut shop) = Stage::opened(CALM, "warn")?;
     for asked in &frames::requests()?[..6] {
         let row = shop.ask(asked)?;
         let first = shop.answer_to(row)?;
@@ -116,10 +107,7 @@ fn a_repeat_is_answered_alike_and_the_bank_asked_once() -> Tested {
 
 #[test]
 fn the_same_name_with_another_amount_is_refused() -> Tested {
-    let stage = Stage::new(CALM)?;
-    let switch = stage.start("warn")?;
-    let mut shop = Shop::new(SOON);
-    shop.call(switch.door)?;
+    let (stage, _switch, mut shop) = Stage::opened(CALM, "warn")?;
     let asked = &frames::requests()?[0];
     let moment = stamp(now_ms());
     shop.send(&asked.message.at(&moment));

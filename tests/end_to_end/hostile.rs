@@ -63,10 +63,7 @@ fn what_hangs_gives_its_place_back() -> Tested {
 
 #[test]
 fn hostile_bytes_hurt_their_own_session_only() -> Tested {
-    let stage = Stage::new(CALM)?;
-    let switch = stage.start("warn")?;
-    let mut shop = Shop::new(SOON);
-    shop.call(switch.door)?;
+    let (stage, switch, mut shop) = Stage::opened(CALM, "warn")?;
     let requests = frames::requests()?;
     for (hostile, pair) in frames::hostile()?.iter().zip(requests.chunks(2)) {
         let name = &hostile.name;
@@ -123,9 +120,7 @@ fn the_same_garbage_has_the_same_hash_in_every_run() -> Tested {
     let all = frames::hostile()?;
     let garbage = all.iter().find(|h| h.expect == "30").ok_or("no garbage")?;
     for _ in 0..2 {
-        let switch = stage.start("error")?;
-        let mut shop = Shop::new(SOON);
-        shop.call(switch.door)?;
+        let (switch, mut shop) = stage.open("error")?;
         shop.send(&garbage.bytes);
         shop.turn_until("a format error", |shop| shop.strays.len() == 1)?;
         assert_eq!(switch.stop()?, Some(0));

@@ -2,16 +2,13 @@
 //! without a right MAC.
 
 use crate::frames;
-use crate::shop::Shop;
 use crate::stage::{CALM, Stage};
 use crate::{SOON, Tested, wait_until};
 
 #[test]
 fn sign_ins_bring_the_keys_and_wrong_ones_stop_the_traffic() -> Tested {
     let stage = Stage::with_sign_in_keys(CALM)?;
-    let switch = stage.start("warn")?;
-    let mut shop = Shop::new(SOON);
-    shop.call(switch.door)?;
+    let (switch, mut shop) = stage.open("warn")?;
     let requests = frames::requests()?;
     let mut asked = requests.iter().filter(|r| r.bank == "mountain" && r.kind == "purchase");
     let mut next = || asked.next().ok_or("too few requests");
@@ -33,9 +30,7 @@ fn sign_ins_bring_the_keys_and_wrong_ones_stop_the_traffic() -> Tested {
 #[test]
 fn an_answer_under_the_old_key_is_believed_after_new_keys_came() -> Tested {
     let stage = Stage::with_sign_in_keys(CALM)?;
-    let switch = stage.start("warn")?;
-    let mut shop = Shop::new(SOON);
-    shop.call(switch.door)?;
+    let (_switch, mut shop) = stage.open("warn")?;
     let requests = frames::requests()?;
     let asked = requests.iter().find(|r| r.bank == "mountain" && r.kind == "purchase");
     let asked = asked.ok_or("no request")?;

@@ -82,9 +82,7 @@ fn a_damaged_journal_is_refused_and_not_touched() -> Tested {
     let stage = Stage::new(CALM)?;
     for _ in 0..2 {
         // The second start seals what the first one wrote.
-        let switch = stage.start("warn")?;
-        let mut shop = crate::shop::Shop::new(crate::SOON);
-        shop.call(switch.door)?;
+        let (switch, mut shop) = stage.open("warn")?;
         for asked in crate::frames::requests()?.iter().take(10) {
             shop.ask_and_wait(asked)?;
         }

@@ -11,10 +11,7 @@ use std::fs;
 #[test]
 fn a_stop_by_either_signal_lets_what_is_in_flight_come_home() -> Tested {
     for signal in ["TERM", "INT"] {
-        let stage = Stage::new(CALM)?;
-        let switch = stage.start("warn")?;
-        let mut shop = Shop::new(SOON);
-        shop.call(switch.door)?;
+        let (stage, switch, mut shop) = Stage::opened(CALM, "warn")?;
         stage.tell("delay 400")?;
         shop.ask(&frames::requests()?[0])?;
         wait_until("the bank has it", SOON, || Ok(stage.entries().len() == 1))?;
@@ -34,10 +31,7 @@ fn hang_up(switch: &Switch, what: &str, times: usize) -> Tested {
 
 #[test]
 fn a_reload_takes_a_good_configuration_and_leaves_a_bad_one_alone() -> Tested {
-    let stage = Stage::new(CALM)?;
-    let switch = stage.start("info")?;
-    let mut shop = Shop::new(SOON);
-    shop.call(switch.door)?;
+    let (stage, switch, mut shop) = Stage::opened(CALM, "info")?;
     let requests = frames::requests()?;
     let with = |first: &'static str| {
         requests.iter().filter(move |r: &&Request| r.kind == "purchase" && r.pan.starts_with(first))

@@ -4,8 +4,9 @@
 //! happened before and after a kill. River speaks BCD behind a TPDU, Mountain UnionPay POS with
 //! a MAC.
 
-use crate::Tested;
 use crate::binary::{self, Switch};
+use crate::shop::Shop;
+use crate::{SOON, Tested};
 use simulators::bank::command::Command;
 use simulators::bank::ledger::Entry;
 use simulators::bank::{Bank, BankSpec};
@@ -135,7 +136,21 @@ impl Stage {
         Self::keyed(pace, "mac_key")
     }
 
-    /// The same, and Mountain hands out new MAC keys at every sign-in.
+    /// Both banks up, a switch between them, and a platform that has called.
+    pub(crate) fn opened(pace: Pace, log: &str) -> Tested<(Self, Switch, Shop)> {
+        let stage = Self::new(pace)?;
+        let (switch, shop) = stage.open(log)?;
+        Ok((stage, switch, shop))
+    }
+
+    /// A switch on the stage as it is, and a platform that has called.
+    pub(crate) fn open(&self, log: &str) -> Tested<(Switch, Shop)> {
+        let (switch, mut shop) = (self.start(log)?, Shop::new(SOON));
+        shop.call(switch.door)?;
+        Ok((switch, shop))
+    }
+
+    /// As [`Stage::new`], and Mountain hands out new MAC keys at every sign-in.
     pub(crate) fn with_sign_in_keys(pace: Pace) -> Tested<Self> {
         Self::keyed(pace, "master_key")
     }

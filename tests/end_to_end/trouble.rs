@@ -40,10 +40,7 @@ fn a_bank_that_is_away_is_said_to_be() -> Tested {
 
 #[test]
 fn a_silent_bank_is_timed_out_and_its_approval_taken_back() -> Tested {
-    let stage = Stage::new(HASTY)?;
-    let switch = stage.start("warn")?;
-    let mut shop = Shop::new(SOON);
-    shop.call(switch.door)?;
+    let (stage, switch, mut shop) = Stage::opened(HASTY, "warn")?;
     let requests = frames::requests()?;
     stage.tell("silent on")?;
     for bank in ["river", "mountain"] {
@@ -64,10 +61,7 @@ fn a_silent_bank_is_timed_out_and_its_approval_taken_back() -> Tested {
 
 #[test]
 fn a_late_approval_is_caught_and_never_handed_on() -> Tested {
-    let stage = Stage::new(HASTY)?;
-    let switch = stage.start("warn")?;
-    let mut shop = Shop::new(SOON);
-    shop.call(switch.door)?;
+    let (stage, switch, mut shop) = Stage::opened(HASTY, "warn")?;
     let requests = frames::requests()?;
     let asked = purchases_of(&requests, "river")[0];
     stage.tell_one(&stage.river, "late 1200 1")?;
@@ -85,10 +79,7 @@ fn a_late_approval_is_caught_and_never_handed_on() -> Tested {
 
 #[test]
 fn an_answer_that_cannot_be_trusted_is_declined_and_taken_back() -> Tested {
-    let stage = Stage::new(HASTY)?;
-    let switch = stage.start("warn")?;
-    let mut shop = Shop::new(SOON);
-    shop.call(switch.door)?;
+    let (stage, _switch, mut shop) = Stage::opened(HASTY, "warn")?;
     let requests = frames::requests()?;
     let cases =
         [("mountain", "wrong-mac 1"), ("mountain", "wrong-amount 1"), ("river", "wrong-amount 1")];
@@ -106,10 +97,7 @@ fn an_answer_that_cannot_be_trusted_is_declined_and_taken_back() -> Tested {
 
 #[test]
 fn what_a_platform_takes_back_reaches_its_bank() -> Tested {
-    let stage = Stage::new(CALM)?;
-    let switch = stage.start("warn")?;
-    let mut shop = Shop::new(SOON);
-    shop.call(switch.door)?;
+    let (stage, _switch, mut shop) = Stage::opened(CALM, "warn")?;
     let requests = frames::requests()?;
     for bank in ["river", "mountain"] {
         let asked = purchases_of(&requests, bank)[0];
@@ -134,10 +122,7 @@ fn what_a_platform_takes_back_reaches_its_bank() -> Tested {
 
 #[test]
 fn the_reversal_of_an_unknown_original_is_never_forwarded_and_declines_it() -> Tested {
-    let stage = Stage::new(HASTY)?;
-    let switch = stage.start("warn")?;
-    let mut shop = Shop::new(SOON);
-    shop.call(switch.door)?;
+    let (stage, switch, mut shop) = Stage::opened(HASTY, "warn")?;
     let requests = frames::requests()?;
     for bank in ["river", "mountain"] {
         let asked = purchases_of(&requests, bank)[0];
