@@ -1,25 +1,39 @@
-//! Frames on a stream of bytes: [`Framing`] with what it must remember between two reads.
+//! Frames on a stream of bytes: `tokio_util`'s codec over [`Framing`].
 //!
-//! Contract: frames are slices of what was read, nothing is copied; keep-alives are passed over;
-//! an error ends the stream, it has no way back into step. Deliberately absent: buffers, which
-//! are the session's, and the way out – sessions pack in place ([`super::interpreter`]).
+//! Contract: decoding hands out slices of the read buffer, nothing is copied; keep-alives are
+//! passed over; an error ends the stream, it has no way back into step. Deliberately absent: the
+//! way out – sessions pack in place ([`super::interpreter`]).
 
 use crate::framing::{FrameError, Framing, Split, TPDU_BYTES};
+use bytes::{Buf, BytesMut};
+use std::io;
+use tokio_util::codec::Decoder;
 
 /// A message as it was cut from the stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Frame<'a> {
+#[derive(Debug)]
+pub struct Frame {
     /// Its TPDU, where the framing has one.
     pub tpdu: Option<[u8; TPDU_BYTES]>,
     /// The message.
-    pub body: &'a [u8],
+    pub body: BytesMut,
+}
+
+/// Why no more frames can be cut from this stream.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// What came is no frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The stream itself failed.
+    #[error("the stream failed: {0}")]
+    Io(#[from] io::Error),
 }
 
 /// Cuts the frames of one session.
 #[derive(Debug)]
 pub struct FrameCodec {
     framing: Framing,
-    /// Bytes of the frame that must be there before it is worth looking again.
+    /// Bytes the buffer must hold before it is worth looking again.
     needs: usize,
 }
 
@@ -28,34 +42,33 @@ impl FrameCodec {
     pub fn new(framing: Framing) -> Self {
         Self { framing, needs: 0 }
     }
+}
 
-    /// The frame at `at` in what was read, which moves behind it; `None` until there is more.
-    ///
-    /// # Errors
-    /// [`FrameError`] where no frame can begin like this.
-    pub fn next<'a>(
-        &mut self,
-        read: &'a [u8],
-        at: &mut usize,
-    ) -> Result<Option<Frame<'a>>, FrameError> {
-        loop {
-            let rest = read.get(*at..).unwrap_or_default();
-            if rest.is_empty() || rest.len() < self.needs {
-                return Ok(None);
-            }
-            match self.framing.split(rest)? {
-                Split::More { at_least } => self.needs = at_least,
+impl Decoder for FrameCodec {
+    type Item = Frame;
+    type Error = CodecError;
+
+    fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Frame>, CodecError> {
+        while !src.is_empty() && src.len() >= self.needs {
+            match self.framing.split(src)? {
+                Split::More { at_least } => {
+                    self.needs = at_least;
+                    src.reserve(at_least.saturating_sub(src.len()));
+                }
                 Split::KeepAlive { taken } => {
                     self.needs = 0;
-                    *at += taken;
+                    src.advance(taken);
                 }
                 Split::Frame { taken, tpdu, body } => {
                     self.needs = 0;
-                    *at += taken;
-                    return Ok(Some(Frame { tpdu, body: rest.get(body).unwrap_or_default() }));
+                    let mut frame = src.split_to(taken);
+                    frame.truncate(body.end);
+                    frame.advance(body.start);
+                    return Ok(Some(Frame { tpdu, body: frame }));
                 }
             }
         }
+        Ok(None)
     }
 }
 
@@ -75,21 +88,23 @@ mod tests {
         }
         for chunk in [1, 2, 3, stream.len()] {
             let mut reader = FrameCodec::new(framing.clone());
-            let (mut read, mut at, mut got) = (Vec::new(), 0, Vec::new());
+            let (mut read, mut got) = (BytesMut::new(), Vec::new());
             for bytes in stream.chunks(chunk) {
                 read.extend_from_slice(bytes);
-                while let Some(frame) = reader.next(&read, &mut at).unwrap() {
-                    got.push(frame.body.to_vec());
+                while let Some(frame) = reader.decode(&mut read).unwrap() {
+                    got.push(frame.body);
                 }
             }
             assert_eq!(got, [&b"0800first"[..], b"0810second"]);
-            assert_eq!(at, stream.len());
+            assert!(read.is_empty());
         }
     }
 
     #[test]
-    fn an_oversized_length_is_refused_before_its_bytes_come() {
+    fn an_oversized_length_is_refused_before_anything_is_allocated() {
         let mut reader = FrameCodec::new(Framing::named("2-byte-be").unwrap());
-        assert!(reader.next(&[0xFF, 0xFF], &mut 0).is_err());
+        let mut read = BytesMut::from(&[0xFF, 0xFF][..]);
+        assert!(matches!(reader.decode(&mut read), Err(CodecError::Frame(_))));
+        assert!(read.capacity() < 100);
     }
 }

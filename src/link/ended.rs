@@ -1,5 +1,6 @@
 //! Why a session ended: one closed set, for the log line and the counter.
 
+use super::codec::CodecError;
 use crate::framing::FrameError;
 use crate::switch::output::CloseReason;
 use std::io;
@@ -75,8 +76,11 @@ impl From<io::Error> for Ended {
     }
 }
 
-impl From<FrameError> for Ended {
-    fn from(error: FrameError) -> Self {
-        Self::Garbage(error)
+impl From<CodecError> for Ended {
+    fn from(error: CodecError) -> Self {
+        match error {
+            CodecError::Frame(error) => Self::Garbage(error),
+            CodecError::Io(error) => Self::Io(error),
+        }
     }
 }

@@ -21,7 +21,7 @@ pub enum Heard {
 /// Reads and writes one line's messages. One per session: it owns the session's scratch memory.
 pub trait Interpreter: Send {
     /// Unpacks, checks the MAC, reads the meaning.
-    fn hear(&mut self, frame: Frame<'_>) -> Heard;
+    fn hear(&mut self, frame: &Frame) -> Heard;
 
     /// Writes the meaning, packs, seals and frames it at the end of `out`.
     ///

@@ -13,10 +13,11 @@ use crate::framing::Framing;
 use crate::switch::ids::SessionId;
 use crate::switch::input::Input;
 use crate::time::Instant;
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio_util::codec::Decoder;
 use tokio_util::io::poll_read_buf;
 
 /// Bytes a session asks the stream for at once: some 300 messages for one system call.
@@ -72,14 +73,12 @@ impl Reading {
         batch: &mut Vec<Arrival>,
     ) -> Result<(), Ended> {
         let (session, received, before) = (self.session, now, batch.len());
-        let mut at = 0;
-        while let Some(frame) = self.codec.next(&self.buffer, &mut at)? {
-            batch.push(Arrival::Input(match interpreter.hear(frame) {
+        while let Some(frame) = self.codec.decode(&mut self.buffer)? {
+            batch.push(Arrival::Input(match interpreter.hear(&frame) {
                 Heard::Message(msg) => Input::Message { session, received, msg },
                 Heard::Garbled(garbled) => Input::Garbled { session, received, garbled },
             }));
         }
-        self.buffer.advance(at);
         match (self.buffer.is_empty(), batch.len() > before) {
             (true, _) => self.slow.stop(),
             (false, true) => self.slow.restart(now),

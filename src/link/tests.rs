@@ -22,8 +22,8 @@ use tokio::time::timeout;
 struct Parrot;
 
 impl Interpreter for Parrot {
-    fn hear(&mut self, frame: Frame<'_>) -> Heard {
-        assert_ne!(frame.body, b"!!", "the parrot dies of this");
+    fn hear(&mut self, frame: &Frame) -> Heard {
+        assert_ne!(&frame.body[..], b"!!", "the parrot dies of this");
         let stan = frame.body.strip_prefix(b"M").and_then(|d| std::str::from_utf8(d).ok());
         match stan.and_then(|digits| digits.parse().ok()) {
             Some(stan) => Heard::Message(message(stan)),

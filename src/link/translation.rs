@@ -58,7 +58,7 @@ impl Translation {
         Self { wire, keys, own_header, message: Message::new() }
     }
 
-    fn garbled(&self, frame: Frame<'_>, path: &str, offset: usize) -> Heard {
+    fn garbled(&self, frame: &Frame, path: &str, offset: usize) -> Heard {
         let kind = Kind::NetworkManagement(NetworkFunction::Unstated);
         let mut readable = Box::new(Canonical::new(kind, Flow::Request));
         let said = canonical::read_partial(&self.wire.dialect, &self.message, &mut readable);
@@ -69,7 +69,7 @@ impl Translation {
             path: shortened(path),
             offset: u32::try_from(offset).unwrap_or(u32::MAX),
             len: u32::try_from(frame.body.len()).unwrap_or(u32::MAX),
-            digest: digest(&self.wire.digest_key, frame.body),
+            digest: digest(&self.wire.digest_key, &frame.body),
             readable: said.then_some(readable),
         }))
     }
@@ -107,8 +107,8 @@ impl Translation {
 }
 
 impl Interpreter for Translation {
-    fn hear(&mut self, frame: Frame<'_>) -> Heard {
-        if let Err(error) = unpack(&self.wire.dialect, frame.body, &mut self.message) {
+    fn hear(&mut self, frame: &Frame) -> Heard {
+        if let Err(error) = unpack(&self.wire.dialect, &frame.body, &mut self.message) {
             return self.garbled(frame, &error.path, error.offset);
         }
         let mut msg = match canonical::read_new(&self.wire.dialect, &self.message) {
@@ -138,7 +138,7 @@ impl Interpreter for Translation {
 }
 
 /// The frame's TPDU goes in front of the message's header, to be given back with the answer.
-fn put_tpdu(msg: &mut Canonical, frame: Frame<'_>) {
+fn put_tpdu(msg: &mut Canonical, frame: &Frame) {
     let Some(tpdu) = frame.tpdu else { return };
     let mut whole = [0; TPDU_BYTES + HEADER_BYTES];
     let rest = msg.header.as_bytes();

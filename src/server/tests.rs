@@ -9,7 +9,7 @@ use crate::config::settings::Settings;
 use crate::framing::Framing;
 use crate::iso8583::{Dialect, Message, Mti, pack, shipped, unpack};
 use crate::link::codec::FrameCodec;
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_util::codec::Decoder;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -102,11 +103,9 @@ impl Peer {
     /// The next message; `None` when the other side has closed.
     async fn hear(&mut self) -> Option<Message> {
         loop {
-            let mut at = 0;
-            if let Some(frame) = self.codec.next(&self.buffer, &mut at).unwrap() {
+            if let Some(frame) = self.codec.decode(&mut self.buffer).unwrap() {
                 let mut msg = Message::new();
-                unpack(&self.dialect, frame.body, &mut msg).unwrap();
-                self.buffer.advance(at);
+                unpack(&self.dialect, &frame.body, &mut msg).unwrap();
                 return Some(msg);
             }
             let read = timeout(LIMIT, self.stream.read_buf(&mut self.buffer)).await.unwrap();
