@@ -102,6 +102,17 @@ impl Stage {
         self.next.iter().enumerate().map(|(at, next)| next.get() - at as u64 * NUMBERS - 1).sum()
     }
 
+    /// The switch's whole process stands still for so long.
+    pub(crate) async fn stall(&self, length: Duration) -> io::Result<()> {
+        let signal = |name: &str| {
+            let status = Command::new("kill").arg(name).arg(self.switch.id.to_string()).status()?;
+            status.success().then_some(()).ok_or_else(|| io::Error::other(format!("kill {name}")))
+        };
+        signal("-STOP")?;
+        tokio::time::sleep(length).await;
+        signal("-CONT")
+    }
+
     /// Load for one bank; a twentieth more goes before what is measured.
     pub(crate) async fn load(
         &self,

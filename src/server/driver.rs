@@ -13,6 +13,7 @@ use super::audit_thread::AuditHandle;
 use super::checkpointer::Checkpointer;
 use super::clock::Clock;
 use super::crash::{CrashPoints, Point};
+use super::driver_alarm::DriverAlarm;
 use super::gate::Gate;
 use super::journal_thread::{Health, JournalHandle};
 use super::operators::{self, Operators};
@@ -28,13 +29,11 @@ use crate::switch::record::Record;
 use crate::telemetry::{Gauges, Watch};
 use crate::time::{Instant, Now, Wall};
 use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
-use tokio::time::Sleep;
 
 /// Records decided and not yet durable beyond which platforms are not read: a slow disk then
 /// slows them down instead of filling the memory.
@@ -377,28 +376,5 @@ impl Driver {
             self.gauges.dead_letters(at, sum.dead_letters);
         }
         self.gauges.engine(self.gate.sessions(), self.gate.len(), self.parts.journal.lag());
-    }
-}
-
-/// The single sleep of the shell. It is left armed while deadlines move away, and looked at again
-/// when it rings: most deadlines are never reached.
-#[derive(Default)]
-struct DriverAlarm {
-    sleep: Option<(Instant, Pin<Box<Sleep>>)>,
-}
-
-impl DriverAlarm {
-    fn poll(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>, clock: Clock) -> Poll<()> {
-        let Some(deadline) = deadline else { return Poll::Pending };
-        if self.sleep.as_ref().is_none_or(|(armed, _)| deadline < *armed) {
-            let wait = deadline.since(clock.mono());
-            self.sleep = Some((deadline, Box::pin(tokio::time::sleep(wait))));
-        }
-        let Some((_, sleep)) = &mut self.sleep else { return Poll::Pending };
-        if sleep.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
-        }
-        self.sleep = None;
-        Poll::Ready(())
     }
 }

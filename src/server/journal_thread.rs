@@ -31,7 +31,7 @@ const FULL_DISK_RETRY: Duration = Duration::from_millis(200);
 /// gains nothing.
 const BATCH_BYTES: usize = 1 << 20;
 /// Empty batches kept for use: what a slow disk made necessary is given back.
-const EMPTY_KEPT: usize = 4;
+const EMPTY_KEPT: usize = 1;
 
 /// How the journal is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,6 +17,7 @@ pub mod crash;
 mod crash_disk;
 mod doors;
 pub mod driver;
+mod driver_alarm;
 pub mod gate;
 #[cfg(test)]
 mod gate_tests;

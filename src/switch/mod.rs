@@ -32,6 +32,7 @@ mod answer;
 mod arrival;
 mod by_number;
 mod checkpoint;
+mod checkpoint_values;
 mod doubt;
 mod forwarding;
 mod granting;
