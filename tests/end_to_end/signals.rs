@@ -68,7 +68,8 @@ fn a_reload_takes_a_good_configuration_and_leaves_a_bad_one_alone() -> Tested {
     assert_eq!(switch.metric("pointsman_impossible_total", "")?, 0.0);
 
     stage.edit("pan = [\"5\"]", "pan = [\"4-5\"]")?;
-    hang_up(&switch, "configuration read again", 2)?;
+    // The second time was that of the other name: it was read, and then refused.
+    hang_up(&switch, "configuration read again", 3)?;
     assert_eq!(told(&mut shop)?, [true, true]);
     assert_eq!(switch.stop()?, Some(0));
     Ok(())
