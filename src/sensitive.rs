@@ -243,9 +243,10 @@ fn is_card(digits: &[u8]) -> bool {
         && (without_check || has_check_digit(digits))
 }
 
-/// Whether the last digit is the check digit of those before it (ISO/IEC 7812-1, annex B).
-fn has_check_digit(digits: &[u8]) -> bool {
-    let value = |(at, digit): (usize, &u8)| match (at % 2, u32::from(digit - b'0')) {
+/// Whether the last of these ASCII digits is the check digit of those before it (ISO/IEC 7812-1,
+/// annex B).
+pub fn has_check_digit(digits: &[u8]) -> bool {
+    let value = |(at, digit): (usize, &u8)| match (at % 2, u32::from(digit.wrapping_sub(b'0'))) {
         (0, value) => value,
         (_, value) => 2 * value - if value > 4 { 9 } else { 0 },
     };

@@ -4,6 +4,8 @@
 //! 29 February is accepted where the year is not part of the value. Deliberately absent: rules
 //! about several fields (the dialect's message rules) and about now (the switch has the clock).
 
+use crate::sensitive::has_check_digit;
+
 /// What a value must look like (`validate = "…"` in a dialect file).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
@@ -91,13 +93,7 @@ fn time(value: &[u8], at: usize) -> bool {
 }
 
 fn luhn(value: &[u8]) -> bool {
-    let mut sum = 0_u32;
-    for (place, c) in value.iter().rev().enumerate() {
-        let digit = u32::from(c.wrapping_sub(b'0'));
-        let doubled = if place % 2 == 1 { digit * 2 } else { digit };
-        sum += if doubled > 9 { doubled - 9 } else { doubled };
-    }
-    !value.is_empty() && value.iter().all(u8::is_ascii_digit) && sum.is_multiple_of(10)
+    !value.is_empty() && value.iter().all(u8::is_ascii_digit) && has_check_digit(value)
 }
 
 #[cfg(test)]

@@ -13,7 +13,13 @@ use super::totals::Counting;
 use crate::limits::REMEMBERED_AT_ONCE;
 use std::collections::VecDeque;
 
-/// A count, then so many values. Nothing is reserved on a count's word.
+/// A count, then so many values.
+fn put_all<'a, T: Coded + 'a>(values: impl ExactSizeIterator<Item = &'a T>, out: &mut Vec<u8>) {
+    (values.len() as u64).put(out);
+    values.for_each(|value| value.put(out));
+}
+
+/// What [`put_all`] gave out. Nothing is reserved on a count's word.
 fn take_all<T: Coded, C: Default + Extend<T>>(from: &mut Reader<'_>) -> Result<C, RecordError> {
     let mut all = C::default();
     for _ in 0..u64::take(from)? {
@@ -24,8 +30,7 @@ fn take_all<T: Coded, C: Default + Extend<T>>(from: &mut Reader<'_>) -> Result<C
 
 impl<T: Coded> Coded for Vec<T> {
     fn put(&self, out: &mut Vec<u8>) {
-        (self.len() as u64).put(out);
-        self.iter().for_each(|value| value.put(out));
+        put_all(self.iter(), out);
     }
 
     fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
@@ -35,8 +40,7 @@ impl<T: Coded> Coded for Vec<T> {
 
 impl<T: Coded> Coded for VecDeque<T> {
     fn put(&self, out: &mut Vec<u8>) {
-        (self.len() as u64).put(out);
-        self.iter().for_each(|value| value.put(out));
+        put_all(self.iter(), out);
     }
 
     fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
