@@ -8,7 +8,7 @@ use super::ids::{BankId, RecordNo};
 use super::inflight::Requester;
 use super::memory::Past;
 use super::output::Event;
-use super::record::{BankKeys, Closed, Ending, Intent, Owed, Queued, Record};
+use super::record::{BankKeys, Cause, Closed, Ending, Intent, Owed, Queued, Record};
 use super::request::likeness_of;
 use super::{Switch, reply, routing};
 use crate::canonical::{Canonical, Flow, Reason};
@@ -129,7 +129,7 @@ impl Switch {
         from: &Requester,
         msg: Box<Canonical>,
         queued: Queued,
-        ending: Ending,
+        (ending, cause): (Ending, Option<Cause>),
     ) {
         let (bank, at, amount) = (queued.bank, self.now.wall, queued.amount);
         let entry = self.record(Record::Queued(Arc::new(queued)));
@@ -139,6 +139,7 @@ impl Switch {
             ending,
             bank_code: None,
             settlement_date: None,
+            cause,
         }));
         self.mark_window();
         if ending == Ending::Dead {

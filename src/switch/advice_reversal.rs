@@ -71,7 +71,7 @@ impl Switch {
             };
         }
         if waits || dead == Some(false) {
-            self.acknowledge_unsent(from, msg, reversal, Ending::Needless);
+            self.acknowledge_unsent(from, msg, reversal, (Ending::Needless, None));
         } else {
             self.acknowledge_queued(from, msg, reversal, not_found_final);
         }
@@ -88,7 +88,7 @@ impl Switch {
         let reason = Text::new(b"reversed by its platform").unwrap_or_default();
         let (at, verb) = (self.now.wall, Some(DeskVerb::GiveUp(reason)));
         let operator = Some(queued.platform.unwrap_or_default());
-        self.record(Record::Desk(Desk { item: advice, at, operator, verb }));
+        self.record(Record::Desk(Desk { item: advice, at, operator, verb, cause: None }));
     }
 
     fn reversal_of_advice(

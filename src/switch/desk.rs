@@ -7,7 +7,7 @@
 
 use super::ids::{Name, RecordNo, TxnNo};
 use super::input::DeskVerb;
-use super::record::{Ending, Late, Owed};
+use super::record::{Cause, Ending, Late, Owed};
 use crate::meaning::Reason;
 use crate::money::Amount;
 use crate::text::Text;
@@ -151,6 +151,8 @@ pub enum Why {
     Owed(Owed, Reason),
     /// It was given up like this, with the bank's code where it gave one.
     Dead(Ending, Option<Text<4>>),
+    /// This does not fit.
+    Because(Cause),
     /// The answer to the platform may have been lost in a crash.
     AnswerMayBeLost,
     /// The bank's answer never came or could not be used, and nothing can be sent about it.
@@ -184,6 +186,7 @@ impl fmt::Display for Why {
                 })?;
                 code.map_or(Ok(()), |code| write!(f, " with {code}"))
             }
+            Self::Because(cause) => cause.fmt(f),
             Self::AnswerMayBeLost => f.write_str("approved; the answer may have been lost"),
             Self::OutcomeUnknown => f.write_str("the bank's answer never came"),
         }

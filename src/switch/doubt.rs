@@ -9,7 +9,9 @@
 
 use super::ids::{Name, RecordNo};
 use super::input::DeskVerb;
-use super::record::{Closed, Desk, Ending, Forgotten, Intent, Late, Leg, Owed, Queued, Record};
+use super::record::{
+    Cause, Closed, Desk, Ending, Forgotten, Intent, Late, Leg, Owed, Queued, Record,
+};
 use super::state::{Entry, State};
 use crate::text::Text;
 use crate::time::Wall;
@@ -29,6 +31,8 @@ pub(super) struct Doubt {
     pub intent: Option<Arc<Intent>>,
     /// It was approved, and whether the platform has that is not known.
     pub undelivered: bool,
+    /// Why, where that is not that an answer is missing.
+    pub cause: Option<Cause>,
 }
 
 /// A message that is owed and is not sent any more until an operator decides.
@@ -44,6 +48,8 @@ pub(super) struct DeadLetter {
     pub bank_code: Option<Text<4>>,
     /// When it died.
     pub at: Wall,
+    /// Why, where the ending does not say it.
+    pub cause: Option<Cause>,
 }
 
 impl DeadLetter {
@@ -139,10 +145,12 @@ impl State {
         if let Some(bank) = self.bank_mut(&queued.bank) {
             bank.dead = bank.dead.saturating_add(1);
         }
-        let doubt = Doubt { bank: queued.bank, at: closed.at, intent: None, undelivered: false };
+        let (at, cause) = (closed.at, closed.cause);
+        let bank = queued.bank;
+        let doubt = Doubt { bank, at, intent: None, undelivered: false, cause };
         self.desk.insert(closed.entry, doubt);
-        let (ending, bank_code, at) = (closed.ending, closed.bank_code, closed.at);
-        let letter = DeadLetter { queued, tries, ending, bank_code, at };
+        let (ending, bank_code) = (closed.ending, closed.bank_code);
+        let letter = DeadLetter { queued, tries, ending, bank_code, at, cause };
         if !letter.can_be_sent() {
             self.let_go(&letter.queued);
         }
@@ -172,7 +180,7 @@ impl State {
         let item = desk.item;
         match desk.verb {
             None => {
-                let doubt = self.doubt_about(item, desk.at);
+                let doubt = self.doubt_about(item, desk);
                 self.debits.remove(&item);
                 self.desk.entry(item).or_insert(doubt);
             }
@@ -194,7 +202,8 @@ impl State {
     }
 
     /// What is known of a transaction nobody knows the end of, or of a SAF entry.
-    fn doubt_about(&self, item: RecordNo, at: Wall) -> Doubt {
+    fn doubt_about(&self, item: RecordNo, desk: &Desk) -> Doubt {
+        let (at, cause) = (desk.at, desk.cause);
         let undelivered = self.undelivered.get(item);
         let open = || self.open.get(item).map(|open| &open.intent);
         let intent = undelivered.or_else(open).or_else(|| self.unanswered.get(&item));
@@ -202,7 +211,7 @@ impl State {
         let debited = || self.debits.get(&item).map(|debited| debited.bank);
         let bank = intent.map(|intent| intent.bank).or_else(owed).or_else(debited);
         let bank = bank.unwrap_or_default();
-        Doubt { bank, at, intent: intent.cloned(), undelivered: undelivered.is_some() }
+        Doubt { bank, at, intent: intent.cloned(), undelivered: undelivered.is_some(), cause }
     }
 
     /// An answer came late, twice or from nowhere.

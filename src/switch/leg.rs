@@ -270,7 +270,7 @@ impl Switch {
             Debt::Reversal => self.queue_own_reversal(txn, intent, released, reason, auth_id),
             Debt::Repeat | Debt::Desk => {
                 if !self.state.desk.contains_key(&txn) {
-                    self.put_on_desk(txn, &intent.bank, txn, intent.amount);
+                    self.put_on_desk(txn, &intent.bank, txn, intent.amount, None);
                 }
                 self.debit_to_desk(&intent.role);
             }

@@ -83,7 +83,7 @@ impl Switch {
             tries: letter.tries,
             attention: true,
             state: dead_state(letter),
-            why: Why::Dead(letter.ending, letter.bank_code),
+            why: letter.cause.map_or(Why::Dead(letter.ending, letter.bank_code), Why::Because),
             ..item_of(no, &letter.queued)
         }
     }
@@ -101,7 +101,11 @@ impl Switch {
             next_try: None,
             attention: true,
             state: bare_state(doubt),
-            why: if doubt.undelivered { Why::AnswerMayBeLost } else { Why::OutcomeUnknown },
+            why: match doubt.cause {
+                Some(cause) => Why::Because(cause),
+                None if doubt.undelivered => Why::AnswerMayBeLost,
+                None => Why::OutcomeUnknown,
+            },
             stan: intent.map(|intent| intent.keys.stan),
             original_stan: None,
             rrn: keys(|keys| keys.rrn),
@@ -143,7 +147,8 @@ impl Switch {
         let DeskAction { operator, verb, .. } = *action;
         let (at, by, what) = (self.now.wall, Some(operator), Some(verb));
         let dead = self.state.dead.contains_key(&item);
-        let no = self.record(Record::Desk(Desk { item, at, operator: by, verb: what }));
+        let no =
+            self.record(Record::Desk(Desk { item, at, operator: by, verb: what, cause: None }));
         self.event(Event::DeskDecided { item, no, operator, verb });
         match (verb, self.place_of(item)) {
             (DeskVerb::Resend, _) if dead => self.revive(item),

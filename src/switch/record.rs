@@ -15,6 +15,7 @@ use crate::money::{Amount, Currency};
 use crate::sensitive::Pan;
 use crate::text::Text;
 use crate::time::Wall;
+use std::fmt;
 use std::sync::Arc;
 
 pub use super::record_legs::{BankKeys, CardFacts, Debt, Intent, Leg, Origin, Outcome, Refused};
@@ -163,6 +164,40 @@ impl Ending {
     }
 }
 
+/// Why something waits for an operator, where its ending does not say so already: nothing with
+/// money in it ends in silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    /// The bank does not find what it approved or acknowledged itself ("25").
+    NotFoundThoughDone,
+    /// The bank calls our first try a duplicate ("94"): it has another message under our keys.
+    DuplicateAtFirstTry,
+    /// The original that is named is not ours, and the journal cannot prove that it never was.
+    NoOriginal,
+    /// More than one transaction fits what is named.
+    SeveralOriginals,
+    /// The original that is named differs in this data element.
+    Contradicted(u8),
+    /// The original is older than the journal reaches.
+    Forgotten,
+    /// The bank's dialect has no place for this data element, and money depends on it.
+    NoPlace(u8),
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFoundThoughDone => f.write_str("the bank does not find what it did"),
+            Self::DuplicateAtFirstTry => f.write_str("the bank calls the first try a duplicate"),
+            Self::NoOriginal => f.write_str("no original of this name is known"),
+            Self::SeveralOriginals => f.write_str("several originals fit"),
+            Self::Contradicted(field) => write!(f, "its original differs in F{field}"),
+            Self::Forgotten => f.write_str("its original is older than the journal reaches"),
+            Self::NoPlace(field) => write!(f, "the bank's dialect has no place for F{field}"),
+        }
+    }
+}
+
 /// A SAF entry is finished.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closed {
@@ -176,6 +211,8 @@ pub struct Closed {
     pub bank_code: Option<Text<4>>,
     /// `F15` of the answer: reversals count on their own date.
     pub settlement_date: Option<Text<4>>,
+    /// Why it waits for an operator, where the ending does not say it.
+    pub cause: Option<Cause>,
 }
 
 /// An answer arrived after its transaction had been decided, or a second time.
@@ -210,6 +247,8 @@ pub struct Desk {
     pub operator: Option<Name>,
     /// What was decided; unset when the core puts it on the desk.
     pub verb: Option<DeskVerb>,
+    /// Why the core puts it there, where that is not that an answer is missing.
+    pub cause: Option<Cause>,
 }
 
 /// The business date of a bank moved.

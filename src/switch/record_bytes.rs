@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 /// The format written. Adding a record, a field or a value is a new version; a reader knows all
 /// versions up to its own.
-pub const RECORD_VERSION: u8 = 3;
+pub const RECORD_VERSION: u8 = 4;
 
 /// Why bytes are no record. Never holds the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -186,14 +186,15 @@ impl Coded for u64 {
 /// fields is not stored.
 macro_rules! coded_struct {
     (
-        $name:ident { $($field:ident),* $(,)? } $(since $version:literal { $later:ident })?
+        $name:ident { $($field:ident),* $(,)? }
+        $(since $version:literal { $($later:ident),* $(,)? })*
         $(made { $made:ident: $how:expr })?
     ) => {
         impl Coded for $name {
             fn put(&self, out: &mut Vec<u8>) {
-                let Self { $($field,)* $($later,)? $($made: _)? } = self;
+                let Self { $($field,)* $($($later,)*)* $($made: _)? } = self;
                 $($field.put(out);)*
-                $($later.put(out);)?
+                $($($later.put(out);)*)*
             }
 
             fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
@@ -201,12 +202,12 @@ macro_rules! coded_struct {
                     from.name(concat!(stringify!($name), ".", stringify!($field)));
                     let $field = Coded::take(from)?;
                 )*
-                $(
+                $($(
                     from.name(concat!(stringify!($name), ".", stringify!($later)));
                     let $later = from.since($version)?;
-                )?
+                )*)*
                 $(let $made = $how;)?
-                Ok(Self { $($field,)* $($later,)? $($made)? })
+                Ok(Self { $($field,)* $($($later,)*)* $($made)? })
             }
         }
     };

@@ -6,9 +6,9 @@
 use super::duplicates::Likeness;
 use super::input::DeskVerb;
 use super::record::{
-    Attempt, BankKeys, CardFacts, Closed, Cutover, Debt, Desk, Ending, Forgotten, GarbledNote,
-    Intent, Late, Leg, LineState, Origin, Outcome, Owed, PolicyStamp, Queued, Reconciled, Record,
-    Refused, Weighing,
+    Attempt, BankKeys, CardFacts, Cause, Closed, Cutover, Debt, Desk, Ending, Forgotten,
+    GarbledNote, Intent, Late, Leg, LineState, Origin, Outcome, Owed, PolicyStamp, Queued,
+    Reconciled, Record, Refused, Weighing,
 };
 use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
 use super::record_json::Shown;
@@ -21,20 +21,21 @@ use serde_json::{Map, Value};
 
 macro_rules! record_struct {
     (
-        $name:ident { $($field:ident),* $(,)? } $(since $version:literal { $later:ident })?
+        $name:ident { $($field:ident),* $(,)? }
+        $(since $version:literal { $($later:ident),* $(,)? })*
         $(made { $made:ident: $how:expr })?
     ) => {
         coded_struct!(
-            $name { $($field),* } $(since $version { $later })? $(made { $made: $how })?
+            $name { $($field),* } $(since $version { $($later),* })* $(made { $made: $how })?
         );
 
         impl Shown for $name {
             fn shown(&self) -> Value {
-                let Self { $($field,)* $($later,)? $($made: _)? } = self;
+                let Self { $($field,)* $($($later,)*)* $($made: _)? } = self;
                 let mut map = Map::new();
                 let shown = [
                     $((stringify!($field), $field.shown()),)*
-                    $((stringify!($later), $later.shown()))?
+                    $($((stringify!($later), $later.shown()),)*)*
                 ];
                 for (name, value) in shown {
                     if !value.is_null() {
@@ -197,9 +198,9 @@ record_struct!(Queued {
 } since 2 { debit });
 record_struct!(Debited { txn, bank, line, kind, keys, owes, pan, amount, facts, auth_id, left });
 record_struct!(Attempt { entry, at, count });
-record_struct!(Closed { entry, at, ending, bank_code, settlement_date });
+record_struct!(Closed { entry, at, ending, bank_code, settlement_date } since 4 { cause });
 record_struct!(Late { txn, at, bank, stan, leg, bank_code, auth_id, amount });
-record_struct!(Desk { item, at, operator, verb });
+record_struct!(Desk { item, at, operator, verb } since 4 { cause });
 record_struct!(Cutover { bank, at, date } since 3 { operator });
 record_struct!(Reconciled {
     at, bank, period, currency, ours, theirs, weighing, bank_code,
@@ -232,6 +233,10 @@ record_enum!(Owed { 0 = OwnReversal, 1 = PlatformReversal, 2 = Repeat });
 record_enum!(Ending {
     0 = Acknowledged, 1 = NoOriginal, 2 = Needless, 3 = Dead, 4 = GivenUp, 5 = Expired,
     6 = TriedOut,
+});
+record_enum!(Cause {
+    0 = NotFoundThoughDone, 1 = DuplicateAtFirstTry, 2 = NoOriginal, 3 = SeveralOriginals,
+    4 = Contradicted(field), 5 = Forgotten, 6 = NoPlace(field),
 });
 record_enum!(Kind {
     0 = Transaction(of), 1 = Reversal(of), 2 = Reconciliation, 3 = BatchUpload,

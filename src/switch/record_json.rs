@@ -68,7 +68,7 @@ macro_rules! shown_plainly {
     )*};
 }
 
-shown_plainly!(u16, u32, u64, bool);
+shown_plainly!(u8, u16, u32, u64, bool);
 
 impl Shown for RecordNo {
     fn shown(&self) -> Value {

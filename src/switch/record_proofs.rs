@@ -239,6 +239,16 @@ fn outcome() -> BoxedStrategy<Record> {
         .boxed()
 }
 
+fn cause() -> BoxedStrategy<Cause> {
+    prop_oneof![
+        Just(Cause::NotFoundThoughDone),
+        Just(Cause::SeveralOriginals),
+        any::<u8>().prop_map(Cause::Contradicted),
+        any::<u8>().prop_map(Cause::NoPlace),
+    ]
+    .boxed()
+}
+
 fn small() -> BoxedStrategy<Record> {
     let verb = of(prop_oneof![Just(DeskVerb::Resend), text().prop_map(DeskVerb::GiveUp)]);
     prop_oneof![
@@ -247,8 +257,11 @@ fn small() -> BoxedStrategy<Record> {
             at,
             count
         })),
-        (no(), wall(), of(text()), verb)
-            .prop_map(|(item, at, operator, verb)| Record::Desk(Desk { item, at, operator, verb })),
+        (no(), wall(), of(text()), verb, of(cause())).prop_map(
+            |(item, at, operator, verb, cause)| {
+                Record::Desk(Desk { item, at, operator, verb, cause })
+            }
+        ),
         (text(), wall(), text(), of(text())).prop_map(|(bank, at, date, operator)| {
             Record::Cutover(Cutover { bank, at, date, operator })
         }),
@@ -367,8 +380,8 @@ fn bytes_on_disk_stay_what_they_are() {
         bytes
     };
     let date = b"\x09\x05alfa\xD0\x0F\x051123";
-    assert_eq!(written(&moved(Some("anna"))), [b"\x03", &date[..], b"\x05anna"].concat());
-    assert_eq!(written(&moved(None)), [b"\x03", &date[..], b"\0"].concat());
+    assert_eq!(written(&moved(Some("anna"))), [b"\x04", &date[..], b"\x05anna"].concat());
+    assert_eq!(written(&moved(None)), [b"\x04", &date[..], b"\0"].concat());
     for older in [b"\x01", b"\x02"] {
         assert_eq!(Record::decode(&[older, &date[..]].concat()), Ok(moved(None)));
     }

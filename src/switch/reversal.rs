@@ -14,7 +14,7 @@ use super::originals::{keys_of, leaves_less, original_names};
 use super::output::RecallKey;
 use super::questions::{Recalling, first_names};
 use super::recall::REPEAT_DAYS;
-use super::record::{Debt, Ending, Intent, Origin, Owed, Record};
+use super::record::{Cause, Debt, Ending, Intent, Origin, Owed, Record};
 use super::stamps::age_of;
 use super::txn::Happening;
 use super::undoing::Undone;
@@ -217,7 +217,7 @@ impl Switch {
         if intent.owes != Debt::Reversal {
             // The bank's dialect has no reversal of this: an operator settles it.
             if intent.owes == Debt::Desk {
-                self.put_on_desk(txn, &intent.bank, txn, intent.amount);
+                self.put_on_desk(txn, &intent.bank, txn, intent.amount, None);
             }
             return self.refuse(from, msg, Reason::Accepted, Some(txn), None);
         }
@@ -256,7 +256,8 @@ impl Switch {
         // to a bank; what is older may have, and an operator has to look.
         let ending =
             if self.would_be_remembered(&original) { Ending::Needless } else { Ending::Dead };
-        self.acknowledge_unsent(from, msg, queued, ending);
+        let cause = (ending == Ending::Dead).then_some(Cause::Forgotten);
+        self.acknowledge_unsent(from, msg, queued, (ending, cause));
     }
 
     /// Whether an original of this name would be in the memory, had it ever gone to a bank.

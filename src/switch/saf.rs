@@ -16,7 +16,7 @@ use super::inflight::{SendOwner, Target, match_key};
 use super::input::Unsent;
 use super::output::{Event, Output};
 use super::plants::Plant;
-use super::record::{Attempt, Closed, Desk, Ending, Owed, Queued, Record};
+use super::record::{Attempt, Cause, Closed, Desk, Ending, Owed, Queued, Record};
 use super::state::Entry;
 use super::timers::Timer;
 use super::{Switch, hash, reply};
@@ -24,6 +24,15 @@ use crate::text::Text;
 use crate::time::Instant;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// What the bank said when it ended an entry.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Said {
+    /// Its code.
+    pub code: Option<Text<4>>,
+    /// `F15` of its answer.
+    pub settlement_date: Option<Text<4>>,
+}
 
 impl Switch {
     /// Journals a new obligation and begins to work on it.
@@ -117,7 +126,7 @@ impl Switch {
             sessions.any(|(_, s)| s.knows(terminal))
         });
         if !known && !self.state.desk.contains_key(&entry) {
-            self.put_on_desk(entry, &queued.bank, queued.txn.unwrap_or(entry), queued.amount);
+            self.put_on_desk(entry, &queued.bank, queued.txn.unwrap_or(entry), queued.amount, None);
         }
     }
 
@@ -262,7 +271,7 @@ impl Switch {
             return;
         };
         if tries >= settings.tries_before_desk && !self.state.desk.contains_key(&entry) {
-            self.put_on_desk(entry, &queued.bank, queued.txn.unwrap_or(entry), queued.amount);
+            self.put_on_desk(entry, &queued.bank, queued.txn.unwrap_or(entry), queued.amount, None);
         }
         let doublings = tries.saturating_sub(1).min(20);
         let pause = settings.first_retry.saturating_mul(1 << doublings).min(settings.max_retry);
@@ -278,23 +287,24 @@ impl Switch {
         bank: &Name,
         txn: TxnNo,
         amount: Option<crate::money::Amount>,
+        cause: Option<Cause>,
     ) {
         let at = self.now.wall;
-        self.record(Record::Desk(Desk { item, at, operator: None, verb: None }));
+        self.record(Record::Desk(Desk { item, at, operator: None, verb: None, cause }));
         self.event(Event::OnDesk { bank: *bank, txn, amount });
     }
 
     /// Closes an entry without an answer.
     pub(super) fn close_entry(&mut self, entry: RecordNo, ending: Ending) {
-        self.close_entry_with(entry, ending, None, None);
+        self.close_entry_with(entry, ending, None, Said::default());
     }
 
     pub(super) fn close_entry_with(
         &mut self,
         entry: RecordNo,
         ending: Ending,
-        bank_code: Option<Text<4>>,
-        settlement_date: Option<Text<4>>,
+        cause: Option<Cause>,
+        said: Said,
     ) {
         let Some((bank, queued)) = self.saf_entry(entry) else { return };
         // Its platform has taken it back: nobody may send it again.
@@ -308,8 +318,9 @@ impl Switch {
             entry,
             at: self.now.wall,
             ending,
-            bank_code,
-            settlement_date,
+            bank_code: said.code,
+            settlement_date: said.settlement_date,
+            cause,
         }));
         self.timers.stop(Timer::Saf(entry));
         self.timers.stop(Timer::SafLifetime(entry));

@@ -9,6 +9,7 @@ use super::forwarding::Place;
 use super::ids::{BankId, RecordNo, TxnNo};
 use super::plants::Plant;
 use super::record::{Ending, Owed};
+use super::saf::Said;
 use super::state::Entry;
 use super::timers::Timer;
 use crate::canonical::{Answer, Canonical, MacCheck, ResponseClass};
@@ -38,7 +39,8 @@ impl Switch {
                 self.saf_pump(bank);
             }
             Some(ending) => {
-                self.close_entry_with(entry, ending, code, msg.settlement_date);
+                let said = Said { code, settlement_date: msg.settlement_date };
+                self.close_entry_with(entry, ending, None, said);
             }
             None => {
                 if matches!(class, ResponseClass::SignOn | ResponseClass::Mac)

@@ -97,7 +97,7 @@ impl Switch {
     fn reverse_debit(&mut self, debited: &Debited) {
         let (txn, bank) = (debited.txn, debited.bank);
         if debited.owes != Debt::Reversal {
-            return self.put_on_desk(txn, &bank, txn, debited.amount);
+            return self.put_on_desk(txn, &bank, txn, debited.amount, None);
         }
         let (of, reason) = (Undone::debit(debited), Reason::Undeliverable);
         let queued = self.reversal_of(txn, of, None, Owed::OwnReversal, reason);
@@ -114,7 +114,7 @@ impl Switch {
         if let Some(debited) = role.debited()
             && !self.state.desk.contains_key(&debited.txn)
         {
-            self.put_on_desk(debited.txn, &debited.bank, debited.txn, debited.amount);
+            self.put_on_desk(debited.txn, &debited.bank, debited.txn, debited.amount, None);
         }
     }
 }

@@ -88,7 +88,14 @@ pub(super) fn closed(entry: u64) -> Record {
 fn closed_as(entry: u64, ending: Ending) -> Record {
     let entry = RecordNo(entry);
     let at = Wall::default();
-    Record::Closed(Closed { entry, at, ending, bank_code: None, settlement_date: None })
+    Record::Closed(Closed {
+        entry,
+        at,
+        ending,
+        bank_code: None,
+        settlement_date: None,
+        cause: None,
+    })
 }
 
 fn attempt(entry: u64, count: u32) -> Record {
@@ -235,7 +242,7 @@ pub(super) fn letter() -> Vec<Record> {
         Record::Queued(Arc::new(Queued { txn: None, kind, ..Queued::clone(&queued) })),
         attempt(1, 1),
         closed_as(1, Ending::Dead),
-        Record::Desk(Desk { item, at, operator, verb }),
+        Record::Desk(Desk { item, at, operator, verb, cause: None }),
         attempt(1, 2),
         closed(1),
     ]
