@@ -8,7 +8,9 @@
 /// Offset of the STAN in the message (after the length header).
 pub(crate) const STAN_AT: usize = 4 + 8 + 18 + 6 + 12 + 10;
 const F7_AT: usize = STAN_AT - 10;
-const F37_AT: usize = STAN_AT + 6 + 6 + 4 + 4 + 4 + 3 + 2 + 8;
+/// Offset of the local time; the local date follows it.
+const F12_AT: usize = STAN_AT + 6;
+const F37_AT: usize = F12_AT + 6 + 4 + 4 + 4 + 3 + 2 + 8;
 const F41_AT: usize = F37_AT + 12;
 
 /// The request with the number `n` and the stamp `f7`; keys never repeat within 10^6 × 10^4
@@ -25,6 +27,7 @@ pub(crate) fn request(template: &mut [u8], n: u64, f7: u64) {
     put(template, F37_AT, 12, n);
     put(template, F41_AT + 4, 4, n / 999_999 % 10_000);
     put(template, F7_AT, 10, f7);
+    put(template, F12_AT, 10, f7 % 1_000_000 * 10_000 + f7 / 1_000_000);
 }
 
 /// Milliseconds since 1970.

@@ -13,6 +13,7 @@ use pointsman::sensitive::Pan;
 use pointsman::switch::record::{BankKeys, CardFacts, Owed, Queued, Record};
 use pointsman::text::Text;
 use pointsman::time::Wall;
+use simulators::clock::{now_ms, stamp};
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
@@ -52,7 +53,8 @@ pub(crate) fn write(folder: &Path, count: u32) -> Result<(), Box<dyn Error + Sen
     let key = open_keys(&*backend, &KeyEncryptionKey::from_hex(KEY)?, &mut os_entropy())?;
     let options = Options { segment_bytes: 16 << 20, ..Options::default() };
     let recovered = recover(&*backend, &key, &options, &mut |_| Ok(()))?;
-    let now = Wall::from_millis(1_795_305_600_000);
+    // Of now: what is older than the journal keeps things would be another measurement.
+    let now = Wall::from_millis(i64::try_from(now_ms())?);
     let mut writer = Writer::start(backend, key, options, &recovered, os_entropy(), now)?;
     let mut batch = Batch::new(writer.next());
     for stan in 1..=count {
@@ -67,11 +69,12 @@ pub(crate) fn write(folder: &Path, count: u32) -> Result<(), Box<dyn Error + Sen
 
 fn advice(stan: u32, at: Wall) -> Queued {
     let card = if stan == POISON { POISON_CARD } else { CARDS[stan as usize % CARDS.len()] };
+    let moment = stamp(at.millis().unsigned_abs());
     let keys = BankKeys {
         stan,
-        transmission: text("1122000000"),
-        local_time: text("000000"),
-        local_date: text("1122"),
+        transmission: text(&moment),
+        local_time: text(&moment[4..]),
+        local_date: text(&moment[..4]),
         acquirer: text("123456"),
         rrn: Text::new(format!("{stan:012}").as_bytes()).ok(),
         terminal: text("RIV00001"),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use super::clock::Clock;
 use super::journal_thread::Health;
 use super::wiring::{Remote, prepare};
 use crate::config::load;
@@ -124,18 +125,21 @@ fn mti(msg: &Message) -> String {
     msg.mti().to_string()
 }
 
+/// A purchase of this moment: a stamp written down here would be stale in a week.
 fn request(stan: u32, amount: &str) -> Message {
+    let now = Clock::start().wall().utc().strftime("%m%d%H%M%S").to_string();
+    let (date, time) = now.split_at(4);
     let mut msg = Message::new();
     msg.set_mti("0200".parse::<Mti>().unwrap());
     for (de, value) in [
         (2, "4111111111111111"),
         (3, "000000"),
         (4, amount),
-        (7, "1122120000"),
+        (7, &now),
         (11, &format!("{stan:06}")),
-        (12, "120000"),
-        (13, "1122"),
-        (14, "3012"),
+        (12, time),
+        (13, date),
+        (14, "4912"),
         (18, "5411"),
         (22, "051"),
         (25, "00"),
@@ -209,18 +213,19 @@ async fn a_purchase_crosses_the_switch_and_its_repeat_does_not() {
     let switch = Running::start(folder.path(), &address).await;
     let mut bank = accept(&listener).await;
     let mut shop = Peer::call(switch.door).await;
-    for stan in [1, 2] {
-        shop.send(&request(stan, "000000001000")).await;
+    let sales = [1, 2].map(|stan| request(stan, "000000001000"));
+    for sale in &sales {
+        shop.send(sale).await;
         let asked = bank.hear().await.unwrap();
         assert_eq!((mti(&asked), text(&asked, 41)), ("0200".into(), "RIV00001".into()));
         bank.send(&answer(&asked, "00")).await;
         let told = shop.hear().await.unwrap();
         assert_eq!((mti(&told), text(&told, 39)), ("0210".into(), "00".into()));
-        assert_eq!((text(&told, 11), text(&told, 38)), (format!("{stan:06}"), "A12345".into()));
+        assert_eq!((text(&told, 11), text(&told, 38)), (text(sale, 11), "A12345".into()));
         assert_eq!(text(&told, 41), "SHOP0001");
     }
     // The stored answer, and nothing more for the bank but the next purchase.
-    shop.send(&request(1, "000000001000")).await;
+    shop.send(&sales[0]).await;
     assert_eq!(text(&shop.hear().await.unwrap(), 38), "A12345");
     shop.send(&request(3, "000000002000")).await;
     assert_eq!(text(&bank.hear().await.unwrap(), 4), "000000002000");

@@ -13,17 +13,22 @@ use crate::{SOON, Tested, wait_until};
 use pointsman::switch::record::{Record, Weighing};
 use serde_json::Value;
 use simulators::bank::settlement::Sums;
+use simulators::clock::{now_ms, stamp};
 use simulators::world::journal;
+use std::sync::LazyLock;
 
-/// River's dates.
-const TODAY: &str = "1121";
-const TOMORROW: &str = "1122";
+/// River's dates of today, tomorrow and the day after, the same for a whole run: a midnight may
+/// fall into it.
+static DATES: LazyLock<[String; 3]> = LazyLock::new(|| {
+    let now = now_ms();
+    [0, 1, 2].map(|days| stamp(now + days * 86_400_000)[..4].to_owned())
+});
 const CURRENCIES: [&str; 2] = ["840", "978"];
 
 /// River has told its date, and a good part of a day is over: purchases, refunds, holds, and two
 /// purchases taken back.
 fn traffic(stage: &Stage, shop: &mut Shop, switch: &Switch) -> Tested {
-    stage.tell_one(&stage.river, &format!("cutover {TODAY}"))?;
+    stage.tell_one(&stage.river, &format!("cutover {}", DATES[0]))?;
     shop.call(switch.door)?;
     for asked in frames::requests()?.iter().take(40) {
         shop.ask(asked)?;
@@ -69,7 +74,7 @@ fn a_date_that_is_over_agrees_with_the_banks_own_ledger() -> Tested {
     let switch = stage.start("warn")?;
     let mut shop = Shop::new(SOON);
     traffic(&stage, &mut shop, &switch)?;
-    stage.tell_one(&stage.river, &format!("cutover {TOMORROW}"))?;
+    stage.tell_one(&stage.river, &format!("cutover {}", DATES[1]))?;
     wait_until("both currencies are compared", SOON, || {
         Ok(reconciled(&switch, "in_balance")? + reconciled(&switch, "out_of_balance")? == 2.0)
     })?;
@@ -78,11 +83,11 @@ fn a_date_that_is_over_agrees_with_the_banks_own_ledger() -> Tested {
     let balanced = CURRENCIES.map(|code| (code.to_owned(), Weighing::InBalance));
     assert_eq!(weighed(&stage)?, balanced);
 
-    let only = ["--bank", "river", "--date", TODAY];
+    let only = ["--bank", "river", "--date", &DATES[0]];
     let told = stage.ask_journal("totals", &[&only[..], &["--json"]].concat())?;
     let ledger = stage.river.ledger();
     for code in CURRENCIES {
-        let theirs = Sums::of(&ledger, TODAY, code);
+        let theirs = Sums::of(&ledger, &DATES[0], code);
         let mut lines = told.lines().map(serde_json::from_str::<Value>);
         let ours = lines.find(|line| line.as_ref().is_ok_and(|line| line["currency"] == code));
         let ours = ours.ok_or_else(|| format!("no totals in {code}: {told}"))??;
@@ -94,13 +99,13 @@ fn a_date_that_is_over_agrees_with_the_banks_own_ledger() -> Tested {
     }
     // For people: the same numbers, a line per currency.
     let printed = stage.ask_journal("totals", &only)?;
-    let theirs = Sums::of(&ledger, TODAY, "840");
+    let theirs = Sums::of(&ledger, &DATES[0], "840");
     assert_eq!(theirs.counts[3], 2, "{theirs:?}");
     let expected = format!(
         "debits {} / {}  debits reversed 2 / {}  credits {} / {}  credits reversed 0 / 0",
         theirs.counts[2], theirs.amounts[2], theirs.amounts[3], theirs.counts[0], theirs.amounts[0]
     );
-    let begin = format!("river  date {TODAY}  currency 840  ");
+    let begin = format!("river  date {}  currency 840  ", DATES[0]);
     let line = printed.lines().find(|line| line.starts_with(&begin)).unwrap_or_default();
     assert!(line.contains(&expected), "{printed}\nexpected {expected}");
     Ok(())
@@ -113,7 +118,7 @@ fn an_entry_we_know_nothing_of_is_out_of_balance_and_on_the_desk() -> Tested {
     let mut shop = Shop::new(SOON);
     traffic(&stage, &mut shop, &switch)?;
     stage.tell_one(&stage.river, "misbook 840 7")?;
-    stage.tell_one(&stage.river, &format!("cutover {TOMORROW}"))?;
+    stage.tell_one(&stage.river, &format!("cutover {}", DATES[1]))?;
     wait_until("both currencies are compared", SOON, || {
         Ok(reconciled(&switch, "in_balance")? + reconciled(&switch, "out_of_balance")? == 2.0)
     })?;
@@ -148,7 +153,7 @@ fn operators_have_a_bank_asked_and_move_its_date() -> Tested {
     refused(&["reconcile", "brook"], "no bank has this name")?;
     refused(&["cutover", "brook"], "no bank has this name")?;
     refused(&["cutover", "river", "--date", "0230"], "date: expected MMDD")?;
-    refused(&["reconcile", "river", "--date", TOMORROW], "nothing to ask")?;
+    refused(&["reconcile", "river", "--date", &DATES[1]], "nothing to ask")?;
     refused(&["cutover", "river/../north"], "expected a bank's name")?;
 
     // Of the date in force.
@@ -161,14 +166,14 @@ fn operators_have_a_bank_asked_and_move_its_date() -> Tested {
     switch.owes_nothing("river")?;
 
     let told = books(&["cutover", "river"])?;
-    assert_eq!(told, format!("river: business date {TOMORROW}\n"), "the day after");
-    let told = books(&["cutover", "river", "--date", "1231", "--json"])?;
+    assert_eq!(told, format!("river: business date {}\n", DATES[1]), "the day after");
+    let told = books(&["cutover", "river", "--date", &DATES[2], "--json"])?;
     let told: Value = serde_json::from_str(&told)?;
-    assert_eq!((&told["decided"], &told["date"]), (&"cutover".into(), &"1231".into()));
+    assert_eq!((&told["decided"], &told["date"]), (&"cutover".into(), &DATES[2].as_str().into()));
     assert!(switch.logged().contains("anna"), "nobody knows who: {}", switch.logged());
     // Durable when it was told.
     switch.kill()?;
-    let moved = stage.ask_journal("dump", &["--where", "date=1231"])?;
+    let moved = stage.ask_journal("dump", &["--where", &format!("date={}", DATES[2])])?;
     assert_eq!(moved.lines().filter(|line| line.contains("cutover")).count(), 1, "{moved}");
     let ordered = stage.ask_journal("dump", &["--where", "operator=anna"])?;
     let count = |what| ordered.lines().filter(|line| line.contains(what)).count();
