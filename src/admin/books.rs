@@ -7,6 +7,7 @@
 
 use super::operators::{BankOrder, BankVerb, OperatorDoor, OrderRefused, Question};
 use super::wording::{Answer, BODY_MAX, body_of, operator, put, told, unknown_bank};
+use crate::switch::ids::Name;
 use crate::text::Text;
 use axum::Router;
 use axum::body::Bytes;
@@ -59,13 +60,23 @@ async fn order(
     bank: &str,
     body: &[u8],
 ) -> Answer {
+    answer_to(door, headers, bank, || order_of(verb, bank, body)).await
+}
+
+/// An order about a bank, whatever it is, and what became of it.
+pub(super) async fn answer_to(
+    door: &OperatorDoor,
+    headers: &HeaderMap,
+    bank: &str,
+    said: impl FnOnce() -> Result<BankOrder, String>,
+) -> Answer {
     let question = |order: &BankOrder, answer| Question::Order(*order, answer);
-    let (_, ordered) = put(door, headers, || order_of(verb, bank, body), question).await?;
+    let (order, ordered) = put(door, headers, said, question).await?;
     Ok(match ordered {
         Ok(done) => {
             let asked: Vec<u64> = done.questions.iter().map(|no| no.0).collect();
             let body = json!({
-                "bank": bank, "decided": verb.word(), "record": done.no.0,
+                "bank": bank, "decided": order.verb.word(), "record": done.no.0,
                 "date": done.date.as_ref().map(Text::as_str), "asked": asked,
             });
             told(StatusCode::OK, &body)
@@ -78,12 +89,16 @@ async fn order(
 }
 
 fn order_of(verb: BankVerb, bank: &str, body: &[u8]) -> Result<BankOrder, String> {
-    let expected = || format!("bank: expected a bank's name, got {bank:?}");
-    let bank = bank.parse().map_err(|_| expected())?;
+    let bank = bank_named(bank)?;
     let said: Said = body_of("{\"operator\": …, \"date\": …}", body)?;
     let operator = operator(&said.operator)?;
     let date = said.date.as_deref().map(month_and_day).transpose()?;
     Ok(BankOrder { bank, operator, verb, date })
+}
+
+/// A bank as the path names it.
+pub(super) fn bank_named(bank: &str) -> Result<Name, String> {
+    bank.parse().map_err(|_| format!("bank: expected a bank's name, got {bank:?}"))
 }
 
 /// MMDD of a day that some year has.

@@ -113,6 +113,13 @@ async fn drive(mut asked: mpsc::Receiver<Question>) {
                     ("river", BankVerb::Cutover) => {
                         Ok(Ordered { date: order.date, questions: vec![], no: RecordNo(41) })
                     }
+                    ("river", BankVerb::SignOff(reason)) => {
+                        assert_eq!(reason.as_str(), "works on the line");
+                        Ok(Ordered { date: None, questions: vec![], no: RecordNo(42) })
+                    }
+                    ("river", BankVerb::SignOn) => {
+                        Err(OrderRefused::Senseless(Senseless::AlreadySo))
+                    }
                     ("river", BankVerb::Reconcile) => {
                         Err(OrderRefused::Senseless(Senseless::NothingToAsk))
                     }
@@ -188,6 +195,8 @@ async fn what_is_wrong_is_named_and_asks_nobody() {
         ("POST /books/river/cutover", r#"{"operator":"a","date":"+1+1"}"#, "date: expected MMDD"),
         ("POST /books/river/reconcile", r#"{"operator":""}"#, "operator: is empty"),
         ("POST /books/river/reconcile", r#"{"operator":"a","reason":""}"#, "unknown field"),
+        ("POST /banks/river/sign-off", r#"{"operator":"anna"}"#, "reason: is empty"),
+        ("POST /banks/river/sign-on", r#"{"operator":"a","reason":"x"}"#, "takes no reason"),
         ("POST /desk/3/resend", r#"{"4111111111111111":1}"#, "unknown field `****"),
         ("POST /desk/3/resend", r#"{"operator":4111111111111111}"#, "invalid type"),
         (
@@ -286,6 +295,22 @@ async fn orders_about_books_are_answered_with_what_was_recorded() {
     assert!(status == 409 && error.starts_with("nothing to ask"), "{status} {said}");
     let (status, said) = ask(to, "POST /books/brook/reconcile", "", order).await;
     assert_eq!((status, said), (404, unknown()));
+}
+
+#[tokio::test]
+async fn a_bank_is_signed_off_and_on_by_an_operator() {
+    let (to, asked) = pages(false, true).await;
+    tokio::task::spawn(drive(asked));
+    let order = r#"{"operator":"anna","reason":"works on the line"}"#;
+    let (status, said) = ask(to, "POST /banks/river/sign-off", "", order).await;
+    let expected = json!({
+        "bank": "river", "decided": "sign-off", "record": 42, "date": null, "asked": [],
+    });
+    assert_eq!((status, said), (200, expected));
+    let order = r#"{"operator":"anna"}"#;
+    let (status, said) = ask(to, "POST /banks/river/sign-on", "", order).await;
+    assert!(status == 409 && said["error"] == "it is so already", "{status} {said}");
+    assert_eq!(ask(to, "POST /banks/brook/sign-on", "", order).await, (404, unknown()));
 }
 
 /// What somebody is told who asks about the bank `brook`.

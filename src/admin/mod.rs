@@ -1,10 +1,11 @@
 //! HTTP for operators and their machines: `/live`, `/ready`, `/metrics`, the desk (`/desk`,
-//! `/late`) and the books of banks (`/books`).
+//! `/late`), the books of banks (`/books`) and their lines (`/banks`).
 //!
 //! Contract: probes read only; `/ready` answers 503 and names the latches that are open. The
 //! desk asks the driver over a bounded queue, a page at a time, so that no question slows
 //! traffic down. Deliberately absent: the console (later).
 
+mod banks;
 mod books;
 mod desk;
 #[cfg(test)]
@@ -41,7 +42,7 @@ pub async fn serve(
 
 /// What asks for the token.
 fn for_operators(door: OperatorDoor) -> Router {
-    desk::routes(door.clone()).merge(books::routes(door))
+    desk::routes(door.clone()).merge(books::routes(door.clone())).merge(banks::routes(door))
 }
 
 fn pages(latches: Latches, recorder: Recorder) -> Router {

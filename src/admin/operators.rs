@@ -34,11 +34,11 @@ pub enum Question {
     Late(usize, oneshot::Sender<Vec<LateItem>>),
     /// A decision; its answer comes once the decision is durable.
     Decide(DeskAction, oneshot::Sender<Result<Decided, Refusal>>),
-    /// An order about a bank's books; its answer comes once what it records is durable.
+    /// An order about a bank's books or lines; its answer comes once what it records is durable.
     Order(BankOrder, oneshot::Sender<Result<Ordered, OrderRefused>>),
 }
 
-/// What an operator orders about a bank's books.
+/// What an operator orders about a bank's books or lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BankOrder {
     /// The bank.
@@ -52,13 +52,17 @@ pub struct BankOrder {
     pub date: Option<Text<4>>,
 }
 
-/// What may be ordered about a bank's books.
+/// What may be ordered about a bank's books or lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BankVerb {
     /// Its business date moves.
     Cutover,
     /// It is asked about its totals.
     Reconcile,
+    /// All its lines are signed off, for this reason.
+    SignOff(Text<64>),
+    /// And on again.
+    SignOn,
 }
 
 impl BankVerb {
@@ -67,6 +71,8 @@ impl BankVerb {
         match self {
             Self::Cutover => "cutover",
             Self::Reconcile => "reconcile",
+            Self::SignOff(_) => "sign-off",
+            Self::SignOn => "sign-on",
         }
     }
 }
@@ -100,6 +106,8 @@ pub enum Senseless {
     SettlesBatches,
     /// Nothing counted on that date, or its questions are open already.
     NothingToAsk,
+    /// It is signed off, or on, already.
+    AlreadySo,
 }
 
 impl Senseless {
@@ -112,6 +120,7 @@ impl Senseless {
                 "nothing to ask: no totals stand under this date or batch, or they are asked about \
                  already"
             }
+            Self::AlreadySo => "it is so already",
         }
     }
 }

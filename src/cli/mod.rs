@@ -5,6 +5,7 @@
 //! Errors go to standard error as one sentence plus where. [`run`] takes its arguments and reads
 //! none of the process's own, so that the demo can start itself as the switch.
 
+pub mod bank;
 pub mod books;
 pub mod check;
 pub mod decode;
@@ -69,6 +70,8 @@ enum Command {
     Journal(journal::Args),
     /// See what is in doubt in a running switch, and decide.
     Desk(desk::Args),
+    /// Sign a bank's lines off, or on again.
+    Bank(bank::Args),
     /// Move a bank's business date, or have it asked about its totals.
     Books(books::Args),
 }
@@ -118,6 +121,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Dialect(args) => dialect::run(args),
         Command::Journal(args) => journal::run(args, described, secret),
         Command::Desk(args) => desk::run(&args, secret),
+        Command::Bank(args) => bank::run(&args, secret),
         Command::Books(args) => books::run(&args, secret),
     }
 }

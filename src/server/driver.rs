@@ -215,7 +215,7 @@ impl Driver {
                             let before = self.records.len();
                             self.feed(now, Input::Command(command));
                             let made = self.records.get(before..).unwrap_or_default();
-                            self.parts.operators.ordered(made, answer);
+                            self.parts.operators.ordered(order.verb, made, answer);
                         }
                     }
                 }

@@ -8,7 +8,7 @@ use crate::admin::{BankOrder, BankVerb, Decided, OrderRefused, Ordered, Question
 use crate::meaning::Kind;
 use crate::switch::desk::Refusal;
 use crate::switch::ids::{Name, RecordNo};
-use crate::switch::input::Command;
+use crate::switch::input::{BankSignOff, Command};
 use crate::switch::output::Event;
 use crate::switch::record::Record;
 use std::collections::VecDeque;
@@ -121,15 +121,26 @@ impl Operators {
                 return Err(OrderRefused::Senseless(Senseless::SettlesBatches));
             }
             BankVerb::Reconcile => Command::Reconcile { bank, date, operator },
+            BankVerb::SignOff(reason) => {
+                Command::SignOff(BankSignOff { bank, operator, off: Some(reason) })
+            }
+            BankVerb::SignOn => Command::SignOff(BankSignOff { bank, operator, off: None }),
         };
         let date = date.as_ref().map(|date| date.as_str());
-        tracing::info!(%bank, %operator, verb = verb.word(), date, "books: ordered");
+        tracing::info!(%bank, %operator, verb = verb.word(), date, "bank: ordered");
         Ok(command)
     }
 
     /// The core has carried out an order: what it recorded for it.
-    pub(super) fn ordered(&mut self, made: &[(RecordNo, Box<Record>)], answer: OrderAnswer) {
+    pub(super) fn ordered(
+        &mut self,
+        verb: BankVerb,
+        made: &[(RecordNo, Box<Record>)],
+        answer: OrderAnswer,
+    ) {
+        let lines = matches!(verb, BankVerb::SignOff(_) | BankVerb::SignOn);
         let mut done = Ordered { date: None, questions: Vec::new(), no: RecordNo(0) };
+        let mut signed = false;
         for (no, record) in made {
             done.no = *no;
             match record.as_ref() {
@@ -137,12 +148,15 @@ impl Operators {
                 Record::Queued(queued) if queued.kind == Kind::Reconciliation => {
                     done.questions.push(*no);
                 }
+                Record::LineState(line) => signed |= line.operator.is_some(),
                 _ => {}
             }
         }
-        if done.date.is_none() && done.questions.is_empty() {
+        let nothing = done.date.is_none() && done.questions.is_empty();
+        let why = if lines { Senseless::AlreadySo } else { Senseless::NothingToAsk };
+        if if lines { !signed } else { nothing } {
             // Whoever asked may have gone.
-            let refused = OrderRefused::Senseless(Senseless::NothingToAsk);
+            let refused = OrderRefused::Senseless(why);
             return drop(answer.send(Err(refused)));
         }
         self.recorded.push_back(Recorded::Order(done, answer));

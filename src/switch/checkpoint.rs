@@ -53,7 +53,7 @@ coded_struct!(Doubt { bank, at, intent, undelivered, cause });
 coded_struct!(DeadLetter { queued, tries, ending, bank_code, at, cause });
 coded_struct!(LateNote { no, late, first, entry, ending });
 coded_struct!(BankState { name, stans, business_date, doubts, dead });
-coded_struct!(Signed { on, batch });
+coded_struct!(Signed { on, batch, held });
 
 /// The state as it stood at one moment; nothing that happens later changes it.
 #[derive(Debug)]

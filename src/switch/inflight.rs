@@ -42,6 +42,8 @@ pub(super) struct Flight {
     pub bank: BankId,
     /// Over which line.
     pub line: LineId,
+    /// In which session.
+    pub session: SessionId,
     /// Where it stands.
     pub phase: Phase,
     /// The bank frame.

@@ -118,12 +118,7 @@ pub enum Command {
     /// Accept no new originals, finish what is in flight, sign off.
     Drain,
     /// Sign a bank's lines off, or on again.
-    SignOff {
-        /// The bank, by name.
-        bank: super::ids::Name,
-        /// `true` = off, `false` = on again.
-        off: bool,
-    },
+    SignOff(BankSignOff),
     /// Compare totals with a bank: of this business date, or of the one in force; banks whose
     /// terminals settle batches are asked about each terminal's.
     Reconcile {
@@ -145,6 +140,17 @@ pub enum Command {
     },
     /// An operator's decision about an in-doubt item (issue: the desk).
     Desk(DeskAction),
+}
+
+/// An operator's word about all lines of a bank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BankSignOff {
+    /// The bank, by name.
+    pub bank: super::ids::Name,
+    /// Who wants it.
+    pub operator: super::ids::Name,
+    /// Off, for this reason; unset: on again.
+    pub off: Option<Text<64>>,
 }
 
 /// An operator's decision about one item of the desk.

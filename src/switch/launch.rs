@@ -193,6 +193,7 @@ impl Switch {
             requester,
             bank,
             line: to.0,
+            session: to.1,
             phase: Phase::Held,
             send,
             released: None,

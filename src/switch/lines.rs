@@ -49,6 +49,8 @@ pub(super) struct Session {
     pub heard: Instant,
     /// Who has to sign on; empty where nobody has.
     pub signers: Vec<Signer>,
+    /// The bank signed it off, and nobody has to sign on.
+    pub off: bool,
     /// Whether sign-ons are with the peer, rather than waiting for their next try.
     pub signing: bool,
     /// When sign-ons were asked last.
@@ -76,6 +78,7 @@ impl Session {
             owner,
             heard: now,
             signers,
+            off: false,
             signing: false,
             sign_on_asked: None,
             asked,
@@ -86,7 +89,7 @@ impl Session {
 
     /// Whether anything may be sent at all.
     pub(super) fn is_ready(&self) -> bool {
-        self.signers.is_empty() || self.signers.iter().any(|s| s.on)
+        if self.signers.is_empty() { !self.off } else { self.signers.iter().any(|s| s.on) }
     }
 
     /// Whether this terminal may ever send here, once signed on.
@@ -96,7 +99,25 @@ impl Session {
 
     /// Whether this terminal may send.
     pub(super) fn carries(&self, terminal: Option<&Text<16>>) -> bool {
-        self.signers.is_empty() || self.signers.iter().any(|s| s.on && s.is_for(terminal))
+        if self.signers.is_empty() {
+            return !self.off;
+        }
+        self.signers.iter().any(|s| s.on && s.is_for(terminal))
+    }
+
+    /// The bank signs it off, or this terminal of it: what was on and is not now, the line itself
+    /// as `None`.
+    pub(super) fn sign_off(&mut self, terminal: Option<&Text<16>>) -> Vec<Option<Text<16>>> {
+        if self.signers.is_empty() {
+            return if std::mem::replace(&mut self.off, true) { vec![] } else { vec![None] };
+        }
+        let meant = |s: &&mut Signer| s.on && (terminal.is_none() || s.is_for(terminal));
+        let mut gone = vec![];
+        for signer in self.signers.iter_mut().filter(meant) {
+            signer.on = false;
+            gone.push(signer.terminal.map(|(terminal, _)| terminal.trimmed()));
+        }
+        gone
     }
 }
 

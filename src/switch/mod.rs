@@ -62,6 +62,7 @@ mod reversal;
 mod routing;
 mod saf;
 mod saf_answer;
+mod sign_off;
 mod silence;
 mod stamps;
 mod stand_in;
@@ -349,7 +350,7 @@ impl Switch {
         match command {
             Command::Reload(policy) => self.reload(policy),
             Command::Drain => self.drain(),
-            Command::SignOff { bank, off } => self.sign_off(&bank, off),
+            Command::SignOff(order) => self.sign_off(&order),
             Command::Reconcile { bank, date, operator } => self.reconcile(&bank, date, operator),
             Command::Cutover { bank, date, operator } => self.move_date(&bank, date, operator),
             Command::Desk(action) => self.desk_action(&action),

@@ -46,7 +46,10 @@ impl Switch {
         }
     }
 
-    fn line_ready(&mut self, line: LineId, bank: BankId) {
+    pub(super) fn line_ready(&mut self, line: LineId, bank: BankId) {
+        if self.is_signed_off(bank) {
+            return;
+        }
         let line = self.line_name(line);
         self.event(Event::LineReady { line });
         self.fill_window(bank);
@@ -54,7 +57,7 @@ impl Switch {
     }
 
     /// Asks for everything that is not signed on.
-    fn sign_on(&mut self, session: SessionId) {
+    pub(super) fn sign_on(&mut self, session: SessionId) {
         let Some(at) = self.lines.sessions.get_mut(session) else { return };
         let Owner::Bank(bank) = at.owner else { return };
         if self.banks.get(usize::from(bank.0)).is_some_and(|b| b.signed_off) {
@@ -150,7 +153,7 @@ impl Switch {
                 Reason::Accepted
             }
             (Function::CutoverEnd, Owner::Bank(_)) => Reason::Accepted,
-            // A bank asks for a new sign-on, or signs the line off.
+            // A bank asks for a new sign-on, or signs the line on or off.
             (Function::SignOn | Function::SignOff, Owner::Bank(_)) => Reason::Accepted,
             (Function::Cutover | Function::CutoverEnd, Owner::Platform(_))
             | (Function::KeyChange | Function::Unstated, _) => Reason::InvalidTransaction,
@@ -161,10 +164,14 @@ impl Switch {
         self.send((line, session), answer, after, None, SendOwner::Plain);
         let name = self.line_name(line);
         self.event(Event::Network { line: name, function, ok });
-        let from_bank = matches!(owner, Owner::Bank(_));
-        let fresh = from_bank && self.has_just_signed_on(session, owner);
-        if ok && function == Function::SignOn && from_bank && !fresh {
-            self.sign_on_again(line, terminal.as_ref());
+        let Owner::Bank(bank) = owner else { return };
+        match function {
+            Function::SignOn if ok => {
+                let fresh = self.has_just_signed_on(session, owner);
+                self.bank_signs_on(line, bank, terminal.as_ref(), fresh);
+            }
+            Function::SignOff if ok => self.bank_signs_off(line, bank, terminal.as_ref()),
+            _ => {}
         }
     }
 
@@ -252,6 +259,8 @@ impl Switch {
             function: Function::SignOn,
             signed_on: granted,
             batch: msg.batch.filter(|_| granted),
+            operator: None,
+            reason: None,
         }));
         self.event(Event::Network { line: name, function: Function::SignOn, ok: granted });
         if all {
@@ -289,50 +298,6 @@ impl Switch {
         let name = self.line_name(line);
         let signed = |terminal| self.state.lines.get(&(name, terminal)).and_then(|s| s.batch);
         signed(terminal.map(Text::trimmed)).or_else(|| signed(None))
-    }
-
-    /// An operator signs a bank's lines off, or on again.
-    pub(super) fn sign_off(&mut self, name: &Name, off: bool) {
-        let Some(bank) = self.bank_id(name) else {
-            return self.impossible("a sign-off of an unknown bank");
-        };
-        if let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
-            live.signed_off = off;
-        }
-        let mine = |s: &super::lines::Session| s.owner == Owner::Bank(bank);
-        let sessions: Vec<_> =
-            self.lines.sessions.iter().filter(|(_, s)| mine(s)).map(|(id, _)| id).collect();
-        for session in sessions {
-            if off {
-                self.sign_session_off(session);
-            } else if self.lines.sessions.get(session).is_some_and(|s| s.is_ready()) {
-                self.fill_window(bank);
-                self.saf_pump(bank);
-            } else {
-                self.sign_on(session);
-            }
-        }
-    }
-
-    fn sign_session_off(&mut self, session: SessionId) {
-        self.timers.stop(Timer::SignOn(session));
-        let Some(at) = self.lines.sessions.get_mut(session) else { return };
-        let (line, mut gone) = (at.line, vec![]);
-        for (index, signer) in at.signers.iter_mut().enumerate().filter(|(_, s)| s.on) {
-            signer.on = false;
-            gone.push((index, signer.terminal));
-        }
-        for (index, terminal) in gone {
-            self.ask(session, Function::SignOff, Asked::SignOff(index), terminal);
-            self.record(Record::LineState(LineState {
-                line: self.line_name(line),
-                terminal: terminal.map(|(t, _)| t.trimmed()),
-                at: self.now.wall,
-                function: Function::SignOff,
-                signed_on: false,
-                batch: None,
-            }));
-        }
     }
 
     /// Accept no new originals, finish what is in flight, sign off.

@@ -219,6 +219,11 @@ pub enum Event {
         /// The line.
         line: Name,
     },
+    /// A line is signed off: connected, and not usable.
+    LineOff {
+        /// The line.
+        line: Name,
+    },
     /// A line's last session went down.
     LineLost {
         /// The line.

@@ -241,6 +241,8 @@ impl Switch {
                     function: crate::canonical::NetworkFunction::Unstated,
                     signed_on: signed.on,
                     batch: Some(if batch >= 999_999 { 1 } else { batch + 1 }),
+                    operator: None,
+                    reason: None,
                 }));
             }
         }

@@ -332,6 +332,10 @@ pub struct LineState {
     pub signed_on: bool,
     /// The batch in force now.
     pub batch: Option<u32>,
+    /// Who ordered it, about all lines of the bank; `None`: the bank or our sign-on did.
+    pub operator: Option<Name>,
+    /// Why an operator signed the bank off.
+    pub reason: Option<Text<64>>,
 }
 
 /// A message that could not be understood.

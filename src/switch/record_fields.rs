@@ -218,7 +218,9 @@ record_struct!(Totals {
 record_enum!(Period { 0 = Date(date), 1 = Batch(of) });
 record_enum!(Weighing { 0 = Asked, 1 = InBalance, 2 = OutOfBalance });
 record_struct!(PolicyStamp { at, hash, start });
-record_struct!(LineState { line, terminal, at, function, signed_on, batch });
+record_struct!(LineState {
+    line, terminal, at, function, signed_on, batch,
+} since 4 { operator, reason });
 record_struct!(GarbledNote { line, at, path, offset, len, digest });
 
 record_enum!(Role { 0 = Whole, 1 = Debit, 2 = Credit(debited), 3 = StandIn });

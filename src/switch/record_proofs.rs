@@ -262,6 +262,20 @@ fn small() -> BoxedStrategy<Record> {
                 Record::Desk(Desk { item, at, operator, verb, cause })
             }
         ),
+        (text(), of(text()), wall(), any::<bool>(), of(any::<u32>()), of(text()), of(text()))
+            .prop_map(|(line, terminal, at, signed_on, batch, operator, reason)| {
+                let function = NetworkFunction::SignOff;
+                Record::LineState(LineState {
+                    line,
+                    terminal,
+                    at,
+                    function,
+                    signed_on,
+                    batch,
+                    operator,
+                    reason,
+                })
+            }),
         (text(), wall(), text(), of(text())).prop_map(|(bank, at, date, operator)| {
             Record::Cutover(Cutover { bank, at, date, operator })
         }),

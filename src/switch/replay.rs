@@ -37,6 +37,7 @@ impl Switch {
     pub fn start(&mut self, now: Now) {
         self.now = now;
         self.started = now;
+        self.restore_sign_offs();
         self.former_run = self.state.last != RecordNo::default();
         // How old the oldest is was known to the last run only.
         self.remembered_since = (self.state.memory.first() > 0).then_some(now.mono);

@@ -14,7 +14,7 @@ use super::Switch;
 use super::duplicates;
 use super::duplicates::Likeness;
 use super::hash::Digest;
-use super::ids::{BankId, Name, RecordNo, SendId, TxnNo};
+use super::ids::{BankId, Name, RecordNo, SendId, SessionId, TxnNo};
 use super::inflight::{Flight, Pending, Requester};
 use super::policy::StandIn;
 use super::record::{BankKeys, Debt, Intent, Leg, Outcome, Owed, Queued};
@@ -175,6 +175,7 @@ impl Switch {
             requester: pending.requester,
             bank: pending.bank,
             line,
+            session: SessionId(0),
             phase: Phase::Held,
             send: SendId(0),
             released: None,

@@ -19,7 +19,7 @@ use super::stand_in::Decisions;
 use super::stans::Stans;
 use super::totals::Books;
 use super::txn::debt_of;
-use crate::canonical::{Kind, Reason};
+use crate::canonical::{Kind, NetworkFunction, Reason};
 use crate::text::Text;
 use crate::time::Wall;
 use std::collections::{BTreeMap, VecDeque};
@@ -68,6 +68,8 @@ pub(super) struct Signed {
     pub on: bool,
     /// The batch in force.
     pub batch: Option<u32>,
+    /// An operator signed its bank off and not on again.
+    pub held: bool,
 }
 
 /// Everything the records say.
@@ -353,6 +355,9 @@ impl State {
         let signed = self.lines.entry((line.line, line.terminal)).or_default();
         signed.on = line.signed_on;
         signed.batch = line.batch.or(signed.batch);
+        if line.operator.is_some() {
+            signed.held = line.function == NetworkFunction::SignOff;
+        }
     }
 
     fn forgotten(&mut self, what: Forgotten) {

@@ -35,6 +35,7 @@ impl Watch {
                 warn!(%platform, "a known key with other content: refused");
             }
             Event::LineReady { .. }
+            | Event::LineOff { .. }
             | Event::LineLost { .. }
             | Event::Network { .. }
             | Event::KeysRefused { .. } => self.line_event(event),
@@ -86,6 +87,10 @@ impl Watch {
             Event::LineReady { line } => {
                 self.line(*line).up(true);
                 info!(%line, "line up");
+            }
+            Event::LineOff { line } => {
+                self.line(*line).up(false);
+                warn!(%line, "line signed off");
             }
             Event::LineLost { line } => {
                 self.line(*line).up(false);

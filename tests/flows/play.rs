@@ -1,6 +1,6 @@
 //! Plays a story on the stage, and starts anew from every beginning of its journal.
 
-use crate::setting::{LINES, Options};
+use crate::setting::{BANKS, LINES, Options};
 use crate::stage::{Fallible, Stage};
 use pointsman::switch::audit::Auditor;
 use pointsman::switch::desk::Listing;
@@ -29,6 +29,8 @@ pub(crate) fn recover_every_beginning(script: &str) -> Fallible<usize> {
         stage.now = Instant::from_nanos(1_000_000_000_000);
         stage.crash();
         (1..LINES.len() as u16).for_each(|line| stage.session_up(line));
+        // Whom an operator had signed off is signed on again.
+        BANKS.into_iter().for_each(|bank| stage.sign_off(bank, None));
         stage.advance(stage.now.after(Duration::from_secs(900)));
         let owed: usize = (0..3).map(|bank| stage.switch.owed(BankId(bank))).sum();
         let mut auditor = Auditor::new();

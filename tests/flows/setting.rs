@@ -14,6 +14,9 @@ use std::time::Duration;
 /// stored-value issuer.
 pub(crate) const LINES: [&str; 5] = ["platform", "alfa", "alfa2", "union", "purse"];
 
+/// Banks by index.
+pub(crate) const BANKS: [&str; 3] = ["alfa", "union", "purse"];
+
 pub(crate) fn text<const N: usize>(s: &str) -> Text<N> {
     s.parse().unwrap_or_default()
 }
@@ -138,7 +141,9 @@ fn route(name: &str, low: &str, high: &str, to: u16) -> Route {
 /// What `# policy:` may switch.
 pub(crate) fn policy(options: &Options<'_>) -> Policy {
     let alfa_signs = if options.has("sign_on") { SignOn::Line } else { SignOn::No };
-    let terminals = SignOn::Terminals(vec![(text("TERM1"), text("SHOP"))]);
+    let mut terminals = vec![(text("TERM1"), text("SHOP"))];
+    terminals.extend(options.has("two_terminals").then(|| (text("TERM2"), text("SHOP"))));
+    let terminals = SignOn::Terminals(terminals);
     let platform = Owner::Platform(PlatformId(0));
     let [to_alfa, union, issuer] = [0, 1, 2].map(|bank| Owner::Bank(BankId(bank)));
     let owners = [platform, to_alfa, to_alfa, union, issuer];

@@ -10,7 +10,7 @@ use pointsman::canonical::{Answer, Canonical, Flow, ResponseClass};
 use pointsman::switch::Switch;
 use pointsman::switch::desk::Listing;
 use pointsman::switch::ids::{LineId, RecordNo, SessionId, Ticket};
-use pointsman::switch::input::{Command, DeskAction, DeskVerb, Input, Unsent};
+use pointsman::switch::input::{BankSignOff, Command, DeskAction, DeskVerb, Input, Unsent};
 use pointsman::switch::output::{Output, RecallKey, Send};
 use pointsman::switch::policy::Policy;
 use pointsman::switch::recall;
@@ -246,14 +246,8 @@ impl Stage {
             ["desk", "giveup", no, why] => self.desk(no, DeskVerb::GiveUp(text(why)))?,
             ["desk", "list"] => self.list_desk(),
             ["desk", "late"] => self.list_late(),
-            ["signoff", bank] => {
-                let bank = text(bank);
-                self.feed(Input::Command(Command::SignOff { bank, off: true }));
-            }
-            ["signon", bank] => {
-                let bank = text(bank);
-                self.feed(Input::Command(Command::SignOff { bank, off: false }));
-            }
+            ["signoff", bank, why] => self.sign_off(bank, Some(text(why))),
+            ["signon", bank] => self.sign_off(bank, None),
             [name, "up"] => self.session_up(line_of(name).ok_or("no such line")?),
             [name, "down"] => self.line_down(line_of(name).ok_or("no such line")?),
             [name, ">", mti, ..] => {
@@ -300,6 +294,11 @@ impl Stage {
         let action = DeskAction { item, operator: text("anna"), verb };
         self.feed(Input::Command(Command::Desk(action)));
         Ok(())
+    }
+
+    pub(crate) fn sign_off(&mut self, bank: &str, off: Option<Text<64>>) {
+        let (bank, operator) = (text(bank), text("anna"));
+        self.feed(Input::Command(Command::SignOff(BankSignOff { bank, operator, off })));
     }
 
     fn list_desk(&mut self) {

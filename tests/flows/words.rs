@@ -245,12 +245,17 @@ pub(crate) fn show_record(no: RecordNo, record: &Record) -> Option<String> {
             let currency = r.currency;
             format!("journal {no} totals {} {period} {currency} {:?}", r.bank, r.weighing)
         }
+        Record::LineState(l) if l.function == NetworkFunction::SignOff || l.operator.is_some() => {
+            let of = l.terminal.map(|terminal| format!("/{terminal}")).unwrap_or_default();
+            let by = l.operator.map(|operator| format!(" by {operator}")).unwrap_or_default();
+            format!("journal {no} line {}{of} {:?}{by}", l.line, l.function)
+        }
+        Record::LineState(_) => return None,
         Record::Forgotten(f) => format!("journal {no} forgotten {f:?}"),
         Record::Answered(_)
         | Record::Released(_)
         | Record::Attempt(_)
         | Record::Policy(_)
-        | Record::LineState(_)
         | Record::Garbled(_) => return None,
     })
 }
@@ -269,6 +274,7 @@ pub(crate) fn show_event(event: &Event) -> Option<String> {
         Event::Impossible { what } => format!("event IMPOSSIBLE {what}"),
         Event::ReloadRefused(why) => format!("event reload refused, {why}"),
         Event::LineReady { line } => format!("event line {line} ready"),
+        Event::LineOff { line } => format!("event line {line} signed off"),
         Event::LineLost { line } => format!("event line {line} lost"),
         Event::Answered { .. }
         | Event::TimedOut { .. }
