@@ -111,6 +111,7 @@ fn advice(stan: u32, at: Wall) -> Queued {
         auth_id: None,
         not_found_final_after: at,
         debit: None,
+        of: None,
     }
 }
 

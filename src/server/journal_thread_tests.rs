@@ -125,8 +125,8 @@ async fn a_record_is_recalled_by_its_number_and_what_is_not_there_is_not() {
     let mut answers = Vec::new();
     while answers.len() < 3 {
         answers.extend(bench.hear().await.into_iter().filter_map(|arrival| match arrival {
-            Arrival::Input(Input::Recalled { ticket, record }) => {
-                Some((ticket.0, record.map(|(no, record)| (no.0, *record))))
+            Arrival::Input(Input::Recalled { ticket, found }) => {
+                Some((ticket.0, found.one().map(|(no, record)| (no.0, *record))))
             }
             _ => None,
         }));

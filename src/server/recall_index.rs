@@ -8,14 +8,15 @@
 use crate::journal::file::index::BLOCK_KEYS;
 use crate::journal::{Backend, DayIndex, JournalError, Reader};
 use crate::switch::ids::RecordNo;
-use crate::switch::output::RecallKey;
-use crate::switch::recall::{self, IndexKeys, REFERENCE_DAYS};
+use crate::switch::library::{Coverage, Library};
+use crate::switch::recall::{self, IndexKeys, REFUND_DAYS};
 use crate::switch::record::Record;
+use crate::time::Wall;
 use std::sync::Arc;
 use tracing::{info, warn};
 
 /// Days with records that stay in the index: what anything may refer to, and some.
-const KEPT_DAYS: usize = REFERENCE_DAYS as usize + 8;
+const KEPT_DAYS: usize = REFUND_DAYS as usize + 8;
 
 /// A record's key on its way to the index: day, fingerprint, number.
 pub(super) type Key = (u32, u64, u64);
@@ -52,20 +53,54 @@ pub(super) fn enter(
     Ok(())
 }
 
-/// Names and record numbers to look at, in the order in which the names count, newest first.
-///
-/// # Errors
-/// What the disk says, and damage of the index.
-pub(super) fn candidates(
-    index: &DayIndex,
-    key: &RecallKey,
-    days: u16,
-) -> Result<Vec<(u64, u64)>, JournalError> {
-    let mut all = Vec::new();
-    for name in recall::fingerprints(key) {
-        all.extend(index.find(name, days)?.into_iter().map(|no| (name, no)));
+/// What went wrong at an answer: an index can be made anew, records cannot.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// The index is damaged, or missing: only records by their number are found.
+    Index(Option<JournalError>),
+    /// A record cannot be read.
+    Records(JournalError),
+}
+
+/// The records on disk, with their index where that is ready.
+pub(super) struct OnDisk<'l> {
+    pub(super) index: Option<&'l DayIndex>,
+    pub(super) reader: &'l mut Reader,
+}
+
+impl Library for OnDisk<'_> {
+    type Error = Trouble;
+
+    fn numbers(&mut self, fingerprint: u64, days: u16) -> Result<Vec<RecordNo>, Trouble> {
+        let index = self.index.ok_or(Trouble::Index(None))?;
+        let found = index.find(fingerprint, days).map_err(|error| Trouble::Index(Some(error)))?;
+        Ok(found.into_iter().map(RecordNo).collect())
     }
-    Ok(all)
+
+    fn record(&mut self, no: RecordNo) -> Result<Option<Record>, Trouble> {
+        let bytes = self.reader.read(no.0).map_err(Trouble::Records)?;
+        Ok(bytes.and_then(|bytes| Record::decode(bytes).ok()))
+    }
+
+    /// From the oldest segment that is there, and from the oldest day searched: what is older in
+    /// one of them is not found.
+    fn coverage(&self, days: u16) -> Coverage {
+        let kept = self.reader.begins().filter(|(first, _)| *first > 1);
+        let kept = kept.map(|(_, opened)| Wall::from_millis(opened));
+        let searched = usize::from(days).min(KEPT_DAYS);
+        let day = self.index.and_then(|index| index.oldest_of(searched)).and_then(begin_of);
+        Coverage { since: kept.max(day) }
+    }
+}
+
+/// When the day after YYYYMMDD begins: of the day itself some records may stand in the file of
+/// the day before, for it is named by their own clock.
+fn begin_of(day: u32) -> Option<Wall> {
+    let part = |divisor: u32, modulus: u32| i8::try_from(day / divisor % modulus).ok();
+    let year = i16::try_from(day / 10_000).ok()?;
+    let date = jiff::civil::Date::new(year, part(100, 100)?, part(1, 100)?).ok()?;
+    let next = date.tomorrow().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(Wall::from_millis(next.timestamp().as_millisecond()))
 }
 
 /// Opens the index, or begins it again, and enters every durable record that is not in it, up to
@@ -81,7 +116,7 @@ pub(super) fn brought_up(
 ) -> Result<DayIndex, JournalError> {
     let mut index = DayIndex::open(Arc::clone(backend))?;
     let mut upto = durable();
-    if !index.is_whole(0) || index.upto() > upto {
+    if !index.is_whole(0) || index.upto() == 0 || index.upto() > upto {
         warn!("the index of old records is not whole; it is made anew from the segments");
         index = DayIndex::anew(Arc::clone(backend))?;
     }

@@ -9,14 +9,13 @@
 
 use super::handover::Handover;
 use super::housekeeping;
-use super::recall_index::{Key, brought_up, candidates, enter};
+use super::recall_index::{Key, OnDisk, Trouble, brought_up, enter};
 use crate::journal::{Backend, DayIndex, JournalError, Reader};
 use crate::link::{Arrival, Inbox};
-use crate::switch::ids::{RecordNo, Ticket};
+use crate::switch::ids::Ticket;
 use crate::switch::input::Input;
+use crate::switch::library;
 use crate::switch::output::RecallKey;
-use crate::switch::recall::{self, Fit};
-use crate::switch::record::Record;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -259,51 +258,27 @@ impl Librarian {
     }
 
     fn answer(&mut self, ticket: Ticket, key: RecallKey) -> Result<(), JournalError> {
-        let found = match key {
-            RecallKey::Record(no) => read(&mut self.reader, no.0)?.map(|record| (no, record)),
-            RecallKey::Key { days, .. } | RecallKey::Ending { days, .. } => {
-                let candidates = match &self.index {
-                    Index::Ready(index, _) => candidates(index, &key, days),
-                    Index::Missing(_) | Index::Coming(_) => {
-                        self.waiting.push_back((ticket, key));
-                        return Ok(());
-                    }
-                };
-                match candidates {
-                    Ok(candidates) => self.best(&key, &candidates)?,
-                    Err(error) => {
-                        warn!(%error, "the index of old records is damaged; it is made anew");
-                        if let Err(error) = DayIndex::anew(Arc::clone(&self.backend)) {
-                            warn!(%error, "the damaged index cannot be removed");
-                        }
-                        self.lose_index();
-                        self.waiting.push_back((ticket, key));
-                        return Ok(());
-                    }
-                }
-            }
+        let index = match &self.index {
+            Index::Ready(index, _) => Some(index),
+            Index::Missing(_) | Index::Coming(_) => None,
         };
-        let record = found.map(|(no, record)| (no, Box::new(record)));
-        self.inbox.put(Arrival::Input(Input::Recalled { ticket, record }));
-        Ok(())
-    }
-
-    /// The record among the candidates that answers.
-    fn best(
-        &mut self,
-        key: &RecallKey,
-        candidates: &[(u64, u64)],
-    ) -> Result<Option<(RecordNo, Record)>, JournalError> {
-        let mut unless = None;
-        for (name, no) in candidates {
-            let Some(record) = read(&mut self.reader, *no)? else { continue };
-            match recall::fit(key, *name, &record) {
-                Some(Fit::Whole) => return Ok(Some((RecordNo(*no), record))),
-                Some(Fit::Unless) if unless.is_none() => unless = Some((RecordNo(*no), record)),
-                Some(Fit::Unless) | None => {}
+        match library::answer(&key, &mut OnDisk { index, reader: &mut self.reader }) {
+            Ok(found) => {
+                self.inbox.put(Arrival::Input(Input::Recalled { ticket, found }));
+            }
+            Err(Trouble::Records(error)) => return Err(error),
+            Err(Trouble::Index(damage)) => {
+                if let Some(error) = damage {
+                    warn!(%error, "the index of old records is damaged; it is made anew");
+                    if let Err(error) = DayIndex::anew(Arc::clone(&self.backend)) {
+                        warn!(%error, "the damaged index cannot be removed");
+                    }
+                    self.lose_index();
+                }
+                self.waiting.push_back((ticket, key));
             }
         }
-        Ok(unless)
+        Ok(())
     }
 
     /// Writes what is held, so that the next start has little to bring up.
@@ -321,10 +296,6 @@ impl Librarian {
             Index::Ready(..) | Index::Missing(_) => {}
         }
     }
-}
-
-fn read(reader: &mut Reader, no: u64) -> Result<Option<Record>, JournalError> {
-    Ok(reader.read(no)?.and_then(|bytes| Record::decode(bytes).ok()))
 }
 
 /// Brings the index up, trying again until it is there or the end comes.

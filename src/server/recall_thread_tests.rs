@@ -138,10 +138,10 @@ impl Run {
             let mut taken = Vec::new();
             timeout(LIMIT, poll_fn(|cx| self.inbox.poll_take(cx, &mut taken))).await.unwrap();
             for arrival in taken {
-                if let Arrival::Input(Input::Recalled { ticket, record }) = arrival
+                if let Arrival::Input(Input::Recalled { ticket, found }) = arrival
                     && ticket == asked
                 {
-                    return record.map(|(no, record)| (no.0, *record));
+                    return found.one().map(|(no, record)| (no.0, *record));
                 }
             }
         }

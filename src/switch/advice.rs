@@ -103,6 +103,7 @@ impl Switch {
             auth_id: msg.auth_id,
             not_found_final_after: self.now.wall,
             debit: None,
+            of: None,
         }
     }
 

@@ -14,7 +14,7 @@ use super::ids::RecordNo;
 use super::pieces::{OnMore, OnPiece, Pieces, Piecewise, RestoreError, Source, at_once, piecewise};
 use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
 use super::stand_in::Decisions;
-use super::state::{BankState, Entry, Open, Signed, State};
+use super::state::{BankState, Entry, Gap, Open, Signed, State};
 use super::totals::{Asked, Books, Bucket, Closing, Kept};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -40,9 +40,11 @@ piecewise!(State {
     policy,
     books,
     stood_in,
+    gap,
 });
 piecewise!(Books { kept, chains, done, partials, asked, closing });
-at_once!(RecordNo, u64, Vec<BankState>, Arc<Decisions>);
+at_once!(RecordNo, u64, Vec<BankState>, Arc<Decisions>, Gap);
+coded_struct!(Gap { lost, since });
 coded_struct!(Bucket { bank, period, currency });
 coded_struct!(Kept { totals, first, last });
 coded_struct!(Asked { bucket, totals });
@@ -139,6 +141,7 @@ impl Switch {
             policy: state.policy,
             books: state.books.clone(),
             stood_in: std::sync::Arc::clone(&state.stood_in),
+            gap: state.gap,
         })
     }
 

@@ -5,8 +5,8 @@
 //! message that could answer it. Nothing else proves "not sent".
 
 use super::ids::{LineId, RecordNo, SendId, SessionId, Ticket};
+use super::library::Recalled;
 use super::policy::Policy;
-use super::record::Record;
 use crate::canonical::Canonical;
 use crate::text::Text;
 use crate::time::Instant;
@@ -68,8 +68,8 @@ pub enum Input {
     Recalled {
         /// Which question.
         ticket: Ticket,
-        /// The record, or `None` where the journal has none.
-        record: Option<(RecordNo, Box<Record>)>,
+        /// What the journal has.
+        found: Recalled,
     },
     /// The deadline the core named has come.
     Timer,

@@ -9,11 +9,13 @@
 //! order, then [`Switch::start`] once; then inputs. Deliberately absent: sockets, clocks,
 //! randomness, threads, async.
 
+pub mod anchors;
 pub mod audit;
 pub mod desk;
 pub mod duplicates;
 pub mod ids;
 pub mod input;
+pub mod library;
 pub mod output;
 mod pieces;
 pub mod plants;
@@ -214,7 +216,7 @@ impl Switch {
             Input::LineDown { line: _, session } => self.line_down(session),
             // The gate holds what waits for the disk; nothing here depends on the mark.
             Input::Durable { upto: _ } => {}
-            Input::Recalled { ticket, record } => self.recalled(ticket, record),
+            Input::Recalled { ticket, found } => self.recalled(ticket, found),
             Input::Timer => {}
             Input::Command(command) => self.command(command),
         }

@@ -81,6 +81,37 @@ pub enum RecallKey {
         /// How far back.
         days: u16,
     },
+    /// Everything that may be meant by what a message says of another, with all that tells what
+    /// became of each ([`super::library`]).
+    Meant {
+        /// Names as in [`RecallKey::Key`]; 0 fills up.
+        names: [u64; super::recall::NAMES_MAX],
+        /// Less than names ([`super::anchors`]); 0 fills up.
+        anchors: [u64; super::anchors::ANCHORS_MAX],
+        /// How far back.
+        days: u16,
+    },
+    /// A transaction or advice, what refers to it, and what became of all of them: completions,
+    /// voids and refunds with their ends, reversals, outcomes.
+    Family {
+        /// Which.
+        txn: TxnNo,
+        /// How far back.
+        days: u16,
+    },
+}
+
+impl RecallKey {
+    /// How many days that have records are searched.
+    pub const fn days(&self) -> u16 {
+        match self {
+            Self::Record(_) => u16::MAX,
+            Self::Key { days, .. }
+            | Self::Ending { days, .. }
+            | Self::Meant { days, .. }
+            | Self::Family { days, .. } => *days,
+        }
+    }
 }
 
 /// Why the core ends a session.

@@ -8,6 +8,7 @@
 use super::duplicates;
 use super::ids::{Name, RecordNo, Ticket};
 use super::inflight::Requester;
+use super::library::Recalled;
 use super::memory::{Past, Remembered};
 use super::output::{Output, RecallKey};
 use super::recall::{NAMES_MAX, REFERENCE_DAYS};
@@ -107,7 +108,8 @@ impl Switch {
         self.out.push_back(Output::Recall { ticket, key });
     }
 
-    pub(super) fn recalled(&mut self, ticket: Ticket, record: Found) {
+    pub(super) fn recalled(&mut self, ticket: Ticket, found: Recalled) {
+        let record = found.one();
         match self.recalls.remove(&ticket) {
             None => self.impossible("an answer to no question"),
             Some(Recalling::Reversed(reversing)) => self.original_recalled(*reversing, record),

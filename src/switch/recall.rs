@@ -4,8 +4,9 @@
 //! Contract: [`index_keys`] says how a record is entered in the index by day, and [`fit`] judges
 //! what such an index finds: fingerprints are hints, the record decides. Both are pure; the shell
 //! holds the index. An entry stands under the UTC day its record was written. Deliberately
-//! absent: what is done with the answer (`request`, `reversal`).
+//! absent: how answers are gathered ([`super::library`]), and what is done with them.
 
+use super::anchors;
 use super::duplicates::fingerprint;
 use super::hash::Digest;
 use super::ids::{RecordNo, TxnNo};
@@ -21,21 +22,28 @@ pub const NAMES_MAX: usize = 4;
 /// Days with records that a repeat or a reversal may reach back: acquirers retry for a week.
 pub const REPEAT_DAYS: u16 = 7;
 
-/// Days with records that a void, completion or refund may reach back: holds live for 30 days.
+/// Days with records that a void, a completion or the reversal of a hold may reach back: holds
+/// live for 30 days.
 pub const REFERENCE_DAYS: u16 = 32;
+
+/// Days with records that a refund may reach back: card schemes allow up to half a year.
+pub const REFUND_DAYS: u16 = 184;
+
+/// Fingerprints one record may be found by.
+const KEYS_MAX: usize = 6;
 
 /// Under what a record is found again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndexKeys {
     /// The day it was written, YYYYMMDD (UTC).
     pub day: u32,
-    fingerprints: [u64; 3],
+    fingerprints: [u64; KEYS_MAX],
     len: usize,
 }
 
 impl IndexKeys {
-    fn new(at: Wall, all: [Option<u64>; 3]) -> Option<Self> {
-        let mut keys = Self { day: day_of(at), fingerprints: [0; 3], len: 0 };
+    fn new(at: Wall, all: impl IntoIterator<Item = Option<u64>>) -> Option<Self> {
+        let mut keys = Self { day: day_of(at), fingerprints: [0; KEYS_MAX], len: 0 };
         for fingerprint in all.into_iter().flatten() {
             if let Some(slot) = keys.fingerprints.get_mut(keys.len) {
                 *slot = fingerprint;
@@ -68,26 +76,32 @@ fn day_of(at: Wall) -> u32 {
     year * 10_000 + u32::from(month) * 100 + u32::from(day)
 }
 
-/// What became of a transaction is found under this.
-fn ending_of(txn: TxnNo) -> u64 {
+/// What became of a transaction, an advice or a reversal is found under this.
+pub(super) fn ending_of(txn: TxnNo) -> u64 {
     Digest::new(4).num(txn.0).finish()
 }
 
 /// How a record is entered in the index; `None` for records nobody asks for by name.
 pub fn index_keys(record: &Record) -> Option<IndexKeys> {
+    let [trace, card, time] = anchors::of_record(record);
     match record {
         Record::Intent(intent) => {
-            IndexKeys::new(intent.at, [Some(intent.likeness.name()), None, None])
+            let (name, of) = (Some(intent.likeness.name()), intent.original);
+            IndexKeys::new(intent.at, [name, trace, card, time, of.map(anchors::refers_to)])
         }
-        Record::Outcome(outcome) => {
-            IndexKeys::new(outcome.at, [Some(ending_of(outcome.txn)), None, None])
-        }
+        Record::Outcome(outcome) => IndexKeys::new(outcome.at, [Some(ending_of(outcome.txn))]),
         Record::Queued(queued) => {
-            let names = [own_name(queued), tombstone(queued), reversed_by(queued).map(ending_of)];
-            IndexKeys::new(queued.at, names)
+            let of = queued.of.map(anchors::refers_to);
+            let name = own_name(queued);
+            let names = [name, tombstone(queued), reversed_by(queued).map(ending_of), of];
+            IndexKeys::new(
+                queued.at,
+                names.into_iter().filter(Option::is_some).chain([trace, card, time]),
+            )
         }
+        Record::Closed(closed) => IndexKeys::new(closed.at, [Some(ending_of(closed.entry))]),
         Record::Refused(refused) => {
-            let names = [refused_name(refused), taken_back_by(refused).map(ending_of), None];
+            let names = [refused_name(refused), taken_back_by(refused).map(ending_of)];
             IndexKeys::new(refused.at, names)
         }
         _ => None,
@@ -96,9 +110,15 @@ pub fn index_keys(record: &Record) -> Option<IndexKeys> {
 
 /// The fingerprints a question is looked up by, likeliest first.
 pub fn fingerprints(key: &RecallKey) -> Vec<u64> {
+    let stated = |all: &[u64]| all.iter().copied().filter(|name| *name != 0).collect();
     match key {
-        RecallKey::Record(_) => vec![],
-        RecallKey::Key { names, .. } => names.iter().copied().filter(|name| *name != 0).collect(),
+        RecallKey::Record(_) | RecallKey::Family { .. } => vec![],
+        RecallKey::Key { names, .. } => stated(names),
+        RecallKey::Meant { names, anchors, .. } => {
+            let mut all: Vec<u64> = stated(names);
+            all.extend(anchors.iter().filter(|anchor| **anchor != 0));
+            all
+        }
         RecallKey::Ending { txn, .. } => vec![ending_of(*txn)],
     }
 }
@@ -106,35 +126,43 @@ pub fn fingerprints(key: &RecallKey) -> Vec<u64> {
 /// Whether a record that the index found under `name` answers the question.
 pub fn fit(key: &RecallKey, name: u64, record: &Record) -> Option<Fit> {
     match (key, record) {
-        (RecallKey::Record(_), _) => Some(Fit::Whole),
         (RecallKey::Key { .. }, record) => is_named(record, name).then_some(Fit::Whole),
         (RecallKey::Ending { txn, .. }, Record::Outcome(outcome)) => {
             (outcome.txn == *txn).then_some(Fit::Unless)
         }
+        (RecallKey::Ending { txn, .. }, Record::Closed(closed)) => {
+            (closed.entry == *txn).then_some(Fit::Unless)
+        }
         (RecallKey::Ending { txn, .. }, record) => {
             (takes_back(record) == Some(*txn)).then_some(Fit::Whole)
+        }
+        (RecallKey::Record(_) | RecallKey::Meant { .. } | RecallKey::Family { .. }, _) => {
+            Some(Fit::Whole)
         }
     }
 }
 
-/// Answers a question from records in the order they were written: the index, spelled out. For
-/// journals held in memory.
-pub fn search<'r, R: DoubleEndedIterator<Item = (RecordNo, &'r Record)> + Clone>(
-    key: &RecallKey,
-    records: R,
-) -> Option<(RecordNo, &'r Record)> {
-    if let RecallKey::Record(wanted) = key {
-        return records.clone().find(|(no, _)| no == wanted);
+/// What this record tells the end of, or part of it: an outcome that of its transaction, a
+/// reversal that of what it takes back, a closing that of its entry.
+pub(super) fn tells_end_of(record: &Record) -> Option<RecordNo> {
+    match record {
+        Record::Outcome(outcome) => Some(outcome.txn),
+        Record::Closed(closed) => Some(closed.entry),
+        record => takes_back(record),
     }
-    for name in fingerprints(key) {
-        let newest = || records.clone().rev();
-        let whole = newest().find(|(_, r)| fit(key, name, r) == Some(Fit::Whole));
-        let found = whole.or_else(|| newest().find(|(_, r)| fit(key, name, r).is_some()));
-        if found.is_some() {
-            return found;
-        }
+}
+
+/// When a record was written, where it says.
+pub(super) fn written(record: &Record) -> Option<Wall> {
+    match record {
+        Record::Intent(intent) => Some(intent.at),
+        Record::Outcome(outcome) => Some(outcome.at),
+        Record::Refused(refused) => Some(refused.at),
+        Record::Queued(queued) => Some(queued.at),
+        Record::Closed(closed) => Some(closed.at),
+        Record::Policy(stamp) => Some(stamp.at),
+        _ => None,
     }
-    None
 }
 
 /// The transaction that this record takes back: a repeat of it hears no approval any more.

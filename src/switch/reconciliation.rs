@@ -144,6 +144,7 @@ impl Switch {
             owed: Owed::Repeat,
             kind: Kind::Reconciliation,
             debit: None,
+            of: None,
             flow: Flow::Request,
             reason: Reason::Accepted,
             origin: None,

@@ -116,9 +116,16 @@ pub struct Queued {
     pub not_found_final_after: Wall,
     /// In the reversal of a top-up's credit: the debit that is reversed once this is over.
     pub debit: Option<Arc<Debited>>,
+    /// In an advice: the transaction or advice it completes, voids or refunds, where it was found.
+    pub of: Option<TxnNo>,
 }
 
 impl Queued {
+    /// Whether it is what a platform said that has happened.
+    pub fn is_told(&self) -> bool {
+        self.owed == Owed::Repeat && self.origin.is_some()
+    }
+
     /// The transaction this advice tells the bank of, where the switch decided in its place, as
     /// its reason says. An advice of the platform belongs to none.
     pub fn stands_in_for(&self) -> Option<TxnNo> {

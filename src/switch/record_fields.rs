@@ -195,7 +195,7 @@ record_struct!(Queued {
     facts,
     auth_id,
     not_found_final_after,
-} since 2 { debit });
+} since 2 { debit } since 4 { of });
 record_struct!(Debited { txn, bank, line, kind, keys, owes, pan, amount, facts, auth_id, left });
 record_struct!(Attempt { entry, at, count });
 record_struct!(Closed { entry, at, ending, bank_code, settlement_date } since 4 { cause });

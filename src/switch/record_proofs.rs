@@ -184,12 +184,12 @@ fn intent() -> BoxedStrategy<Record> {
 fn queued() -> BoxedStrategy<Record> {
     let names = (text(), of(text()), of(text()), of(text()), of(text()));
     let money = (pan(), amount(), amount());
-    let rest = (of(no()), facts(), of(origin()), wall(), of(debited()));
+    let rest = (of(no()), facts(), of(origin()), wall(), of(debited()), of(no()));
     (wall(), names, kind(), reason(), (keys(), keys()), money, rest)
         .prop_map(
             |(at, names, kind, reason, (keys, original), (pan, amount, replacement), rest)| {
                 let (bank, line, platform, original_mti, auth_id) = names;
-                let (txn, facts, origin, not_found_final_after, debit) = rest;
+                let (txn, facts, origin, not_found_final_after, debit, of) = rest;
                 Record::Queued(Arc::new(Queued {
                     at,
                     txn,
@@ -212,6 +212,7 @@ fn queued() -> BoxedStrategy<Record> {
                     auth_id,
                     not_found_final_after,
                     debit,
+                    of,
                 }))
             },
         )

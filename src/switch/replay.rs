@@ -30,6 +30,7 @@ impl Switch {
         let many = upto.0.saturating_sub(self.state.last.0);
         self.state.banks.iter_mut().for_each(|bank| bank.stans.skip(many));
         self.state.last = upto;
+        self.state.gap.lost = true;
     }
 
     /// Begins the run: stamps the policy, settles what the last run left open, arms timers.

@@ -271,6 +271,7 @@ impl Switch {
             auth_id: None,
             not_found_final_after: self.now.wall,
             debit: None,
+            of: None,
         }
     }
 

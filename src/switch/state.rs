@@ -108,6 +108,18 @@ pub(super) struct State {
     pub books: Books,
     /// What was decided in banks' places.
     pub stood_in: Arc<Decisions>,
+    /// What was lost to damage.
+    pub gap: Gap,
+}
+
+/// Records that were lost to damage, and an operator accepted that: what is not found may be one
+/// of them.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Gap {
+    /// Some were, and nothing was written since.
+    pub lost: bool,
+    /// When the newest loss was behind us.
+    pub since: Option<Wall>,
 }
 
 impl State {
@@ -168,6 +180,9 @@ impl State {
                 if stamp.start {
                     // Whether the last try left before the crash cannot be known.
                     self.saf.values_mut().for_each(|entry| entry.tries = entry.tries.max(1));
+                    if std::mem::take(&mut self.gap.lost) {
+                        self.gap.since = Some(stamp.at);
+                    }
                 }
             }
             Record::LineState(line) => self.line_state(line),

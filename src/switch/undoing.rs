@@ -129,6 +129,7 @@ impl Switch {
             auth_id: None,
             not_found_final_after: self.wall_of(final_after),
             debit: of.debit.map(Arc::clone),
+            of: None,
         };
         Some((queued, final_after))
     }

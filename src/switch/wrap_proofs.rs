@@ -137,8 +137,9 @@ impl Bench {
                 Output::Recall { ticket, key } => {
                     let super::output::RecallKey::Record(no) = key else { continue };
                     let record = self.journal.get(no.0 as usize - 1).cloned();
-                    let record = record.map(|record| (no, Box::new(record)));
-                    self.switch.handle(self.time(), Input::Recalled { ticket, record });
+                    let records = record.map(|record| (no, Box::new(record))).into_iter().collect();
+                    let found = super::library::Recalled { records, ..Default::default() };
+                    self.switch.handle(self.time(), Input::Recalled { ticket, found });
                 }
                 Output::Cancel { .. } | Output::Close { .. } | Output::Event(_) => {}
             }

@@ -11,9 +11,9 @@ use pointsman::switch::Switch;
 use pointsman::switch::desk::Listing;
 use pointsman::switch::ids::{LineId, RecordNo, SessionId, Ticket};
 use pointsman::switch::input::{BankSignOff, Command, DeskAction, DeskVerb, Input, Unsent};
+use pointsman::switch::library::{self, Recalled};
 use pointsman::switch::output::{Output, RecallKey, Send};
 use pointsman::switch::policy::Policy;
-use pointsman::switch::recall;
 use pointsman::switch::record::Record;
 use pointsman::text::Text;
 use pointsman::time::{Instant, Now, Wall};
@@ -37,6 +37,8 @@ pub(crate) struct Stage {
     pub(crate) unpackable: bool,
     /// What the journal was asked and has not said, where it is slow.
     asked: Vec<(Ticket, RecallKey)>,
+    /// The oldest record that can still be read.
+    kept: RecordNo,
     pub(crate) slow_journal: bool,
     /// Banks that approve at once whatever they are told.
     pub(crate) honest: bool,
@@ -146,8 +148,8 @@ impl Stage {
                 self.asked.push((ticket, key));
             }
             Output::Recall { ticket, key } => {
-                let record = self.recall(key);
-                self.switch.handle(self.wall(), Input::Recalled { ticket, record });
+                let found = self.recall(key);
+                self.switch.handle(self.wall(), Input::Recalled { ticket, found });
             }
             Output::Close { session, why } => {
                 self.say(&format!("close {session} {why:?}"));
@@ -161,9 +163,9 @@ impl Stage {
         }
     }
 
-    fn recall(&self, key: RecallKey) -> Option<(RecordNo, Box<Record>)> {
-        let found = recall::search(&key, self.journal.iter().map(|(no, r)| (*no, r)));
-        found.map(|(no, record)| (no, Box::new(record.clone())))
+    fn recall(&self, key: RecallKey) -> Recalled {
+        let kept = self.journal.iter().filter(|(no, _)| *no >= self.kept);
+        library::search(&key, &kept.map(|(no, record)| (*no, record)).collect::<Vec<_>>())
     }
 
     pub(crate) fn session_up(&mut self, line: u16) {
@@ -222,10 +224,13 @@ impl Stage {
             ["gate", what] => self.gate = what == "go",
             ["disk", what] => self.disk = what == "go",
             ["crash"] => self.crash(),
+            ["retire", upto] => {
+                self.kept = RecordNo(upto.parse().map_err(|_| "no record number")?);
+            }
             ["recall"] => {
                 let (ticket, key) = self.asked.remove(0);
-                let record = self.recall(key);
-                self.feed(Input::Recalled { ticket, record });
+                let found = self.recall(key);
+                self.feed(Input::Recalled { ticket, found });
             }
             ["without", bank] => self.without(bank),
             ["reload", "without", bank] => self.reload_without(bank),
@@ -334,6 +339,7 @@ impl Stage {
             gate: true,
             unpackable: options.has("unpackable"),
             asked: vec![],
+            kept: RecordNo(1),
             slow_journal: options.has("slow_journal"),
             honest: false,
             held: vec![],

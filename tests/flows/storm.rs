@@ -14,9 +14,9 @@ use pointsman::meaning::ResponseClass;
 use pointsman::switch::audit::Auditor;
 use pointsman::switch::ids::{BankId, LineId, PlatformId, RecordNo, SessionId};
 use pointsman::switch::input::{Input, Unsent};
+use pointsman::switch::library;
 use pointsman::switch::output::{Event, Output, RecallKey, Send};
 use pointsman::switch::policy::Policy;
-use pointsman::switch::recall;
 use pointsman::switch::record::{Leg, Record};
 use pointsman::switch::{Snapshot, Switch};
 use pointsman::text::Text;
@@ -147,9 +147,8 @@ impl World {
                     }
                     let numbered = (1..).zip(&self.journal).map(|(no, r)| (RecordNo(no), r));
                     let numbered: Vec<_> = numbered.filter(|(no, _)| no.0 >= kept).collect();
-                    let found = recall::search(&key, numbered.into_iter());
-                    let record = found.map(|(no, r)| (no, Box::new(r.clone())));
-                    self.switch.handle(self.stamp(), Input::Recalled { ticket, record });
+                    let found = library::search(&key, &numbered);
+                    self.switch.handle(self.stamp(), Input::Recalled { ticket, found });
                 }
                 Output::Close { session, .. } => self.session_down(session.0),
                 Output::Event(Event::Impossible { what }) => panic!("impossible: {what}"),

@@ -108,6 +108,7 @@ impl Ledgers {
             auth_id: None,
             not_found_final_after: AT,
             debit: None,
+            of: None,
         })))
     }
 

@@ -9,7 +9,7 @@
 //! itself – and the index is begun again by [`DayIndex::anew`]. One owner.
 //!
 //! ```text
-//! day file:  blocks of  "PMIX" | header crc u32 | entries u32 | zero u32 | upto u64 | zero 8
+//! day file:  blocks of  "PMI2" | header crc u32 | entries u32 | zero u32 | upto u64 | zero 8
 //!            and entries of  fingerprint u64 | number u48 | check u16, sorted by fingerprint
 //! day 0:     two such headers without entries, written in turn: all days are complete to `upto`;
 //!            `entries` counts the blocks there were
@@ -21,7 +21,8 @@ use super::error::{AtFile, JournalError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const MAGIC: [u8; 4] = *b"PMIX";
+/// The last letter tells what stands under which fingerprint: an index of another is made anew.
+const MAGIC: [u8; 4] = *b"PMI2";
 const HEADER_LEN: usize = 32;
 const ENTRY_LEN: usize = 16;
 /// The file that says how far all days are complete.
@@ -211,6 +212,11 @@ impl DayIndex {
             Some(day) => self.retire(day),
             None => Ok(()),
         }
+    }
+
+    /// The oldest of the newest `days` days, where there may be older ones: behind it, or gone.
+    pub fn oldest_of(&self, days: usize) -> Option<u32> {
+        self.days.keys().rev().nth(days.saturating_sub(1)).copied()
     }
 
     /// Blocks on disk that a mark covers.

@@ -90,6 +90,11 @@ impl SegmentMap {
         self.read().clone()
     }
 
+    /// The header of the oldest segment.
+    pub(super) fn oldest(&self) -> Option<SegmentHeader> {
+        self.read().first().map(|segment| segment.header)
+    }
+
     /// All records up to this number are durable.
     pub fn durable(&self) -> u64 {
         self.durable.load(Ordering::Acquire)

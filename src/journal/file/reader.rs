@@ -60,6 +60,12 @@ impl Reader {
         }
     }
 
+    /// The oldest record that is still there, and when its segment was opened (milliseconds since
+    /// 1970); `None` where there is no segment.
+    pub fn begins(&self) -> Option<(u64, i64)> {
+        self.map.oldest().map(|header| (header.first, header.created_ms))
+    }
+
     /// Hands out all durable records from `from` to `upto` that are still there, in order, until
     /// `on` says `false`. Segments that are retired meanwhile are passed over, never what follows.
     ///

@@ -17,7 +17,7 @@ mod bounds_proofs;
 mod debts;
 mod extract;
 #[cfg(test)]
-mod proofs;
+pub(super) mod proofs;
 mod report;
 mod requests;
 mod stans;

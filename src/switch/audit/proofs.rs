@@ -24,7 +24,7 @@ pub(super) fn intent(stan: u32) -> Record {
 }
 
 /// A request of this STAN of the platform under this one of ours.
-pub(super) fn asked(theirs: u32, stan: u32) -> Record {
+pub(in crate::switch) fn asked(theirs: u32, stan: u32) -> Record {
     let platform = "pos".parse().unwrap_or_default();
     let origin = Origin { stan: theirs, ..Origin::default() };
     Record::Intent(Arc::new(Intent {
@@ -78,6 +78,7 @@ pub(super) fn reversal(txn: u64, stan: u32, owed: Owed) -> Record {
         auth_id: None,
         not_found_final_after: Wall::default(),
         debit: None,
+        of: None,
     }))
 }
 

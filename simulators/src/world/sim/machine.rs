@@ -6,6 +6,7 @@
 //! absent: threads, and everything a session does with bytes.
 
 use super::dice::Dice;
+use super::shelf::OnDisk;
 use super::witness::Witness;
 use pointsman::journal::{Batch, Class, JournalError, Reader, SimDisk, Writer};
 use pointsman::link::{EndWish, Outbound};
@@ -13,8 +14,8 @@ use pointsman::server::gate::Gate;
 use pointsman::switch::Switch;
 use pointsman::switch::ids::{LineId, RecordNo, SendId, SessionId, Ticket};
 use pointsman::switch::input::{Input, Unsent};
+use pointsman::switch::library;
 use pointsman::switch::output::{CloseReason, Output, RecallKey, Send};
-use pointsman::switch::record::Record;
 use pointsman::time::{Instant, Now};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -342,17 +343,9 @@ impl Machine {
 
     fn answer_recalls(&mut self, witness: &mut Witness) -> Run<()> {
         while let Some((ticket, key)) = self.recalls.pop_front() {
-            let no = match key {
-                RecallKey::Record(no) => Some(no),
-                RecallKey::Key { .. } | RecallKey::Ending { .. } => witness.answer(&key),
-            };
-            let bytes = match no {
-                Some(no) => self.reader.read(no.0).map_err(failed)?,
-                None => None,
-            };
-            let record = bytes.and_then(|bytes| Record::decode(bytes).ok());
-            let record = no.zip(record.map(Box::new));
-            self.push(Input::Recalled { ticket, record });
+            let mut disk = OnDisk { catalogue: witness.catalogue(), reader: &mut self.reader };
+            let found = library::answer(&key, &mut disk).map_err(failed)?;
+            self.push(Input::Recalled { ticket, found });
         }
         Ok(())
     }

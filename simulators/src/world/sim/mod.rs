@@ -20,6 +20,7 @@ mod peers;
 pub mod plant;
 pub mod platform;
 pub mod setting;
+mod shelf;
 pub mod story;
 pub mod strikes;
 pub mod wire;

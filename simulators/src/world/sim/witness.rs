@@ -13,8 +13,8 @@ use super::wire;
 use pointsman::canonical::{Canonical, Flow, Kind};
 use pointsman::switch::ids::{Name, RecordNo, SendId, SessionId};
 use pointsman::switch::input::Input;
-use pointsman::switch::output::{Event, RecallKey, Send};
-use pointsman::switch::recall;
+use pointsman::switch::library::Catalogue;
+use pointsman::switch::output::{Event, Send};
 use pointsman::switch::record::{Intent, Outcome, Owed, Queued, Record};
 use pointsman::switch::role::Role;
 use pointsman::text::Text;
@@ -104,6 +104,8 @@ pub struct Witness {
     /// Reversals of the platform that came in.
     pub(super) reversing: BTreeSet<Reference>,
     limits: BTreeMap<SendId, (SessionId, Instant)>,
+    catalogue: Catalogue,
+    entered: usize,
 }
 
 impl Witness {
@@ -128,6 +130,8 @@ impl Witness {
             reversed: BTreeSet::new(),
             reversing: BTreeSet::new(),
             limits: BTreeMap::new(),
+            catalogue: Catalogue::default(),
+            entered: 0,
         }
     }
 
@@ -289,12 +293,16 @@ impl Witness {
         self.limits.clear();
     }
 
-    /// The number of the durable record that answers a question to the journal.
-    pub fn answer(&self, key: &RecallKey) -> Option<RecordNo> {
-        let durable = usize::try_from(self.durable).unwrap_or(usize::MAX);
-        let records = self.records.iter().take(durable).map(|(record, _)| record);
-        let numbered: Vec<_> = (1..).map(RecordNo).zip(records).collect();
-        recall::search(key, numbered.into_iter()).map(|(no, _)| no)
+    /// The index of the durable records: every question to the journal is looked up in it.
+    pub fn catalogue(&mut self) -> &Catalogue {
+        let durable = usize::try_from(self.durable).unwrap_or(usize::MAX).min(self.records.len());
+        for at in self.entered..durable {
+            if let Some((record, _)) = self.records.get(at) {
+                self.catalogue.add(RecordNo(at as u64 + 1), record);
+            }
+        }
+        self.entered = self.entered.max(durable);
+        &self.catalogue
     }
 
     /// Compares what recovery replayed with what was written; goes on from what survived.

@@ -1,0 +1,64 @@
+//! Under what a request is found by what others say of it.
+//!
+//! Contract: an exact name ([`super::duplicates`]) needs all that a platform wrote; an anchor
+//! needs two things that what follows nearly always repeats: the platform's trace number with the
+//! card, the trace number with the time, or the card alone. Several requests may share one: an
+//! anchor gives candidates, [`super::finding`] says which of them is meant. Deliberately absent:
+//! terminal, merchant, platform and MTI, in which a request and what follows it may differ.
+
+use super::hash::Digest;
+use super::ids::TxnNo;
+use super::record::{Origin, Record};
+use super::stamps::own_stamp;
+use crate::sensitive::Pan;
+use crate::time::Wall;
+
+/// Anchors one question may carry: three neighbouring times, or the card with and without a
+/// trace number.
+pub const ANCHORS_MAX: usize = 3;
+
+/// How far apart two stamps of one request may be that are looked for together, in seconds:
+/// whoever repeats a request may stamp it anew.
+const SLOT_S: i64 = 600;
+
+/// The trace number (`F11`) and the card.
+pub(super) fn by_trace(stan: u32, pan: &Pan) -> u64 {
+    Digest::new(5).num(u64::from(stan)).bytes(pan.expose()).finish()
+}
+
+/// The card alone.
+pub(super) fn by_card(pan: &Pan) -> u64 {
+    Digest::new(6).bytes(pan.expose()).finish()
+}
+
+fn in_slot(stan: u32, slot: i64) -> u64 {
+    Digest::new(7).num(u64::from(stan)).num(slot.cast_unsigned()).finish()
+}
+
+/// The trace number and about this time, in seconds since 1970.
+pub(super) fn by_time(stan: u32, seconds: u32) -> u64 {
+    in_slot(stan, i64::from(seconds).div_euclid(SLOT_S))
+}
+
+/// What refers to this transaction or advice.
+pub(super) fn refers_to(txn: TxnNo) -> u64 {
+    Digest::new(8).num(txn.0).finish()
+}
+
+/// The anchors of a request that came under this name.
+pub(super) fn anchors_of(origin: &Origin, pan: Option<&Pan>, at: Wall) -> [Option<u64>; 3] {
+    let time = own_stamp(origin, at).map(|seconds| by_time(origin.stan, seconds));
+    [pan.map(|pan| by_trace(origin.stan, pan)), pan.map(by_card), time]
+}
+
+/// The anchors of a record that something may refer to: a request that was sent, or an advice.
+pub(super) fn of_record(record: &Record) -> [Option<u64>; 3] {
+    match record {
+        Record::Intent(intent) => anchors_of(&intent.origin, intent.pan.as_ref(), intent.at),
+        Record::Queued(queued) if queued.is_told() => match &queued.origin {
+            Some(origin) => anchors_of(origin, queued.pan.as_ref(), queued.at),
+            None => [None; 3],
+        },
+        _ => [None; 3],
+    }
+}
