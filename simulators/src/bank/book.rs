@@ -7,17 +7,18 @@
 //! Deliberately absent: sockets, waiting, deciding (the rules do that).
 
 use super::business::{Business, Flavor};
+use super::habits::{Habit, Habits, UNLISTED};
 use super::ledger::{Entry, Key, Ledger, Seen};
+use super::original::{Original, kept_amount, local_time, pan_of};
 use crate::msg::Msg;
-use pointsman::sensitive::Pan;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What the rules say about an original.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// `F39`.
     pub code: String,
-    /// What is approved where that is less than asked, in minor units.
+    /// What is approved where that is another amount than asked, in minor units.
     pub partial: Option<u64>,
 }
 
@@ -34,21 +35,8 @@ pub struct Reply {
     pub amount: Option<u64>,
     /// `F15`.
     pub settlement_date: String,
-}
-
-/// An original the bank has executed, or declined.
-#[derive(Debug)]
-struct Original {
-    business: Business,
-    pan: Option<Pan>,
-    asked: u64,
-    local: String,
-    reply: Reply,
-    /// What it moves now, after voids, completions and reversals.
-    standing: i64,
-    /// What it took from the standing of another, to be given back when it is reversed.
-    took: Option<(Key, i64)>,
-    reversed: bool,
+    /// Whether it is kept from whoever asked.
+    pub kept: bool,
 }
 
 /// What executing an original came to.
@@ -68,10 +56,18 @@ pub struct Book {
     ledger: Ledger,
     approvals: u64,
     settlement_date: String,
+    habits: Habits,
+    /// Reversals and advices that were called duplicates at first sight, with their own STAN.
+    put_off: HashSet<(Key, String)>,
 }
 
 /// Codes that grant money or goods (domain.md section 4).
-pub(super) const APPROVALS: [&str; 8] = ["00", "10", "11", "16", "A2", "A4", "A5", "A6"];
+const APPROVALS: [&str; 8] = ["00", "10", "11", "16", "A2", "A4", "A5", "A6"];
+
+/// Whether this bank grants with this code.
+pub(super) fn grants(code: &str) -> bool {
+    APPROVALS.contains(&code) || code == UNLISTED
+}
 
 impl Book {
     /// An empty book. `settlement_date` is MMDD.
@@ -83,7 +79,38 @@ impl Book {
             ledger,
             approvals: 0,
             settlement_date: settlement_date.to_owned(),
+            habits: Habits::default(),
+            put_off: HashSet::new(),
         }
+    }
+
+    /// The same with these habits.
+    #[must_use]
+    pub fn with_habits(self, habits: Habits) -> Self {
+        Self { habits, ..self }
+    }
+
+    /// Its habits.
+    pub fn habits(&self) -> &Habits {
+        &self.habits
+    }
+
+    pub(super) fn habits_mut(&mut self) -> &mut Habits {
+        &mut self.habits
+    }
+
+    /// Whether this habit strikes a message, known by itself; if so it counts.
+    pub(super) fn strikes(&mut self, habit: Habit, msg: &Msg) -> bool {
+        let strikes = self.habits.has(habit, &self.own_key(msg));
+        if strikes {
+            self.habits.struck(habit);
+        }
+        strikes
+    }
+
+    /// MMDD on which counts what comes now.
+    pub fn settlement_date(&self) -> &str {
+        &self.settlement_date
     }
 
     /// The ledger.
@@ -113,6 +140,7 @@ impl Book {
             rrn: format!("{no:012}"),
             pan: None,
             amount: u64::from(minor),
+            asked: u64::from(minor),
             currency: currency.to_owned(),
             settlement_date: self.settlement_date.clone(),
             code: "00".to_owned(),
@@ -137,11 +165,19 @@ impl Book {
             return reply;
         }
         let business = self.flavor.business(msg);
+        if self.puts_off(msg, &key) {
+            let reply = self.reply(msg, &Verdict { code: "94".to_owned(), partial: None });
+            self.note(at_ms, msg, business, Seen::Repeat, key, &reply, 0);
+            return reply;
+        }
+        let verdict = &self.habitual(msg, business, verdict);
         let Executed { verdict, signed, seen, took } = self.execute(msg, business, verdict);
         let reply = self.reply(msg, &verdict);
         self.note(at_ms, msg, business, seen, key.clone(), &reply, signed);
         let original = Original {
             business,
+            mti: msg.mti.clone(),
+            acquirer: msg.text(32).to_owned(),
             pan: pan_of(msg),
             asked: msg.number(4).unwrap_or(0),
             local: local_time(msg),
@@ -157,12 +193,20 @@ impl Book {
     /// Undoes an original, once.
     pub fn reversal(&mut self, at_ms: u64, msg: &Msg) -> Reply {
         let key = self.original_key(msg);
+        let refused = self.refuses(msg, &key);
+        let kept = refused.is_none() && self.forgets(msg, &key, false);
+        let forgotten = self.forgets(msg, &key, true);
         let (code, signed, seen) = match self.originals.get_mut(&key) {
             None => ("25", 0, Seen::NoOriginal),
-            Some(original) if original.reversed => ("00", 0, Seen::Repeat),
-            Some(original) => ("00", original.undo(kept_amount(msg)), Seen::First),
+            Some(original) => match refused {
+                Some((code, seen)) => (code, 0, seen),
+                None if forgotten => ("25", 0, Seen::Repeat),
+                None if original.reversed => ("00", 0, Seen::Repeat),
+                None => ("00", original.undo(kept_amount(msg)), Seen::First),
+            },
         };
-        let took = self.originals.get_mut(&key).and_then(|original| original.took.take());
+        let undone = self.originals.get_mut(&key).filter(|original| original.reversed);
+        let took = undone.and_then(|original| original.took.take());
         if let Some((of, standing)) = took
             && let Some(other) = self.originals.get_mut(&of)
         {
@@ -170,20 +214,83 @@ impl Book {
         }
         let verdict = Verdict { code: code.to_owned(), partial: None };
         let reply = self.reply(msg, &verdict);
-        let reply = Reply { auth_id: None, ..reply };
+        let reply = Reply { auth_id: None, kept, ..reply };
         self.note(at_ms, msg, Business::Reversal, seen, key, &reply, signed);
         reply
+    }
+
+    /// What this bank's habits make of a verdict.
+    fn habitual(&mut self, msg: &Msg, business: Business, rule: &Verdict) -> Verdict {
+        let asked = msg.number(4).unwrap_or(0);
+        let partial = rule.partial.map(|partial| partial.min(asked));
+        let verdict = Verdict { code: rule.code.clone(), partial };
+        let request = msg.digit(2) == 0;
+        if !request || business.sign() <= 0 || rule.code != "00" {
+            return verdict;
+        }
+        if self.strikes(Habit::Unlisted, msg) {
+            return Verdict { code: UNLISTED.to_owned(), partial: None };
+        }
+        if self.strikes(Habit::Above, msg) {
+            return Verdict { code: "10".to_owned(), partial: Some(asked + asked / 10 + 1) };
+        }
+        verdict
+    }
+
+    /// Whether a reversal or advice is called a duplicate because it comes for the first time.
+    fn puts_off(&mut self, msg: &Msg, key: &Key) -> bool {
+        if msg.digit(2) != 2 && msg.digit(1) != 4 {
+            return false;
+        }
+        let puts_off = self.habits.has(Habit::DuplicateFirst, key)
+            && self.put_off.insert((key.clone(), msg.text(11).to_owned()))
+            && !msg.is_repeat();
+        if puts_off {
+            self.habits.struck(Habit::DuplicateFirst);
+        }
+        puts_off
+    }
+
+    /// Why this bank will not reverse an original it has, if its habits say so.
+    fn refuses(&mut self, msg: &Msg, key: &Key) -> Option<(&'static str, Seen)> {
+        if self.puts_off(msg, key) {
+            return Some(("94", Seen::Repeat));
+        }
+        let original = self.originals.get(key).filter(|original| !original.reversed)?;
+        let habit = if self.habits.has(Habit::StrictName, key) && !original.is_named_by(msg) {
+            Habit::StrictName
+        } else if self.habits.has(Habit::StrictAmount, key) && !original.is_valued_by(msg) {
+            Habit::StrictAmount
+        } else if self.habits.has(Habit::NotFound, key) && original.was_told_to(msg) {
+            Habit::NotFound
+        } else {
+            return None;
+        };
+        self.habits.struck(habit);
+        Some((if habit == Habit::StrictAmount { "64" } else { "25" }, Seen::NoOriginal))
+    }
+
+    /// Whether this bank keeps quiet about a reversal it does now, or (`done`) has forgotten one
+    /// that it did.
+    fn forgets(&mut self, msg: &Msg, key: &Key, done: bool) -> bool {
+        let original = self.originals.get(key).filter(|original| original.reversed == done);
+        let forgets = self.habits.has(Habit::Forgets, key)
+            && original.is_some_and(|original| original.was_told_to(msg));
+        if forgets && !done {
+            self.habits.struck(Habit::Forgets);
+        }
+        forgets
     }
 
     /// What an original moves, and the verdict after looking for what it refers to.
     fn execute(&mut self, msg: &Msg, business: Business, rule: &Verdict) -> Executed {
         let done =
             |signed, took| Executed { verdict: rule.clone(), signed, seen: Seen::First, took };
-        if !APPROVALS.contains(&rule.code.as_str()) {
+        if !grants(&rule.code) {
             return done(0, None);
         }
         let asked = msg.number(4).unwrap_or(0);
-        let granted = rule.partial.map_or(asked, |partial| partial.min(asked));
+        let granted = rule.partial.unwrap_or(asked);
         let granted = i64::try_from(granted).unwrap_or(0);
         if !business.has_original() {
             return done(business.sign() * granted, None);
@@ -200,7 +307,7 @@ impl Book {
     }
 
     fn reply(&mut self, msg: &Msg, verdict: &Verdict) -> Reply {
-        let approved = APPROVALS.contains(&verdict.code.as_str());
+        let approved = grants(&verdict.code);
         self.approvals += u64::from(approved);
         let rrn = match (self.flavor, msg.text(37)) {
             (Flavor::UnionPay, "") => format!("{:012}", self.ledger.entries().len() + 1),
@@ -212,6 +319,7 @@ impl Book {
             rrn,
             amount: verdict.partial,
             settlement_date: self.settlement_date.clone(),
+            kept: false,
         }
     }
 
@@ -238,6 +346,7 @@ impl Book {
             rrn: reply.rrn.clone(),
             pan: pan_of(msg).map(|pan| pan.masked()),
             amount: reply.amount.or(msg.number(4)).unwrap_or(0),
+            asked: msg.number(4).unwrap_or(0),
             currency: msg.text(49).to_owned(),
             settlement_date: reply.settlement_date.clone(),
             code: reply.code.clone(),
@@ -270,37 +379,4 @@ impl Book {
             Flavor::UnionPay => Key { stan: part(61, 6, 12), moment: part(61, 0, 6), ..own },
         }
     }
-}
-
-impl Original {
-    /// Minor units that move back; `kept` of the asked amount stays.
-    fn undo(&mut self, kept: u64) -> i64 {
-        let kept = self.standing.signum() * i64::try_from(kept.min(self.asked)).unwrap_or(0);
-        let back = kept - self.standing;
-        self.standing = kept;
-        self.reversed = true;
-        back
-    }
-
-    fn is_same(&self, msg: &Msg) -> bool {
-        self.asked == msg.number(4).unwrap_or(0)
-            && self.pan == pan_of(msg)
-            && self.local == local_time(msg)
-    }
-}
-
-/// `F13` and `F12`, where there: tell two uses of one STAN within a batch apart.
-fn local_time(msg: &Msg) -> String {
-    format!("{}{}", msg.text(13), msg.text(12))
-}
-
-/// What stays of the original after a partial reversal (`F95`, first twelve digits).
-fn kept_amount(msg: &Msg) -> u64 {
-    msg.text(95).get(..12).and_then(|kept| kept.parse().ok()).unwrap_or(0)
-}
-
-/// `F2`, or the card number in track 2.
-fn pan_of(msg: &Msg) -> Option<Pan> {
-    let track = || pointsman::sensitive::Track::new(msg.get(35)?).ok()?.pan();
-    msg.get(2).and_then(|digits| Pan::new(digits).ok()).or_else(track)
 }

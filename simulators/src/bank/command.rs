@@ -15,11 +15,18 @@
 //! refuse-sign-on on | off     sign-ons are declined
 //! wrong-keys COUNT            the next sign-ins are given keys with a wrong check value
 //! cutover MMDD                what follows counts on this date, and the switch is told (0800, 201)
+//! cutover-again [bare]        the notice of the date in force once more; bare: without F15
+//! own-day MMDD                what follows counts on this date; only F15 of answers tells
+//! sign-off                    the switch is told (0800, 002), the sessions stay; nothing is
+//!                             executed or answered till a sign-on
+//! sign-on                     the bank signs on itself (0800, 001)
+//! habit NAME PER-MILLE        does as real hosts do, see `habits`
 //! misbook CURRENCY MINOR      the ledger gets a purchase that nobody asked for
 //! disconnect                  every session is closed now
 //! heal                        all of the above is forgotten
 //! ```
 
+use super::habits::Habit;
 use std::str::{FromStr, SplitWhitespace};
 use std::time::Duration;
 
@@ -52,6 +59,16 @@ pub enum Command {
     WrongKeys(u32),
     /// A new business date, MMDD.
     Cutover(String),
+    /// Tell the date in force once more; `true`: without `F15`.
+    CutoverAgain(bool),
+    /// A new business date that only answers tell, MMDD.
+    OwnDay(String),
+    /// Sign off, and keep the sessions.
+    SignOff,
+    /// Sign on after a sign-off.
+    SignOn,
+    /// A habit, and how often in a thousand.
+    Habit(Habit, u32),
     /// Book what nobody asked for: currency, and minor units.
     Misbook(String, u32),
     /// Close every session.
@@ -114,6 +131,15 @@ fn parse(verb: &str, words: &mut SplitWhitespace<'_>) -> Option<Command> {
         }),
         "wrong-keys" => Command::WrongKeys(count(words)?),
         "cutover" => Command::Cutover(date(words.next()?)?),
+        "cutover-again" => Command::CutoverAgain(match words.next() {
+            None => false,
+            Some("bare") => true,
+            Some(_) => return None,
+        }),
+        "own-day" => Command::OwnDay(date(words.next()?)?),
+        "sign-off" => Command::SignOff,
+        "sign-on" => Command::SignOn,
+        "habit" => Command::Habit(Habit::named(words.next()?)?, count(words)?),
         "misbook" => Command::Misbook(currency(words.next()?)?, count(words)?),
         "disconnect" => Command::Disconnect,
         "heal" => Command::Heal,
@@ -175,6 +201,11 @@ mod tests {
         assert_eq!(parse("silent on"), Ok(Command::Silent(Duration::MAX)));
         assert_eq!(parse("cutover 0101"), Ok(Command::Cutover("0101".to_owned())));
         assert_eq!(parse("misbook 840 5"), Ok(Command::Misbook("840".to_owned(), 5)));
+        assert_eq!(parse("cutover-again bare"), Ok(Command::CutoverAgain(true)));
+        assert_eq!(parse("habit not-found 5"), Ok(Command::Habit(Habit::NotFound, 5)));
+        for line in ["cutover-again", "own-day 0229", "sign-off", "sign-on", "habit above 1000"] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
         for line in ["approve", "rules", "delay off", "slow 1 1", "drop 3", "duplicate 1"] {
             assert!(parse(line).is_ok(), "{line}");
         }
@@ -194,6 +225,8 @@ mod tests {
             "heal now",
             "decline 512",
             "misbook 84 5",
+            "habit honest 1",
+            "cutover-again dressed",
         ] {
             assert!(line.parse::<Command>().is_err(), "{line}");
         }

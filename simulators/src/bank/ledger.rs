@@ -59,8 +59,11 @@ pub struct Entry {
     pub rrn: String,
     /// First six and last four digits.
     pub pan: Option<String>,
-    /// `F4` in minor units; of what was approved where that is less.
+    /// `F4` in minor units; of what was approved where that is another amount.
     pub amount: u64,
+    /// `F4` as received, in minor units.
+    #[serde(default)]
+    pub asked: u64,
     /// `F49`.
     pub currency: String,
     /// `F15` the entry counts on, MMDD.

@@ -10,9 +10,13 @@ mod book_tests;
 pub mod business;
 pub mod command;
 pub mod control;
+pub mod habits;
+#[cfg(test)]
+mod habits_tests;
 pub mod keys;
 pub mod ledger;
 pub mod mood;
+mod original;
 pub mod rules;
 pub mod settlement;
 #[cfg(test)]
@@ -29,6 +33,7 @@ use anyhow::Context;
 use book::Book;
 use business::Flavor;
 use command::Command;
+use habits::Habits;
 use keys::Keys;
 use ledger::{Entry, Ledger};
 use mood::{Fate, Mood};
@@ -112,6 +117,7 @@ impl Bank {
         let date = spec.settlement_date.clone().unwrap_or_else(today);
         let flavor = Flavor::of_dialect(&spec.speaker.dialect);
         let book = Book::new(&spec.name, flavor, &date, ledger);
+        let book = book.with_habits(Habits::of(spec.rules.habits.clone()));
         let schedule = spec.rules.schedule.clone();
         let mood = Mood::well(spec.seed);
         let teller = Teller::new(flavor, spec.needs_sign_on, spec.rules, mood, book);
@@ -151,6 +157,11 @@ impl Bank {
     /// The counts so far.
     pub fn counts(&self) -> Counts {
         self.inside.teller().counts()
+    }
+
+    /// How often each habit has struck so far.
+    pub fn habits(&self) -> BTreeMap<&'static str, u64> {
+        self.inside.teller().book().habits().counts()
     }
 
     /// Sessions that are open.

@@ -85,6 +85,11 @@ impl Mood {
             Command::RefuseSignOn(refuse) => self.refuse_sign_on = *refuse,
             Command::Heal => *self = Self { seed: self.seed.clone(), ..Self::well(0) },
             Command::Cutover(_)
+            | Command::CutoverAgain(_)
+            | Command::OwnDay(_)
+            | Command::SignOff
+            | Command::SignOn
+            | Command::Habit(..)
             | Command::Misbook(..)
             | Command::Disconnect
             | Command::WrongKeys(_) => {}

@@ -14,12 +14,16 @@
 //! [[at]]
 //! t = 2.5                      # seconds after the start
 //! do = "silent 3"              # a command, see `command`
+//! [habits]                     # each so often in a thousand, see `habits`
+//! not-found = 20
 //! ```
 
 use super::book::Verdict;
 use super::business::Business;
 use super::command::Command;
+use super::habits::Habit;
 use crate::msg::Msg;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The rule file.
@@ -35,6 +39,9 @@ pub struct Rules {
     /// What happens when.
     #[serde(default, rename = "at")]
     pub schedule: Vec<Scheduled>,
+    /// What it does as real hosts do, each so often in a thousand.
+    #[serde(default)]
+    pub habits: BTreeMap<Habit, u32>,
 }
 
 /// One rule. Every stated condition must hold.
@@ -77,7 +84,12 @@ fn command<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Command,
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { answer: approved(), rules: Vec::new(), schedule: Vec::new() }
+        Self {
+            answer: approved(),
+            rules: Vec::new(),
+            schedule: Vec::new(),
+            habits: BTreeMap::new(),
+        }
     }
 }
 
@@ -138,6 +150,8 @@ mod tests {
         [[at]]
         t = 1.5
         do = "silent 2"
+        [habits]
+        not-found = 20
     "#;
 
     #[test]
@@ -154,11 +168,13 @@ mod tests {
         assert_eq!(ask("4111111111111111", 600_000, Business::Refund), said("61", None));
         assert_eq!(ask("4111111111111111", 777, Business::Purchase), said("10", Some(500)));
         assert_eq!(rules.schedule[0].after(), Duration::from_millis(1_500));
+        assert_eq!(rules.habits.get(&Habit::NotFound), Some(&20));
     }
 
     #[test]
     fn what_is_not_understood_is_refused() {
         assert!(Rules::parse("anser = '00'").is_err());
         assert!(Rules::parse("[[at]]\nt = 1\ndo = 'explode'").is_err());
+        assert!(Rules::parse("[habits]\nhonest = 1").is_err());
     }
 }

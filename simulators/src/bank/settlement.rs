@@ -101,7 +101,7 @@ impl Sums {
 
 /// Whether it counts at all.
 fn moved(entry: &Entry) -> bool {
-    entry.seen == Seen::First && super::book::APPROVALS.contains(&entry.code.as_str())
+    entry.seen == Seen::First && super::book::grants(&entry.code)
 }
 
 /// Where amounts of this kind stand.

@@ -7,6 +7,7 @@
 use super::book::{Book, Reply, Verdict};
 use super::business::{Business, Flavor};
 use super::command::Command;
+use super::habits::Habit;
 use super::mood::{Fate, Mood};
 use super::rules::Rules;
 use super::settlement;
@@ -73,6 +74,8 @@ pub struct Counts {
     pub sign_ons: u64,
     /// Echo tests answered.
     pub echoes: u64,
+    /// Messages not looked at after a sign-off of its own.
+    pub signed_off: u64,
 }
 
 /// The counter.
@@ -86,6 +89,8 @@ pub struct Teller {
     /// Terminals (UnionPay) or sessions that are signed on.
     signed_on: BTreeSet<String>,
     counts: Counts,
+    /// Signed off by itself; the sessions stay.
+    off: bool,
     /// Messages of its own so far.
     notices: u64,
 }
@@ -97,7 +102,7 @@ impl Teller {
     /// A bank that has heard nothing yet.
     pub fn new(flavor: Flavor, needs_sign_on: bool, rules: Rules, mood: Mood, book: Book) -> Self {
         let (signed_on, counts) = (BTreeSet::new(), Counts::default());
-        Self { flavor, needs_sign_on, rules, mood, book, signed_on, counts, notices: 0 }
+        Self { flavor, needs_sign_on, rules, mood, book, signed_on, counts, off: false, notices: 0 }
     }
 
     /// The book.
@@ -121,11 +126,33 @@ impl Teller {
         match command {
             Command::Cutover(date) => {
                 self.book.cut_over(date);
-                self.notices += 1;
-                let stan = format!("{:06}", self.notices % 1_000_000);
-                let notice = Msg::new("0800").with(7, stamp(at_ms)).with(11, stan);
-                let notice = notice.with(15, date.as_str()).with(70, "201");
-                (self.flavor == Flavor::Iso1987).then_some(notice)
+                self.notice(at_ms, "201").map(|notice| notice.with(15, date.as_str()))
+            }
+            Command::CutoverAgain(bare) => {
+                let date = self.book.settlement_date().to_owned();
+                let notice = self.notice(at_ms, "201");
+                if *bare { notice } else { notice.map(|notice| notice.with(15, date)) }
+            }
+            Command::OwnDay(date) => {
+                self.book.cut_over(date);
+                None
+            }
+            Command::SignOff => {
+                self.off = self.flavor == Flavor::Iso1987;
+                self.notice(at_ms, "002")
+            }
+            Command::SignOn => {
+                self.off = false;
+                self.notice(at_ms, "001")
+            }
+            Command::Habit(habit, per_mille) => {
+                self.book.habits_mut().set(*habit, *per_mille);
+                None
+            }
+            Command::Heal => {
+                self.book.habits_mut().drop_all();
+                self.off = false;
+                None
             }
             Command::Misbook(currency, minor) => {
                 self.book.misbook(at_ms, currency, *minor);
@@ -133,6 +160,14 @@ impl Teller {
             }
             _ => None,
         }
+    }
+
+    /// Network management of its own; UnionPay banks have none.
+    fn notice(&mut self, at_ms: u64, function: &str) -> Option<Msg> {
+        self.notices += 1;
+        let stan = format!("{:06}", self.notices % 1_000_000);
+        let notice = Msg::new("0800").with(7, stamp(at_ms)).with(11, stan).with(70, function);
+        (self.flavor == Flavor::Iso1987).then_some(notice)
     }
 
     /// A frame that is no message.
@@ -170,10 +205,14 @@ impl Teller {
         fate: Fate,
     ) -> Option<Say> {
         let business = self.flavor.business(msg);
+        if self.off && business != Business::Network {
+            self.counts.signed_off += 1;
+            return None;
+        }
         let sign_ons = self.counts.sign_ons;
         let (answer, sealed) = match business {
             Business::Network => (self.network(at_ms, session, msg), false),
-            _ => (self.financial(at_ms, session, msg, business, mac), true),
+            _ => (self.financial(at_ms, session, msg, business, mac)?, true),
         };
         self.count(&fate);
         let signed_on = self.counts.sign_ons > sign_ons;
@@ -196,24 +235,24 @@ impl Teller {
         msg: &Msg,
         business: Business,
         mac: MacSeen,
-    ) -> Msg {
+    ) -> Option<Msg> {
         if mac == MacSeen::Wrong {
             self.counts.wrong_macs += 1;
-            return self.refused(at_ms, msg, "A0");
+            return Some(self.refused(at_ms, msg, "A0"));
         }
         if self.needs_sign_on && !self.signed_on.contains(&self.signer(session, msg)) {
             self.counts.not_signed_on += 1;
-            return self.refused(at_ms, msg, "77");
+            return Some(self.refused(at_ms, msg, "77"));
         }
         let reply = match business {
             Business::Reversal => self.book.reversal(at_ms, msg),
             Business::Reconciliation => {
-                return settlement::answer(self.book.ledger().entries(), msg);
+                return Some(settlement::answer(self.book.ledger().entries(), msg));
             }
-            Business::Other | Business::Network => return self.refused(at_ms, msg, "12"),
+            Business::Other | Business::Network => return Some(self.refused(at_ms, msg, "12")),
             _ => self.book.original(at_ms, msg, &self.verdict(business, msg)),
         };
-        self.spell(at_ms, msg, &reply)
+        (!reply.kept).then(|| self.spell(at_ms, msg, &reply))
     }
 
     fn verdict(&self, business: Business, msg: &Msg) -> Verdict {
@@ -234,7 +273,7 @@ impl Teller {
         self.frame(at_ms, msg).with(39, code)
     }
 
-    fn spell(&self, at_ms: u64, msg: &Msg, reply: &Reply) -> Msg {
+    fn spell(&mut self, at_ms: u64, msg: &Msg, reply: &Reply) -> Msg {
         let mut answer = self.frame(at_ms, msg).with(39, reply.code.as_str());
         answer.set(15, reply.settlement_date.as_str());
         if let Some(auth_id) = &reply.auth_id {
@@ -245,6 +284,11 @@ impl Teller {
         }
         if let Some(amount) = reply.amount {
             answer.set(4, format!("{amount:012}"));
+        }
+        for (habit, de) in [(Habit::NoCurrency, 49), (Habit::NoTerminal, 41)] {
+            if self.book.strikes(habit, msg) {
+                answer.remove(de);
+            }
         }
         answer
     }
@@ -296,6 +340,7 @@ impl Teller {
             Function::SignOn if self.mood.refuses_sign_on() => return "58",
             Function::SignOn => {
                 self.counts.sign_ons += 1;
+                self.off = false;
                 self.signed_on.insert(signer);
             }
             Function::SignOff => {

@@ -8,7 +8,9 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use simulators::bank::rules::Rules;
 use simulators::bank::{Bank, BankSpec, control};
+use simulators::platform::habits::Often;
 use simulators::platform::latency::{Got, Percentiles};
+use simulators::platform::mix::{Mix, Pool};
 use simulators::platform::{Platform, PlatformSpec, Snapshot};
 use simulators::proxy::{Fault, Proxy};
 use simulators::speaker::SpeakerSpec;
@@ -50,7 +52,23 @@ struct Speech {
     mac_key: Option<PathBuf>,
 }
 
+/// What a bank understands, one line each.
+const COMMANDS: &str = "Commands, on standard input and the control port:
+  approve | decline CODE | rules            what originals are answered
+  delay MS | delay exponential MS | delay off
+  late MS COUNT | slow MS COUNT | drop COUNT | duplicate COUNT
+  wrong-mac COUNT | wrong-amount COUNT | garbage COUNT | wrong-keys COUNT
+  silent SECONDS | on | off, disconnect, refuse-sign-on on | off
+  cutover MMDD | cutover-again [bare] | own-day MMDD
+  sign-off | sign-on                        by the bank itself; its sessions stay
+  habit NAME PER-MILLE                      not-found, forgets, unlisted, above, no-currency,
+                                            no-terminal, duplicate-first, strict-name, strict-amount
+  misbook CURRENCY MINOR, heal, ledger, counts, habits
+
+docs/simulators.md says what each does.";
+
 #[derive(Debug, Args)]
+#[command(after_help = COMMANDS)]
 struct BankArguments {
     #[command(flatten)]
     speech: Speech,
@@ -100,6 +118,31 @@ struct PlatformArguments {
     /// Of everything random.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Test cards of a scheme and their currency, like visa=840; instead of visa=840 alone.
+    #[arg(long = "cards", value_name = "SCHEME=CURRENCY", value_parser = pool)]
+    pools: Vec<Pool>,
+    /// The merchant's terminals, used in turn.
+    #[arg(long = "terminal", value_name = "F41")]
+    terminals: Vec<String>,
+    /// Approved purchases and holds in a thousand that are taken back at once.
+    #[arg(long, default_value_t = 20)]
+    taken_back: u32,
+    /// Answered requests in a thousand that are sent again as a repeat.
+    #[arg(long, default_value_t = 10)]
+    repeated: u32,
+    /// Every amount is one more than the one before, so that it names its request.
+    #[arg(long)]
+    counted_amounts: bool,
+    /// A habit of real platforms and how often in a thousand it strikes, like restamp=500: restamp,
+    /// other-terminal, no-terminal, zero-name, advice, void-advice, wrong-card.
+    #[arg(long = "habit", value_name = "NAME=PER-MILLE")]
+    habits: Vec<Often>,
+    /// After a lost connection, what left or was granted within so many seconds before is repeated.
+    #[arg(long, value_name = "SECONDS")]
+    repeat_after_loss: Option<f64>,
+    /// A file the ledger is written to at the end, one JSON object per line.
+    #[arg(long)]
+    ledger: Option<PathBuf>,
     /// The result as one JSON object.
     #[arg(long)]
     json: bool,
@@ -113,6 +156,13 @@ struct ProxyArguments {
     /// Where to relay to.
     #[arg(long)]
     target: SocketAddr,
+}
+
+/// Purchases and some of everything else with the test cards of a scheme.
+fn pool(text: &str) -> Result<Pool, String> {
+    let (scheme, currency) = text.split_once('=').ok_or("expected SCHEME=CURRENCY")?;
+    let pool = Pool::of_scheme(scheme, currency, [85, 5, if currency == "156" { 0 } else { 5 }, 5]);
+    if pool.cards.is_empty() { Err(format!("no test cards of {scheme:?}")) } else { Ok(pool) }
 }
 
 fn main() -> ExitCode {
@@ -178,13 +228,40 @@ async fn platform(arguments: PlatformArguments) -> anyhow::Result<()> {
     spec.total = Some((arguments.rate * arguments.seconds).round() as u64);
     spec.patience.timeout = Duration::from_millis(arguments.timeout_ms);
     spec.seed = arguments.seed;
+    spec.patience.repeat_after_loss = arguments.repeat_after_loss.map(Duration::from_secs_f64);
+    spec.mix = mix(&arguments);
     let patience = spec.patience.timeout * 4 + Duration::from_secs(10);
     let platform = Platform::start(spec)?;
     let asking = Duration::from_secs_f64(arguments.seconds) + patience;
     anyhow::ensure!(platform.asked_all(asking).await, "no connection to {}", arguments.connect);
     let settled = platform.drain(patience).await;
+    if let Some(path) = &arguments.ledger {
+        let lines = platform.lines();
+        let lines: Result<Vec<_>, _> = lines.iter().map(serde_json::to_string).collect();
+        let text = lines?.join("\n") + "\n";
+        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+    }
     report(&platform.snapshot(), settled, arguments.json);
     Ok(())
+}
+
+fn mix(arguments: &PlatformArguments) -> Mix {
+    let mut mix = Mix {
+        customer_reversals_per_mille: arguments.taken_back,
+        repeats_per_mille: arguments.repeated,
+        counted: arguments.counted_amounts,
+        habits: arguments.habits.clone(),
+        ..Mix::default()
+    };
+    if !arguments.pools.is_empty() {
+        mix.pools.clone_from(&arguments.pools);
+    }
+    let merchant = mix.terminals.first().map(|(merchant, _)| merchant.clone()).unwrap_or_default();
+    if !arguments.terminals.is_empty() {
+        let named = |terminal: &String| (merchant.clone(), terminal.clone());
+        mix.terminals = arguments.terminals.iter().map(named).collect();
+    }
+    mix
 }
 
 fn report(snapshot: &Snapshot, settled: bool, json: bool) {

@@ -5,10 +5,12 @@
 //! 0421 every `reversal_retry` until it is acknowledged – what `docs/platform-contract.md` asks
 //! of every platform. Deliberately absent: sockets, pacing.
 
+use super::habits::Habit;
 use super::latency::{Got, Latency};
-use super::ledger::{End, Request, Reversal, Stray, Why, is_approval};
+use super::ledger::{End, Extra, Line, Request, Reversal, Stray, Why};
 use super::mix::{Made, Maker, repeat_of};
-use crate::clock::now;
+use super::row::Row;
+use crate::clock::{now, stamp};
 use crate::msg::Msg;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -58,37 +60,31 @@ const MOST_REPEATED: usize = 100_000;
 type Key = (String, String);
 
 #[derive(Debug, Clone, Copy)]
-enum Waiting {
+pub(super) enum Waiting {
     Request(usize),
     Reversal(usize),
-}
-
-/// One request with its message, kept for repeats and reversals.
-#[derive(Debug)]
-struct Row {
-    request: Request,
-    msg: Msg,
-    reversal_msg: Option<Msg>,
-    left: Instant,
+    Mistake(usize),
 }
 
 /// The memory.
 #[derive(Debug)]
 pub struct Desk {
-    maker: Maker,
-    patience: Patience,
+    pub(super) maker: Maker,
+    pub(super) patience: Patience,
     start: Instant,
-    rows: Vec<Row>,
-    waiting: HashMap<Key, Waiting>,
+    pub(super) rows: Vec<Row>,
+    pub(super) waiting: HashMap<Key, Waiting>,
     strays: Vec<Stray>,
-    timeouts: VecDeque<(Instant, usize)>,
+    pub(super) timeouts: VecDeque<(Instant, usize)>,
     repeats: VecDeque<(Instant, usize)>,
     retries: VecDeque<(Instant, usize)>,
-    unsettled: usize,
+    pub(super) mistakes: VecDeque<(Instant, usize)>,
+    pub(super) voids: VecDeque<(Instant, usize)>,
+    pub(super) unsettled: usize,
     /// When the first connection was lost since one was last opened.
     lost: Option<Instant>,
     latency: Latency,
-    counts: Counts,
+    pub(super) counts: Counts,
 }
 
 impl Desk {
@@ -104,6 +100,8 @@ impl Desk {
             timeouts: VecDeque::new(),
             repeats: VecDeque::new(),
             retries: VecDeque::new(),
+            mistakes: VecDeque::new(),
+            voids: VecDeque::new(),
             unsettled: 0,
             lost: None,
             latency,
@@ -114,6 +112,12 @@ impl Desk {
     /// Every request so far.
     pub fn requests(&self) -> Vec<Request> {
         self.rows.iter().map(|row| row.request.clone()).collect()
+    }
+
+    /// The same, with what habits did.
+    pub fn lines(&self) -> Vec<Line> {
+        let line = |row: &Row| Line { request: row.request.clone(), extra: row.extra.clone() };
+        self.rows.iter().map(line).collect()
     }
 
     /// Answers that fit nothing.
@@ -148,8 +152,10 @@ impl Desk {
 
     /// The next request, intended for `intended`; `None` where it cannot leave.
     pub fn next(&mut self, intended: Instant, at_ms: u64, connected: bool) -> Option<Msg> {
-        let Made { mut request, msg } = self.maker.request(at_ms);
+        let Made { mut request, mut msg } = self.maker.request(at_ms);
         let no = self.rows.len();
+        let extra =
+            Extra { advice: self.maker.advises(&mut request, &mut msg), ..Extra::default() };
         let leaving = connected.then(|| msg.clone());
         if connected {
             request.end = End::InFlight;
@@ -164,7 +170,8 @@ impl Desk {
         } else {
             self.counts.unsent += 1;
         }
-        self.rows.push(Row { request, msg, reversal_msg: None, left: intended });
+        let (left, reversal_msg, mistake_msg) = (intended, None, None);
+        self.rows.push(Row { request, msg, reversal_msg, left, extra, mistake_msg });
         leaving
     }
 
@@ -172,13 +179,19 @@ impl Desk {
     pub fn due(&mut self, now: Instant, at_ms: u64) -> Vec<Msg> {
         let mut out = Vec::new();
         while let Some(no) = pop_due(&mut self.repeats, now) {
-            out.extend(self.repeat(no));
+            out.extend(self.repeat(no, at_ms));
         }
         while let Some(no) = pop_due(&mut self.timeouts, now) {
             out.extend(self.give_up(no, now, at_ms));
         }
         while let Some(no) = pop_due(&mut self.retries, now) {
             out.extend(self.try_reversal(no, now));
+        }
+        while let Some(no) = pop_due(&mut self.mistakes, now) {
+            out.extend(self.try_mistake(no, now));
+        }
+        while let Some(no) = pop_due(&mut self.voids, now) {
+            out.extend(self.void(no, now, at_ms));
         }
         out
     }
@@ -190,27 +203,46 @@ impl Desk {
 
     /// A connection is open again: what it has to carry first. Repeats tell the switch that
     /// approvals it cannot be sure of did arrive, and bring back answers that did not.
-    pub fn connection_opened(&mut self) -> Vec<Msg> {
+    pub fn connection_opened(&mut self, at_ms: u64) -> Vec<Msg> {
         let Some((lost, window)) = self.lost.take().zip(self.patience.repeat_after_loss) else {
             return Vec::new();
         };
-        let recent = |row: &&mut Row| row.left + window >= lost && row.left <= lost;
-        let unsure = |row: &&mut Row| {
+        let recent = |row: &Row| row.left + window >= lost && row.left <= lost;
+        let unsure = |row: &Row| {
             let request = &row.request;
             let wanted = request.end == End::InFlight || request.is_approved();
             wanted && request.reversal.is_none()
         };
-        let rows = self.rows.iter_mut().rev().take(MOST_REPEATED).filter(recent).filter(unsure);
-        rows.map(|row| row.repeat(&mut self.counts)).collect()
+        let rows = self.rows.iter().enumerate().rev().take(MOST_REPEATED);
+        let again = rows.filter(|(_, row)| recent(row) && unsure(row)).map(|(no, _)| no);
+        let again: Vec<usize> = again.collect();
+        again.into_iter().filter_map(|no| self.say_again(no, at_ms)).collect()
     }
 
-    fn repeat(&mut self, no: usize) -> Option<Msg> {
-        let row = self.rows.get_mut(no).filter(|row| row.request.end == End::InFlight)?;
-        Some(row.repeat(&mut self.counts))
+    fn repeat(&mut self, no: usize, at_ms: u64) -> Option<Msg> {
+        self.rows.get(no).filter(|row| row.request.end == End::InFlight)?;
+        self.say_again(no, at_ms)
+    }
+
+    /// A repeat; its answer may carry the time of either.
+    fn say_again(&mut self, no: usize, at_ms: u64) -> Option<Msg> {
+        let row = self.rows.get_mut(no)?;
+        let mut msg = row.repeat(&mut self.counts);
+        if !row.extra.advice && self.maker.habits.strikes(Habit::Restamp) {
+            msg.set(7, stamp(at_ms));
+            row.extra.habits.push(Habit::Restamp);
+            self.waiting.insert(key(&msg), Waiting::Request(no));
+        }
+        Some(msg)
     }
 
     fn give_up(&mut self, no: usize, now: Instant, at_ms: u64) -> Option<Msg> {
         let row = self.rows.get_mut(no).filter(|row| row.request.end == End::InFlight)?;
+        if row.extra.advice {
+            // What was decided is told until it is heard.
+            self.timeouts.push_back((now + self.patience.timeout, no));
+            return self.say_again(no, at_ms);
+        }
         row.request.end = End::TimedOut;
         self.counts.timed_out += 1;
         let took = now.saturating_duration_since(row.left);
@@ -224,6 +256,7 @@ impl Desk {
         if let Some(auth_id) = &row.request.auth_id {
             msg.set(38, auth_id.as_str());
         }
+        row.extra.habits.extend(self.maker.bend(&mut msg));
         self.waiting.insert(key(&msg), Waiting::Reversal(no));
         row.request.reversal = Some(reversal);
         row.reversal_msg = Some(msg);
@@ -249,6 +282,10 @@ impl Desk {
             Some(Waiting::Request(no)) => self.answered(no, now, at_ms, msg),
             Some(Waiting::Reversal(no)) => {
                 self.reversal_answered(no, msg);
+                None
+            }
+            Some(Waiting::Mistake(no)) => {
+                self.mistake_answered(no, msg);
                 None
             }
             None => {
@@ -286,67 +323,28 @@ impl Desk {
         self.latency.record(got, row.left.saturating_duration_since(self.start), took);
         self.counts.approved += u64::from(approved);
         self.counts.declined += u64::from(!approved);
-        let sign = row.request.business.sign();
+        let sign = if row.extra.advice { 0 } else { row.request.business.sign() };
         if approved && sign > 0 && self.maker.customer_reverses() {
             return self.reverse(no, now, at_ms, Why::Customer);
         }
         self.unsettled -= 1;
-        let again = self.maker.repeats();
-        self.rows.get_mut(no).filter(|_| again).map(|row| row.repeat(&mut self.counts))
+        let follows = if approved { self.follow_up(no, now, at_ms) } else { None };
+        if follows.is_some() {
+            return follows;
+        }
+        if self.maker.repeats() { self.say_again(no, at_ms) } else { None }
     }
 
-    /// Anything but a temporary refusal acknowledges a reversal: it is recorded there.
     fn reversal_answered(&mut self, no: usize, msg: &Msg) {
         let reversal = self.rows.get_mut(no).and_then(|row| row.request.reversal.as_mut());
-        let Some(reversal) = reversal else { return };
-        let refused = ["91", "96", "68", "98", "30"].contains(&msg.text(39));
-        if refused || reversal.acknowledged.is_some() {
-            return;
+        if reversal.is_some_and(|reversal| reversal.acknowledge(msg.text(39))) {
+            self.counts.reversed += 1;
+            self.unsettled -= 1;
         }
-        reversal.acknowledged = Some(msg.text(39).to_owned());
-        self.counts.reversed += 1;
-        self.unsettled -= 1;
     }
 }
 
-impl Row {
-    fn repeat(&mut self, counts: &mut Counts) -> Msg {
-        self.request.repeats += 1;
-        counts.repeats += 1;
-        let mut msg = self.msg.clone();
-        msg.mti = repeat_of(&msg.mti);
-        msg
-    }
-
-    fn settle(&mut self, msg: &Msg) {
-        let given = |de| Some(msg.text(de).to_owned()).filter(|value| !value.is_empty());
-        self.request.end = End::Answered;
-        self.request.code = given(39);
-        self.request.auth_id = given(38);
-        self.request.answered_amount = msg.number(4);
-    }
-
-    /// Whether this answer is somebody else's, or grants what the one before did not, or the
-    /// other way round. One decline after another is none: a repeat of what has been reversed
-    /// meanwhile is declined for that reason.
-    fn note_contradiction(&mut self, msg: &Msg) {
-        let other = [37, 41].into_iter().find(|de| {
-            let (asked, told) = (self.msg.text(*de), msg.text(*de));
-            !told.is_empty() && told != asked
-        });
-        let told = msg.text(39);
-        let turns = |first: &&String| is_approval(first) != is_approval(told);
-        let first = self.request.code.as_ref().filter(|_| self.request.reversal.is_none());
-        let contradiction = match (other, first.filter(turns)) {
-            (Some(de), _) => format!("F{de} is another request's"),
-            (None, Some(first)) => format!("answered {first} first, then {told}"),
-            (None, None) => return,
-        };
-        self.request.contradiction = Some(contradiction);
-    }
-}
-
-fn key(msg: &Msg) -> Key {
+pub(super) fn key(msg: &Msg) -> Key {
     (msg.text(11).to_owned(), msg.text(7).to_owned())
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use super::desk::{Desk, Patience};
+use super::habits::{Habit, Often};
 use super::latency::Latency;
 use super::ledger::End;
 use super::mix::{Maker, Mix, Pool};
@@ -105,12 +106,12 @@ fn after_a_lost_connection_what_was_asked_last_is_repeated_once() {
         desk.answer(intended, 0, &answer(&asked, code));
     }
     desk.next(start + Duration::from_secs(6), 0, true).unwrap();
-    assert_eq!(desk.connection_opened(), []);
+    assert_eq!(desk.connection_opened(0), []);
     desk.connection_lost(start + Duration::from_secs(6));
-    let repeats = desk.connection_opened();
+    let repeats = desk.connection_opened(0);
     let stans: Vec<_> = repeats.iter().map(|msg| (msg.mti.as_str(), msg.text(11))).collect();
     assert_eq!(stans, [("0201", "000004"), ("0201", "000002")]);
-    assert_eq!(desk.connection_opened(), []);
+    assert_eq!(desk.connection_opened(0), []);
 }
 
 #[test]
@@ -123,4 +124,75 @@ fn one_decline_after_another_contradicts_nothing() {
     assert_eq!(desk.requests().remove(0).contradiction, None);
     desk.answer(start, 0, &answer(&asked, "00"));
     assert!(desk.requests().remove(0).contradiction.is_some());
+}
+
+#[test]
+fn habits_bend_what_leaves_and_the_ledger_says_so() {
+    let start = now();
+    let all = |habit| Often(habit, 1_000);
+    let terminals = ["TERM0001", "TERM0002"].map(|t| ("M".to_owned(), t.to_owned())).to_vec();
+    let mix = Mix {
+        pools: vec![Pool::of_scheme("visa", "840", [1, 0, 0, 0])],
+        customer_reversals_per_mille: 0,
+        repeats_per_mille: 0,
+        counted: true,
+        terminals,
+        habits: [Habit::Restamp, Habit::OtherTerminal, Habit::ZeroName, Habit::WrongCard]
+            .map(all)
+            .to_vec(),
+        ..Mix::default()
+    };
+    let patience = Patience {
+        timeout: 3 * SECOND,
+        reversal_retry: SECOND,
+        repeat_after: Some(SECOND),
+        repeat_after_loss: None,
+    };
+    let mut desk = Desk::new(Maker::new(mix, 1), patience, start, Latency::new().unwrap());
+    let asked = desk.next(start, 0, true).unwrap();
+    let repeat = desk.due(start + 2 * SECOND, 60_000).remove(0);
+    assert_eq!((repeat.mti.as_str(), repeat.text(11)), ("0201", asked.text(11)));
+    assert_ne!(repeat.text(7), asked.text(7));
+    // The answer to the repeat is the request's, and a wrong card follows.
+    let mistake = desk.answer(start, 0, &answer(&repeat, "00")).unwrap();
+    assert_eq!((mistake.mti.as_str(), &mistake.text(90)[4..10]), ("0420", asked.text(11)));
+    assert_ne!(mistake.text(2), asked.text(2));
+    desk.answer(start, 0, &answer(&mistake, "00"));
+    let line = desk.lines().remove(0);
+    assert_eq!((line.request.signed(), line.extra.habits), (101, vec![Habit::Restamp]));
+    assert!(line.extra.mistaken.unwrap().acknowledged.is_some());
+    assert_eq!(desk.unsettled(), 0);
+
+    let asked = desk.next(start, 0, true).unwrap();
+    let due = desk.due(start + 9 * SECOND, 60_000);
+    let reversal = due.iter().find(|msg| msg.mti == "0420").unwrap();
+    assert_eq!(reversal.text(90), "0".repeat(42));
+    assert_ne!(reversal.text(41), asked.text(41));
+}
+
+#[test]
+fn an_advice_is_told_until_it_is_heard_and_then_voided() {
+    let start = now();
+    let habits = [Habit::Advice, Habit::VoidAdvice].map(|habit| Often(habit, 1_000)).to_vec();
+    let mix =
+        Mix { pools: vec![Pool::of_scheme("visa", "840", [1, 0, 0, 0])], habits, ..Mix::default() };
+    let patience = Patience {
+        timeout: 3 * SECOND,
+        reversal_retry: SECOND,
+        repeat_after: None,
+        repeat_after_loss: None,
+    };
+    let mut desk = Desk::new(Maker::new(mix, 1), patience, start, Latency::new().unwrap());
+    let told = desk.next(start, 0, true).unwrap();
+    assert_eq!((told.mti.as_str(), told.text(39)), ("0220", "00"));
+    assert_eq!(desk.due(start + 4 * SECOND, 0).remove(0).mti, "0221");
+    desk.answer(start, 0, &answer(&told, "00"));
+    let void = desk.due(start + 5 * SECOND, 60_000).remove(0);
+    let name = format!("0220{}{}", told.text(11), told.text(7));
+    assert_eq!((void.mti.as_str(), void.text(3), &void.text(90)[..20]), ("0200", "020000", &*name));
+    assert_eq!((void.text(4), void.get(39)), (told.text(4), None));
+    desk.answer(start, 0, &answer(&void, "00"));
+    let lines = desk.lines();
+    assert_eq!((lines[1].extra.void_of, lines[1].request.is_approved()), (Some(1), true));
+    assert_eq!(desk.unsettled(), 0);
 }

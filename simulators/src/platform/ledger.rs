@@ -3,6 +3,7 @@
 //! Contract: one row per request, kept in memory in the order of asking; card numbers masked.
 //! [`Request::signed`] is what the platform believes to have moved.
 
+use super::habits::Habit;
 use crate::bank::business::Business;
 
 /// How a request ended.
@@ -42,6 +43,42 @@ pub struct Reversal {
     pub tries: u32,
     /// `F39` of the answer that settled it.
     pub acknowledged: Option<String>,
+}
+
+impl Reversal {
+    /// Takes an answer: anything but a temporary refusal acknowledges. Whether it did just now.
+    pub fn acknowledge(&mut self, code: &str) -> bool {
+        let refused = ["91", "96", "68", "98", "30"].contains(&code);
+        if refused || self.acknowledged.is_some() {
+            return false;
+        }
+        self.acknowledged = Some(code.to_owned());
+        true
+    }
+}
+
+/// What habits did to a request.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Extra {
+    /// It was decided by the platform and told by advice.
+    pub advice: bool,
+    /// It voids the request of this number.
+    pub void_of: Option<u64>,
+    /// A reversal that names it with another card.
+    pub mistaken: Option<Reversal>,
+    /// The habits that struck it.
+    pub habits: Vec<Habit>,
+}
+
+/// One line of the ledger's file.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Line {
+    /// The request.
+    #[serde(flatten)]
+    pub request: Request,
+    /// What habits did to it.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 /// One request and everything that became of it.

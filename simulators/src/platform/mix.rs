@@ -4,6 +4,7 @@
 //! with time, so (`F7`, `F11`) never repeats below a million messages a second; `F37` counts for
 //! the whole run. Cards come from published test ranges only.
 
+use super::habits::{Habit, Habits, Often};
 use super::ledger::{End, Request, Reversal, Why};
 use crate::bank::business::Business;
 use crate::cards;
@@ -42,6 +43,9 @@ pub struct Mix {
     pub pools: Vec<Pool>,
     /// Least and most of an amount in minor units, inclusive.
     pub amount: [u64; 2],
+    /// Whether every amount is one more than the one before, from the least on: an amount then
+    /// names its request.
+    pub counted: bool,
     /// Approved purchases and holds in a thousand that are taken back at once.
     pub customer_reversals_per_mille: u32,
     /// Answered requests in a thousand that are sent again as a repeat.
@@ -50,6 +54,8 @@ pub struct Mix {
     pub acquirer: String,
     /// `F42` and `F41`, used in turn.
     pub terminals: Vec<(String, String)>,
+    /// What it does that the contract does not ask for.
+    pub habits: Vec<Often>,
 }
 
 impl Default for Mix {
@@ -57,10 +63,12 @@ impl Default for Mix {
         Self {
             pools: vec![Pool::of_scheme("visa", "840", [85, 5, 5, 5])],
             amount: [100, 50_000],
+            counted: false,
             customer_reversals_per_mille: 20,
             repeats_per_mille: 10,
             acquirer: "100001".to_owned(),
             terminals: vec![("MERCHANT0000001".to_owned(), "TERM0001".to_owned())],
+            habits: Vec::new(),
         }
     }
 }
@@ -73,6 +81,7 @@ pub struct Maker {
     stan: u32,
     made: u64,
     rrn_base: u64,
+    pub(super) habits: Habits,
 }
 
 /// A request and its message.
@@ -89,7 +98,8 @@ impl Maker {
     pub fn new(mix: Mix, seed: u64) -> Self {
         // Runs one after the other against one bank must not share retrieval references.
         let rrn_base = seed.wrapping_mul(10_000_019) % 1_000 * 1_000_000_000;
-        Self { mix, seed: Seed::new(seed), stan: 0, made: 0, rrn_base }
+        let habits = Habits::of(&mix.habits, seed);
+        Self { mix, seed: Seed::new(seed), stan: 0, made: 0, rrn_base, habits }
     }
 
     /// True as often as the mix says for customers who change their mind.
@@ -127,7 +137,8 @@ impl Maker {
 
     fn amount(&mut self, business: Business) -> u64 {
         let [least, most] = self.mix.amount;
-        let amount = least + self.seed.below(most.saturating_sub(least) + 1);
+        let drawn = self.seed.below(most.saturating_sub(least) + 1);
+        let amount = least + if self.mix.counted { self.made } else { drawn };
         if business == Business::Balance { 0 } else { amount }
     }
 
@@ -187,6 +198,12 @@ impl Maker {
     /// The reversal of a request, new: own STAN and `F7`, the original's in `F90`.
     pub fn reversal(&mut self, at_ms: u64, original: &Msg, why: Why) -> (Reversal, Msg) {
         let (stan, transmission) = (self.next_stan(), stamp(at_ms));
+        let msg = self.name(original, &stan, &transmission);
+        (Reversal { why, stan, transmission, tries: 0, acknowledged: None }, msg)
+    }
+
+    /// A message like its original that names it in `F90`.
+    fn name(&self, original: &Msg, stan: &str, transmission: &str) -> Msg {
         let mut msg = original.clone();
         msg.mti = "0420".to_owned();
         let acquirer = &self.mix.acquirer;
@@ -197,10 +214,71 @@ impl Maker {
             original.text(7),
             0
         );
-        msg.set(7, transmission.as_str());
-        msg.set(11, stan.as_str());
+        msg.set(7, transmission);
+        msg.set(11, stan);
         msg.set(90, f90);
-        (Reversal { why, stan, transmission, tries: 0, acknowledged: None }, msg)
+        msg
+    }
+
+    /// Makes an advice of a purchase, as often as the habit says.
+    pub(super) fn advises(&mut self, request: &mut Request, msg: &mut Msg) -> bool {
+        if request.business != Business::Purchase || !self.habits.strikes(Habit::Advice) {
+            return false;
+        }
+        "0220".clone_into(&mut msg.mti);
+        request.mti.clone_from(&msg.mti);
+        let auth_id = format!("T{:05}", self.made % 100_000);
+        msg.set(38, auth_id.as_str());
+        msg.set(39, "00");
+        request.auth_id = Some(auth_id);
+        true
+    }
+
+    /// The void of what was told by advice, to leave at `at_ms`.
+    pub(super) fn void(&mut self, at_ms: u64, advice: &Request, told: &Msg) -> Made {
+        self.made += 1;
+        let (stan, transmission) = (self.next_stan(), stamp(at_ms));
+        let rrn = format!("{:012}", self.rrn_base + self.made);
+        let mut msg = self.name(told, &stan, &transmission);
+        "0200".clone_into(&mut msg.mti);
+        msg.remove(39);
+        let msg = msg
+            .with(3, "020000")
+            .with(12, &transmission[4..])
+            .with(13, &transmission[..4])
+            .with(37, rrn.as_str());
+        let request = Request {
+            no: self.made,
+            business: Business::Void,
+            mti: msg.mti.clone(),
+            stan,
+            transmission,
+            rrn,
+            intended_ms: at_ms,
+            end: End::InFlight,
+            code: None,
+            auth_id: None,
+            answered_amount: None,
+            answers: 0,
+            repeats: 0,
+            ..advice.clone()
+        };
+        Made { request, msg }
+    }
+
+    /// Another card of the same pool.
+    pub(super) fn other_card(&self, card: &str) -> Option<String> {
+        let has = |pool: &&Pool| pool.cards.iter().any(|known| known == card);
+        let pool = self.mix.pools.iter().find(has)?;
+        pool.cards.iter().find(|other| *other != card).cloned()
+    }
+
+    /// Bends a reversal by habit; which habits did.
+    pub(super) fn bend(&mut self, reversal: &mut Msg) -> Vec<Habit> {
+        let (merchant, terminal) = (reversal.text(42), reversal.text(41));
+        let fits = |(of, other): &&(String, String)| of == merchant && other != terminal;
+        let other = self.mix.terminals.iter().find(fits).map(|(_, terminal)| terminal.clone());
+        self.habits.bend(reversal, other)
     }
 
     /// Network management: `code` is `F70`.

@@ -9,9 +9,12 @@
 pub mod desk;
 #[cfg(test)]
 mod desk_tests;
+mod follow_ups;
+pub mod habits;
 pub mod latency;
 pub mod ledger;
 pub mod mix;
+mod row;
 
 use crate::clock::{now, now_ms};
 use crate::msg::Msg;
@@ -19,7 +22,7 @@ use crate::session::{Ear, Heard, Session};
 use crate::speaker::{Seal, Speaker, SpeakerSpec};
 use desk::{Counts, Desk, Patience};
 use latency::Latency;
-use ledger::{Request, Stray};
+use ledger::{Line, Request, Stray};
 use mix::{Maker, Mix};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -153,6 +156,11 @@ impl Platform {
         self.inside.desk().counts()
     }
 
+    /// Every request with what habits did to it.
+    pub fn lines(&self) -> Vec<Line> {
+        self.inside.desk().lines()
+    }
+
     /// Connections that are open.
     pub fn sessions(&self) -> usize {
         self.inside.sessions().len()
@@ -277,7 +285,7 @@ impl Inside {
             let sign_on = self.desk().network(now_ms(), "001");
             session.send(self.bytes(&sign_on));
         }
-        let repeats = self.desk().connection_opened();
+        let repeats = self.desk().connection_opened(now_ms());
         session.send(repeats.iter().flat_map(|msg| self.bytes(msg)).collect());
         sessions.insert(id, session.clone());
         session

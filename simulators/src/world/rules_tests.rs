@@ -213,6 +213,7 @@ fn entry(no: u64, stan: u32, mti: &str, signed: i64) -> Entry {
         rrn: String::new(),
         pan: None,
         amount: 1_000,
+        asked: 0,
         currency: "840".to_owned(),
         settlement_date: "1122".to_owned(),
         code: if signed == 0 { "51" } else { "00" }.to_owned(),

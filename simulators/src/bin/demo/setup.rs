@@ -130,6 +130,8 @@ fn shop(speaker: SpeakerSpec, address: SocketAddr, rate: f64) -> PlatformSpec {
             Pool::of_scheme("unionpay", "156", [24, 5, 0, 3]),
         ],
         amount: [100, 99_999],
+        counted: false,
+        habits: Vec::new(),
         customer_reversals_per_mille: 15,
         repeats_per_mille: 10,
         acquirer: "10000001".to_owned(),
