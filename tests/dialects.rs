@@ -180,12 +180,32 @@ const CASES: &[(&str, &str, &str)] = &[
         "bad.toml:5: mac.messages: \"0640\" is the MTI of no entry of [messages]",
     ),
     (
-        "a match key without its field",
-        "[canonical]\n37 = false\n[match]\nkey = [11, 37]\n",
-        "bad.toml:5: match.key: F37 (rrn) stands in no field of this dialect",
+        "a field to match without its place",
+        "[canonical]\n37 = false\n[match]\nmust_equal = [11, 37]\n",
+        "bad.toml:5: match.must_equal: F37 (rrn) stands in no field of this dialect",
     ),
     (
-        "a match key that cannot be compared",
+        "a match key, which nobody can choose",
+        "[match]\nkey = [11]\n",
+        "bad.toml:2: match: unknown field `key`",
+    ),
+    (
+        "what ended a reversal, which the core decides",
+        "[reversal]\ncloses = ['approved']\n",
+        "bad.toml:2: reversal: unknown field `closes`",
+    ),
+    (
+        "a code of reversals that is none",
+        "[reversal]\ncodes = { 12 = 'gone' }\n",
+        "bad.toml:3: reversal.codes: \"gone\" is unknown",
+    ),
+    (
+        "a code of reversals that does not fit",
+        "[reversal]\nno_action = ['012']\n",
+        "bad.toml:2: reversal: code 012 does not fit F39",
+    ),
+    (
+        "a field to match that cannot be compared",
         "[match]\nmust_equal = [2]\n",
         "bad.toml:3: match.must_equal: F2 cannot be compared",
     ),

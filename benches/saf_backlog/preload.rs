@@ -10,6 +10,7 @@ use pointsman::journal::{
 };
 use pointsman::money::{Amount, Currency};
 use pointsman::sensitive::Pan;
+use pointsman::switch::proof::Knowledge;
 use pointsman::switch::record::{BankKeys, CardFacts, Owed, Queued, Record};
 use pointsman::text::Text;
 use pointsman::time::Wall;
@@ -112,6 +113,7 @@ fn advice(stan: u32, at: Wall) -> Queued {
         not_found_final_after: at,
         debit: None,
         of: None,
+        knows: Knowledge::Unknown,
     }
 }
 

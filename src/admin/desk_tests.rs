@@ -82,6 +82,7 @@ fn late() -> LateItem {
         bank_code: "00".parse().ok(),
         auth_id: None,
         amount: None,
+        class: None,
     };
     LateItem { no: RecordNo(9), kind: LateKind::Late, late, became: "its reversal is owed" }
 }

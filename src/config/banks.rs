@@ -6,7 +6,7 @@ use super::settings::{Endpoint, LineMac, LineSettings, MasterKeySettings, Secret
 use super::top::{Builder, secret};
 use crate::hex;
 use crate::iso8583::Dialect;
-use crate::iso8583::rules::{Atom, Part, SignOnScope, StanRule, What};
+use crate::iso8583::rules::{Atom, MatchScope as Scope, Part, SignOnScope, StanRule, What};
 use crate::meaning::{Flow, Kind, TransactionType};
 use crate::switch::ids::{BankId, LineId, Name};
 use crate::switch::policy::{
@@ -40,13 +40,20 @@ fn bank(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
         lines(builder, section, (id, name), master, &Arc::clone(dialect), queue)
     });
     let match_scope = [("line", MatchScope::Line), ("bank", MatchScope::Bank)];
+    let usual_scope = dialect.as_deref().map_or(MatchScope::Bank, |dialect| {
+        match dialect.rules().matching().scope {
+            Scope::Line => MatchScope::Line,
+            Scope::Bank => MatchScope::Bank,
+        }
+    });
     let bank = Bank {
         name,
         lines,
         response_timeout: section.millis("response_timeout_ms", 20_000, 50..=600_000),
         window,
-        match_scope: section.word("match_scope", &match_scope).unwrap_or(MatchScope::Bank),
+        match_scope: section.word("match_scope", &match_scope).unwrap_or(usual_scope),
         must_echo: dialect.as_deref().map_or_else(Vec::new, must_echo),
+        codes: super::codes::read(section, dialect.as_deref()),
         reversal: dialect.as_deref().map_or_else(no_reversal, reversal),
         original_lifetime: section.millis("original_lifetime_ms", 120_000, 0..=86_400_000),
         saf,

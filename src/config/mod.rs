@@ -5,6 +5,7 @@
 //! are errors. Deliberately absent: secrets – only references to them stand here.
 
 mod banks;
+mod codes;
 mod error;
 mod peers;
 mod platforms;

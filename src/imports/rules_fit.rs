@@ -100,10 +100,8 @@ fn change(
         ("canonical", number) if number.parse::<u8>().is_ok() => {
             ("canonical".to_owned(), number.to_owned(), "false".to_owned())
         }
-        ("match", "key" | "must_equal") => {
-            let matching = rules.matching();
-            let all = if key == "key" { &matching.key } else { &matching.must_equal };
-            let all = all.iter().map(|field| field.number()).collect();
+        ("match", "must_equal") => {
+            let all = rules.matching().must_equal.iter().map(|field| field.number()).collect();
             ("match".to_owned(), key.to_owned(), list(all, has))
         }
         ("network", "sign_on") => ("network".to_owned(), key.to_owned(), "\"none\"".to_owned()),

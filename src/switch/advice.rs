@@ -8,6 +8,7 @@ use super::ids::{BankId, RecordNo};
 use super::inflight::Requester;
 use super::memory::Past;
 use super::output::Event;
+use super::proof::Knowledge;
 use super::record::{BankKeys, Cause, Closed, Ending, Intent, Owed, Queued, Record};
 use super::request::likeness_of;
 use super::{Switch, reply, routing};
@@ -104,6 +105,7 @@ impl Switch {
             not_found_final_after: self.now.wall,
             debit: None,
             of: None,
+            knows: Knowledge::Unknown,
         }
     }
 
@@ -144,7 +146,7 @@ impl Switch {
         }));
         self.mark_window();
         if ending == Ending::Dead {
-            self.event(Event::OnDesk { bank, txn: entry, amount });
+            self.event(Event::OnDesk { bank, txn: entry, amount, cause });
         }
         self.answered_event(from, Some(bank), Some(entry), "acknowledged");
         self.answer_own(from, msg, Reason::Accepted, Some(no));

@@ -121,6 +121,7 @@ impl Switch {
             original: queued.keys.clone(),
             original_mti: queued.origin.as_ref().map(|origin| origin.mti),
             replacement: msg.replacement_amount,
+            knows: self.known_of(advice),
             not_found_final_after: self.wall_of(not_found_final),
             ..queued.clone()
         };

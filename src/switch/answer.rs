@@ -10,7 +10,8 @@ use super::inflight::{SendOwner, Target, match_key};
 use super::leg::Answered;
 use super::output::Event;
 use super::plants::Plant;
-use super::policy::MatchScope;
+use super::policy::{MatchScope, Unlisted};
+use super::proof::{Knowledge, Proof, Question, proof, unlisted_is_decline};
 use super::record::{BankKeys, Ending, Intent, Late, Leg, Record};
 use super::reply;
 use super::role::Role;
@@ -39,19 +40,45 @@ impl Switch {
             return;
         }
         let key = match_key(bank, msg.kind.family(), msg.stan.unwrap_or_default());
-        match self.air.matches.get(key) {
+        let signs_again = asks_to_sign_on(&msg);
+        let terminal = match self.air.matches.get(key).filter(|_| signs_again) {
+            Some(target) => msg.terminal.or_else(|| self.terminal_of(target)),
+            None => None,
+        };
+        let met = match self.air.matches.get(key) {
             Some(Target::Flight(slot)) if self.is_awaited(slot, bank, line) => {
                 self.answer_in_flight(slot, bank, msg);
+                true
             }
-            Some(Target::Decided(txn)) => self.answer_too_late(txn, bank, &msg),
-            Some(Target::Saf(entry)) if self.saf_expects(entry, &msg) => {
+            Some(Target::Decided(txn)) => {
+                self.answer_too_late(txn, bank, &msg);
+                true
+            }
+            Some(Target::Saf(entry)) if self.saf_expects(entry, &msg, line) => {
                 self.saf_answer(entry, &msg);
+                true
             }
-            Some(Target::Flight(_) | Target::Saf(_)) => self.unmatched(bank, None, &msg),
+            Some(Target::Flight(_) | Target::Saf(_)) => {
+                self.unmatched(bank, None, &msg);
+                false
+            }
             None => {
                 let again = self.air.recently_answered(key);
                 self.unmatched(bank, again, &msg);
+                false
             }
+        };
+        if met && signs_again {
+            self.sign_on_again_on(from, terminal.as_ref());
+        }
+    }
+
+    /// The terminal in whose name something was asked.
+    fn terminal_of(&self, target: Target) -> Option<Text<16>> {
+        match target {
+            Target::Flight(slot) => self.air.flights.get(slot)?.intent.keys.terminal,
+            Target::Decided(txn) => self.state.unanswered.get(&txn)?.keys.terminal,
+            Target::Saf(entry) => self.state.saf.get(&entry)?.queued.keys.terminal,
         }
     }
 
@@ -63,14 +90,15 @@ impl Switch {
         })
     }
 
-    /// What answers of a bank must repeat.
-    fn must_echo(&self, bank: BankId) -> &[Atom] {
-        self.policy.banks.get(usize::from(bank.0)).map_or(&[], |bank| &bank.must_echo)
+    /// What answers of a bank must repeat, and what is made of codes that no list has.
+    fn judging(&self, bank: BankId) -> (&[Atom], Unlisted) {
+        let bank = self.policy.banks.get(usize::from(bank.0));
+        bank.map_or((&[], Unlisted::Reverse), |bank| (&bank.must_echo, bank.codes.unlisted))
     }
 
     fn answer_in_flight(&mut self, slot: usize, bank: BankId, msg: Box<Canonical>) {
         let Some(flight) = self.air.flights.get(slot) else { return };
-        let (mut verdict, fault) = judge(&flight.intent, &msg, self.must_echo(bank));
+        let (mut verdict, fault) = judge(&flight.intent, &msg, self.judging(bank));
         if self.planted.has(Plant::WrongAmountAccepted) && msg.amount != flight.intent.amount {
             verdict = Verdict::Approved;
         }
@@ -82,15 +110,26 @@ impl Switch {
         let Some(intent) = self.state.unanswered.get(&txn).map(Arc::clone) else {
             return self.unmatched(bank, None, msg);
         };
-        let (verdict, _) = judge(&intent, msg, self.must_echo(bank));
+        let (verdict, _) = judge(&intent, msg, self.judging(bank));
+        self.decided_answered(txn, &intent, verdict, msg);
+    }
+
+    /// What a late answer changes, by what it proves.
+    fn decided_answered(
+        &mut self,
+        txn: TxnNo,
+        intent: &Arc<Intent>,
+        verdict: Verdict,
+        msg: &Canonical,
+    ) {
         #[cfg(feature = "faults")]
         if self.planted.has(Plant::LateAnswerForwarded) {
-            self.forward_late(&intent, msg);
+            self.forward_late(intent, msg);
         }
         let leg = verdict.late_leg();
-        if leg == Leg::LateApproved || (leg == Leg::InvalidAnswer && approves(msg)) {
+        if leg == Leg::LateApproved || (leg == Leg::InvalidAnswer && !declines(msg)) {
             // Trusted or not, the bank may have done it after all: reversed, if need be again.
-            self.owe_for(txn, &intent, None, leg, Reason::AnswerTooLate, msg.auth_id);
+            self.owe_for(txn, intent, None, leg, Reason::AnswerTooLate, msg.auth_id);
         }
         self.note_late(Some(txn), intent.bank, leg, msg);
         self.event(Event::LateAnswer {
@@ -127,10 +166,11 @@ impl Switch {
         leg: Leg,
         msg: &Canonical,
     ) {
-        let bank_code = match msg.answer {
-            Some(Answer::Given { code, .. }) => Some(code),
-            Some(Answer::Own(_)) | None => None,
+        let (class, bank_code) = match msg.answer {
+            Some(Answer::Given { class, code }) => (Some(class), Some(code)),
+            Some(Answer::Own(_)) | None => (None, None),
         };
+        let trusted = !matches!(msg.mac, MacCheck::Bad | MacCheck::Missing);
         self.record(Record::Late(Late {
             txn,
             at: self.now.wall,
@@ -140,6 +180,7 @@ impl Switch {
             bank_code,
             auth_id: msg.auth_id,
             amount: msg.amount,
+            class: class.filter(|_| trusted),
         }));
     }
 }
@@ -148,8 +189,24 @@ fn approves(msg: &Canonical) -> bool {
     matches!(msg.answer, Some(Answer::Given { class, .. }) if class.is_approval())
 }
 
+/// Whether it says that nothing was done.
+fn declines(msg: &Canonical) -> bool {
+    let Some(Answer::Given { class, .. }) = msg.answer else { return false };
+    proof(Question::Original, Knowledge::Unknown, class, false) == Proof::NoEffect
+}
+
+/// Whether the bank wants the line or terminal to sign on anew.
+fn asks_to_sign_on(msg: &Canonical) -> bool {
+    let Some(Answer::Given { class, .. }) = msg.answer else { return false };
+    matches!(class, ResponseClass::SignOn | ResponseClass::Mac)
+}
+
 /// What an answer amounts to, and what is wrong with it.
-fn judge(intent: &Intent, msg: &Canonical, must_echo: &[Atom]) -> (Verdict, Option<Reason>) {
+fn judge(
+    intent: &Intent,
+    msg: &Canonical,
+    (must_echo, unlisted): (&[Atom], Unlisted),
+) -> (Verdict, Option<Reason>) {
     if matches!(msg.mac, MacCheck::Bad | MacCheck::Missing) {
         return (Verdict::Invalid, Some(Reason::MacFailed));
     }
@@ -166,7 +223,11 @@ fn judge(intent: &Intent, msg: &Canonical, must_echo: &[Atom]) -> (Verdict, Opti
         ResponseClass::Approved if intent.role == Role::Debit => (Verdict::Debited, None),
         ResponseClass::Approved => (Verdict::Approved, None),
         class if class.is_refusal() => (Verdict::Refused, None),
-        _ => (Verdict::Declined, None),
+        class => match proof(Question::Original, Knowledge::Unknown, class, false) {
+            Proof::NoEffect => (Verdict::Declined, None),
+            _ if unlisted_is_decline(unlisted, msg.auth_id.is_some()) => (Verdict::Declined, None),
+            Proof::Effect | Proof::Nothing => invalid,
+        },
     }
 }
 

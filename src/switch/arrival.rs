@@ -17,13 +17,24 @@ use crate::time::Instant;
 
 impl Switch {
     /// A peer said something.
-    pub(super) fn message(&mut self, session: SessionId, received: Instant, msg: Box<Canonical>) {
+    pub(super) fn message(
+        &mut self,
+        session: SessionId,
+        received: Instant,
+        mut msg: Box<Canonical>,
+    ) {
         let Some(from) = self.lines.sessions.get_mut(session) else {
             return self.impossible("a message from a session that is not up");
         };
         from.heard = received.max(from.heard);
         from.echoes_missed = 0;
-        match from.owner {
+        let owner = from.owner;
+        if let Owner::Bank(bank) = owner
+            && msg.flow.is_answer()
+        {
+            self.reclass(bank, &mut msg);
+        }
+        match owner {
             _ if msg.kind.family() == 8 => self.network_message(session, msg),
             Owner::Platform(platform) => {
                 let header = msg.header;

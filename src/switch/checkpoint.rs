@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// The format written. A checkpoint of an older one is passed over: the records tell the same. A
 /// newer one is refused.
-const CHECKPOINT_VERSION: u8 = 7;
+const CHECKPOINT_VERSION: u8 = 8;
 
 piecewise!(State {
     last,
@@ -50,9 +50,9 @@ coded_struct!(Kept { totals, first, last });
 coded_struct!(Asked { bucket, totals });
 coded_struct!(Closing { cutover, date });
 coded_struct!(Open { intent, position });
-coded_struct!(Entry { queued, tries, again });
+coded_struct!(Entry { queued, tries, again, knows, twin });
 coded_struct!(Doubt { bank, at, intent, undelivered, cause });
-coded_struct!(DeadLetter { queued, tries, ending, bank_code, at, cause });
+coded_struct!(DeadLetter { queued, tries, ending, bank_code, at, cause, knows });
 coded_struct!(LateNote { no, late, first, entry, ending });
 coded_struct!(BankState { name, stans, business_date, doubts, dead });
 coded_struct!(Signed { on, batch, held });

@@ -9,6 +9,7 @@
 
 use super::ids::{Name, RecordNo};
 use super::input::DeskVerb;
+use super::proof::Knowledge;
 use super::record::{
     Cause, Closed, Desk, Ending, Forgotten, Intent, Late, Leg, Owed, Queued, Record,
 };
@@ -50,13 +51,15 @@ pub(super) struct DeadLetter {
     pub at: Wall,
     /// Why, where the ending does not say it.
     pub cause: Option<Cause>,
+    /// Of a reversal: what was known of its original.
+    pub knows: Knowledge,
 }
 
 impl DeadLetter {
-    /// Whether it may be sent again. A reversal is dead only where we never sent its original:
-    /// its names mean nothing at the bank.
+    /// Whether it may be sent again. Not a reversal whose original we never sent: its names mean
+    /// nothing at the bank.
     pub(super) fn can_be_sent(&self) -> bool {
-        self.queued.owed == Owed::Repeat
+        self.queued.owed == Owed::Repeat || self.cause.is_some_and(Cause::is_the_banks_word)
     }
 
     /// Whether the bank may have it all the same.
@@ -66,7 +69,7 @@ impl DeadLetter {
 
     /// Whether the bank has said that it did nothing.
     fn is_refused(&self) -> bool {
-        self.ending == Ending::Dead && self.tries > 0
+        self.ending == Ending::Dead && self.tries > 0 && self.cause.is_none()
     }
 }
 
@@ -141,7 +144,7 @@ impl State {
 
     /// An entry ended in a way that leaves it to an operator.
     pub(super) fn dies(&mut self, closed: &Closed, entry: Entry) {
-        let Entry { queued, tries, .. } = entry;
+        let Entry { queued, tries, knows, .. } = entry;
         if let Some(bank) = self.bank_mut(&queued.bank) {
             bank.dead = bank.dead.saturating_add(1);
         }
@@ -150,7 +153,7 @@ impl State {
         let doubt = Doubt { bank, at, intent: None, undelivered: false, cause };
         self.desk.insert(closed.entry, doubt);
         let (ending, bank_code) = (closed.ending, closed.bank_code);
-        let letter = DeadLetter { queued, tries, ending, bank_code, at, cause };
+        let letter = DeadLetter { queued, tries, ending, bank_code, at, cause, knows };
         if !letter.can_be_sent() {
             self.let_go(&letter.queued);
         }
@@ -191,8 +194,12 @@ impl State {
             Some(DeskVerb::Resend) => {
                 if let Some(letter) = self.take_letter(item) {
                     self.desk.remove(&item);
-                    let DeadLetter { queued, tries, .. } = letter;
-                    self.saf.insert(item, Entry { queued, tries, again: false });
+                    let twin = letter.cause == Some(Cause::DuplicateAtFirstTry);
+                    let DeadLetter { queued, tries, knows, .. } = letter;
+                    if let Some(txn) = queued.txn.filter(|_| queued.owed != Owed::Repeat) {
+                        self.chains.insert(txn, item);
+                    }
+                    self.saf.insert(item, Entry { queued, tries, again: false, knows, twin });
                 }
             }
         }
@@ -222,6 +229,7 @@ impl State {
         let entry = late.txn.and_then(|txn| self.chains.get(&txn).copied());
         let first = late.txn.is_some_and(|txn| self.unanswered.contains_key(&txn));
         self.late.push_back(LateNote { no, late: late.clone(), first, entry, ending: None });
+        self.learn_from_late(late);
         let Some(txn) = late.txn else { return };
         if late.leg == Leg::LateDeclined && first {
             self.desk.remove(&txn);

@@ -5,7 +5,7 @@
 //! survives by itself. Deliberately absent: sending ([`super::saf`]).
 
 use super::duplicates::order_key;
-use super::ids::{RecordNo, SendId};
+use super::ids::{LineId, RecordNo, SendId};
 use crate::sensitive::Pan;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -45,6 +45,48 @@ pub(super) struct Work {
     pub expires: Option<Instant>,
     /// It tells of a decision in the bank's place.
     pub stands_in: bool,
+    /// What became of its tries.
+    pub tried: Tried,
+}
+
+/// How often the bank can have had an entry, and how often it said nothing to it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tried {
+    /// Tries that left, or may have left before a restart.
+    left: u32,
+    /// Of those the ones that nobody heard an answer to.
+    unanswered: u32,
+    /// The line of the last one.
+    pub over: Option<LineId>,
+}
+
+impl Tried {
+    /// What may have left before is one try without an answer.
+    pub(super) fn before(tried: bool) -> Self {
+        let before = u32::from(tried);
+        Self { left: before, unanswered: before, over: None }
+    }
+
+    /// A try left.
+    pub(super) fn went(&mut self) {
+        self.left = self.left.saturating_add(1);
+        self.unanswered = self.unanswered.saturating_add(1);
+    }
+
+    /// The bank said something to one of them.
+    pub(super) fn answered(&mut self) {
+        self.unanswered = self.unanswered.saturating_sub(1);
+    }
+
+    /// Whether the bank can have had it before the try that it answers.
+    pub(super) fn is_again(self) -> bool {
+        self.left > 1
+    }
+
+    /// Whether a try beside the answered one may have been done without a word.
+    pub(super) fn is_one_open(self) -> bool {
+        self.unanswered > 0
+    }
 }
 
 /// The SAF of one bank.

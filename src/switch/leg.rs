@@ -15,7 +15,7 @@ use super::record::{Debt, Ending, Intent, Leg, Outcome, Record};
 use super::reply;
 use super::timers::Timer;
 use super::txn::{self, Happening, Phase, Step, debt_of};
-use crate::canonical::{Answer, Canonical, Reason, ResponseClass};
+use crate::canonical::{Answer, Canonical, MacCheck, Reason, ResponseClass};
 use std::sync::Arc;
 
 /// A bank's answer with what is wrong with it, if anything.
@@ -151,7 +151,7 @@ impl Switch {
         self.owe(slot, leg, reason);
         let msg = answer.as_ref().map(|a| &*a.msg);
         self.outcome(slot, leg, msg.map(|m| (m, reason)));
-        self.signed_off_by(slot, msg);
+        let unlisted = msg.and_then(unlisted_code).filter(|_| leg == Leg::InvalidAnswer);
         self.flight_event(slot, word_of(leg));
         let Some(flight) = self.finish(slot) else { return };
         let header = flight.requester.header;
@@ -164,7 +164,10 @@ impl Switch {
                 let reason = reason.unwrap_or(Reason::SystemError);
                 // Only reversals say more than that something is wrong with the answer.
                 let told = if leg == Leg::InvalidAnswer { Reason::SystemError } else { reason };
-                reply::own_answer_to(&flight.intent, header, told)
+                let mut reply = reply::own_answer_to(&flight.intent, header, told);
+                // The bank's own word, which every dialect writes as a plain decline.
+                reply.answer = unlisted.or(reply.answer);
+                reply
             }
         };
         if let Some(to) = self.way_back(&flight.requester) {
@@ -181,7 +184,6 @@ impl Switch {
         let msg = answer.as_ref().map(|a| &*a.msg);
         self.owe(slot, leg, Some(Reason::Reversed));
         self.outcome(slot, leg, msg.map(|m| (m, Some(Reason::Reversed))));
-        self.signed_off_by(slot, msg);
         self.flight_event(slot, word_of(leg));
         if let Some(flight) = self.finish(slot) {
             self.owed_may_go(flight.txn, leg);
@@ -202,7 +204,9 @@ impl Switch {
         if let Some((msg, reason)) = answer {
             flight.answered = Some(self.now.mono);
             if let Some(Answer::Given { class, code }) = msg.answer {
-                outcome.class = Some(class);
+                // What a forged answer calls itself is no knowledge.
+                let trusted = !matches!(msg.mac, MacCheck::Bad | MacCheck::Missing);
+                outcome.class = Some(class).filter(|_| trusted);
                 outcome.bank_code = Some(code);
             }
             outcome.reason = reason;
@@ -295,20 +299,6 @@ impl Switch {
         Some(flight)
     }
 
-    /// The bank wants a new sign-on.
-    fn signed_off_by(&mut self, slot: usize, answer: Option<&Canonical>) {
-        let class = match answer.and_then(|a| a.answer) {
-            Some(Answer::Given { class, .. }) => class,
-            Some(Answer::Own(_)) | None => return,
-        };
-        if matches!(class, ResponseClass::SignOn | ResponseClass::Mac)
-            && let Some(flight) = self.air.flights.get(slot)
-        {
-            let (line, terminal) = (flight.line, flight.intent.keys.terminal);
-            self.sign_on_again(line, terminal.as_ref());
-        }
-    }
-
     /// The session an answer goes back over: the asker's, or another of the same platform.
     pub(super) fn way_back(&self, to: &Requester) -> Option<(super::ids::LineId, SessionId)> {
         if let Some(session) = self.lines.sessions.get(to.session) {
@@ -340,6 +330,13 @@ impl Switch {
             self.event(timed_out);
         }
     }
+}
+
+/// A trusted answer whose code no list has.
+fn unlisted_code(msg: &Canonical) -> Option<Answer> {
+    let trusted = !matches!(msg.mac, MacCheck::Bad | MacCheck::Missing);
+    let unlisted = |a: &Answer| matches!(a, Answer::Given { class: ResponseClass::Unknown, .. });
+    msg.answer.filter(unlisted).filter(|_| trusted)
 }
 
 /// The outcome as a word of the closed set of metrics.

@@ -11,6 +11,7 @@
 
 pub mod anchors;
 pub mod audit;
+pub mod bank_codes;
 pub mod desk;
 pub mod duplicates;
 pub mod ids;
@@ -20,6 +21,7 @@ pub mod output;
 mod pieces;
 pub mod plants;
 pub mod policy;
+pub mod proof;
 pub mod recall;
 pub mod record;
 pub mod record_bytes;
@@ -40,6 +42,7 @@ mod forwarding;
 mod granting;
 mod hash;
 mod inflight;
+mod knowing;
 mod launch;
 mod leg;
 mod lines;
@@ -81,6 +84,7 @@ pub use checkpoint::Snapshot;
 pub use pieces::{OnMore, OnPiece, RestoreError};
 
 use crate::canonical::Canonical;
+use crate::text::Text;
 use crate::time::{Instant, Now, Wall};
 use ids::{BankId, LineId, Name, RecordNo, SendId, SessionId, Ticket};
 use inflight::{InFlight, SendOwner};
@@ -108,6 +112,8 @@ struct BankLive {
     signed_off: bool,
     /// When a request was last given to it.
     last_request: Option<Instant>,
+    /// Codes of its answers that no list has, as seen since the start.
+    unlisted: Vec<Text<4>>,
 }
 
 impl BankLive {

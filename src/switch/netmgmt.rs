@@ -11,6 +11,7 @@ use super::inflight::SendOwner;
 use super::lines::Asked;
 use super::output::Event;
 use super::policy::{Network, Owner};
+use super::proof::{Knowledge, Proof, Question, proof};
 use super::record::{Cutover, LineState, Record};
 use super::reply;
 use super::timers::Timer;
@@ -92,19 +93,24 @@ impl Switch {
 
     /// The bank wants this line or terminal to sign on again.
     pub(super) fn sign_on_again(&mut self, line: LineId, terminal: Option<&Text<16>>) {
-        let terminal = terminal.map(|t| t.trimmed());
         let sessions: Vec<_> = self.lines.of(line).map(|(id, _)| id).collect();
         for session in sessions {
-            let Some(at) = self.lines.sessions.get_mut(session) else { continue };
-            let mut changed = false;
-            for signer in &mut at.signers {
-                let meant = signer.terminal.is_none_or(|(t, _)| Some(t.trimmed()) == terminal);
-                changed |= signer.on && meant;
-                signer.on &= !meant;
-            }
-            if changed {
-                self.sign_on(session);
-            }
+            self.sign_on_again_on(session, terminal);
+        }
+    }
+
+    /// The bank wants this session, or a terminal of it, to sign on again.
+    pub(super) fn sign_on_again_on(&mut self, session: SessionId, terminal: Option<&Text<16>>) {
+        let terminal = terminal.map(|t| t.trimmed());
+        let Some(at) = self.lines.sessions.get_mut(session) else { return };
+        let mut changed = false;
+        for signer in &mut at.signers {
+            let meant = signer.terminal.is_none_or(|(t, _)| Some(t.trimmed()) == terminal);
+            changed |= signer.on && meant;
+            signer.on &= !meant;
+        }
+        if changed {
+            self.sign_on(session);
         }
     }
 
@@ -207,7 +213,8 @@ impl Switch {
             self.lines.sessions.get_mut(session).and_then(|s| s.asked.remove(&stan))
         });
         let granted = !matches!(msg.mac, MacCheck::Bad | MacCheck::Missing)
-            && matches!(msg.answer, Some(Answer::Given { class, .. }) if class.is_approval());
+            && matches!(msg.answer, Some(Answer::Given { class, .. })
+                if proof(Question::SignOn, Knowledge::Unknown, class, false) == Proof::Effect);
         match asked {
             Some(Asked::SignOn(index)) => {
                 let granted = granted && self.keys_are_good(session, index, msg.keys);

@@ -7,7 +7,7 @@
 use super::desk::Refusal;
 use super::ids::{LineId, Name, RecordNo, SendId, SessionId, Ticket, TxnNo};
 use super::input::{DeskVerb, Unsent};
-use super::record::Record;
+use super::record::{Cause, Record};
 use crate::canonical::{Canonical, NetworkFunction};
 use crate::money::Amount;
 use crate::text::Text;
@@ -221,6 +221,15 @@ pub enum Event {
         /// The terminal, where terminals sign on.
         terminal: Option<Text<16>>,
     },
+    /// A bank answered with a code that no list has: it proves nothing.
+    UnlistedCode {
+        /// The bank.
+        bank: Name,
+        /// The code.
+        code: Text<4>,
+        /// For the first time since the start.
+        first: bool,
+    },
     /// An answer fitted nothing we know.
     UnmatchedAnswer {
         /// The bank.
@@ -284,6 +293,8 @@ pub enum Event {
         txn: TxnNo,
         /// How much.
         amount: Option<Amount>,
+        /// Why, where that is not that an answer is missing.
+        cause: Option<Cause>,
     },
     /// A request was declined because it carries a PIN and the route cannot translate it.
     PinDeclined {

@@ -9,6 +9,8 @@ use crate::iso8583::rules::Atom;
 use crate::text::Text;
 use std::time::Duration;
 
+pub use super::bank_codes::{Codes, NotFoundAfterTry, Unlisted};
+
 /// What is known as it was sent to a bank, and so can be compared with what its answer repeats.
 /// Amount, terminal and merchant are always compared.
 pub const JUDGED: [Atom; 7] = [
@@ -71,6 +73,8 @@ pub struct Bank {
     /// What its answers must repeat besides amount, terminal and merchant, as far as they state
     /// it: of [`JUDGED`], what the dialect lists as `echo`.
     pub must_echo: Vec<Atom>,
+    /// What its codes mean.
+    pub codes: Codes,
     /// How reversals are written and when they are finished, from the dialect.
     pub reversal: Reversal,
     /// How long an original may still reach the bank after its release: until then "original

@@ -11,6 +11,7 @@ use super::ids::{BankId, LineId, Name, RecordNo, SessionId};
 use super::inflight::SendOwner;
 use super::output::Event;
 use super::policy::{Bank, SignOn};
+use super::proof::Knowledge;
 use super::record::{
     BankKeys, CardFacts, Desk, Ending, Owed, Queued, Reconciled, Record, Weighing,
 };
@@ -145,6 +146,7 @@ impl Switch {
             kind: Kind::Reconciliation,
             debit: None,
             of: None,
+            knows: Knowledge::Unknown,
             flow: Flow::Request,
             reason: Reason::Accepted,
             origin: None,
@@ -290,7 +292,7 @@ impl Switch {
                 verb: None,
                 cause: None,
             }));
-            self.event(Event::OnDesk { bank: name, txn: no, amount: None });
+            self.event(Event::OnDesk { bank: name, txn: no, amount: None, cause: None });
         }
         let after = RecordNo(self.state.last.0);
         let mut answer = reply::own_answer(msg, Reason::Accepted);

@@ -8,9 +8,10 @@
 
 use super::ids::{Name, RecordNo, TxnNo};
 use super::input::DeskVerb;
+use super::proof::Knowledge;
 use super::role::Debited;
 use super::totals::{Bucket, Period};
-use crate::canonical::{Flow, Kind, NetworkFunction, Reason, Totals};
+use crate::canonical::{Flow, Kind, NetworkFunction, Reason, ResponseClass, Totals};
 use crate::money::{Amount, Currency};
 use crate::sensitive::Pan;
 use crate::text::Text;
@@ -118,6 +119,8 @@ pub struct Queued {
     pub debit: Option<Arc<Debited>>,
     /// In an advice: the transaction or advice it completes, voids or refunds, where it was found.
     pub of: Option<TxnNo>,
+    /// What was known of the original of a reversal when it became owed.
+    pub knows: Knowledge,
 }
 
 impl Queued {
@@ -191,6 +194,27 @@ pub enum Cause {
     NoPlace(u8),
 }
 
+impl Cause {
+    /// Whether it is what the bank said to a message that it has had: sent again it may say
+    /// something else.
+    pub const fn is_the_banks_word(self) -> bool {
+        matches!(self, Self::NotFoundThoughDone | Self::DuplicateAtFirstTry)
+    }
+
+    /// As programs spell it, without the data element.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NotFoundThoughDone => "not_found_though_done",
+            Self::DuplicateAtFirstTry => "duplicate_at_first_try",
+            Self::NoOriginal => "no_original",
+            Self::SeveralOriginals => "several_originals",
+            Self::Contradicted(_) => "contradicted",
+            Self::Forgotten => "forgotten",
+            Self::NoPlace(_) => "no_place",
+        }
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -241,6 +265,8 @@ pub struct Late {
     pub auth_id: Option<Text<6>>,
     /// The amount as the bank gave it.
     pub amount: Option<Amount>,
+    /// What the code is called, where the answer can be trusted.
+    pub class: Option<ResponseClass>,
 }
 
 /// An operator decided about an in-doubt item, or the core put one before them.

@@ -5,6 +5,7 @@
 
 use super::duplicates::Likeness;
 use super::input::DeskVerb;
+use super::proof::Knowledge;
 use super::record::{
     Attempt, BankKeys, CardFacts, Cause, Closed, Cutover, Debt, Desk, Ending, Forgotten,
     GarbledNote, Intent, Late, Leg, LineState, Origin, Outcome, Owed, PolicyStamp, Queued,
@@ -195,11 +196,11 @@ record_struct!(Queued {
     facts,
     auth_id,
     not_found_final_after,
-} since 2 { debit } since 4 { of });
+} since 2 { debit } since 4 { of, knows });
 record_struct!(Debited { txn, bank, line, kind, keys, owes, pan, amount, facts, auth_id, left });
 record_struct!(Attempt { entry, at, count });
 record_struct!(Closed { entry, at, ending, bank_code, settlement_date } since 4 { cause });
-record_struct!(Late { txn, at, bank, stan, leg, bank_code, auth_id, amount });
+record_struct!(Late { txn, at, bank, stan, leg, bank_code, auth_id, amount } since 4 { class });
 record_struct!(Desk { item, at, operator, verb } since 4 { cause });
 record_struct!(Cutover { bank, at, date } since 3 { operator });
 record_struct!(Reconciled {
@@ -231,6 +232,7 @@ record_enum!(Leg {
     0 = NotSent, 1 = SentUnknown, 2 = Approved, 3 = PartiallyApproved, 4 = Declined, 5 = Refused,
     6 = InvalidAnswer, 7 = LateApproved, 8 = LateDeclined, 9 = StoodIn, 10 = Acknowledged,
 });
+record_enum!(Knowledge { 0 = Unknown, 1 = Approved, 2 = Acknowledged, 3 = Unlisted });
 record_enum!(Owed { 0 = OwnReversal, 1 = PlatformReversal, 2 = Repeat });
 record_enum!(Ending {
     0 = Acknowledged, 1 = NoOriginal, 2 = Needless, 3 = Dead, 4 = GivenUp, 5 = Expired,

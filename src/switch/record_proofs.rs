@@ -7,6 +7,7 @@ use super::duplicates::Likeness;
 use super::ids::RecordNo;
 use super::input::DeskVerb;
 use super::originals::keys_of;
+use super::proof::Knowledge;
 use super::record::*;
 use super::record_bytes::RecordError;
 use super::record_json::describe;
@@ -184,12 +185,13 @@ fn intent() -> BoxedStrategy<Record> {
 fn queued() -> BoxedStrategy<Record> {
     let names = (text(), of(text()), of(text()), of(text()), of(text()));
     let money = (pan(), amount(), amount());
-    let rest = (of(no()), facts(), of(origin()), wall(), of(debited()), of(no()));
+    let knows = proptest::sample::select(Knowledge::ALL.to_vec());
+    let rest = (of(no()), facts(), of(origin()), wall(), (of(debited()), of(no()), knows));
     (wall(), names, kind(), reason(), (keys(), keys()), money, rest)
         .prop_map(
             |(at, names, kind, reason, (keys, original), (pan, amount, replacement), rest)| {
                 let (bank, line, platform, original_mti, auth_id) = names;
-                let (txn, facts, origin, not_found_final_after, debit, of) = rest;
+                let (txn, facts, origin, not_found_final_after, (debit, of, knows)) = rest;
                 Record::Queued(Arc::new(Queued {
                     at,
                     txn,
@@ -213,6 +215,7 @@ fn queued() -> BoxedStrategy<Record> {
                     not_found_final_after,
                     debit,
                     of,
+                    knows,
                 }))
             },
         )

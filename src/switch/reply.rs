@@ -3,8 +3,10 @@
 //! Contract: what the platform gets back carries the platform's own keys, never the bank's;
 //! secrets of the request (track, PIN block, carried fields) never come back.
 
-use super::record::{BankKeys, CardFacts, Intent, Origin, Outcome, Queued};
-use crate::canonical::{Answer, Canonical, Flow, Header, Kind, OriginalData, Reason};
+use super::record::{BankKeys, CardFacts, Intent, Leg, Origin, Outcome, Queued};
+use crate::canonical::{
+    Answer, Canonical, Flow, Header, Kind, OriginalData, Reason, ResponseClass,
+};
 use crate::text::Text;
 
 /// The platform's names of a request.
@@ -135,10 +137,11 @@ pub(super) fn restore(msg: &mut Canonical, intent: &Intent, header: Header) {
 pub(super) fn stored_answer(msg: Box<Canonical>, outcome: &Outcome) -> Box<Canonical> {
     let own = outcome.reason.unwrap_or(Reason::SystemError);
     let mut msg = own_answer(msg, own);
-    if let (Some(class), Some(code), None) = (outcome.class, outcome.bank_code, outcome.reason) {
+    let banks_own = outcome.reason.is_none() || outcome.class == Some(ResponseClass::Unknown);
+    if let (Some(class), Some(code), true) = (outcome.class, outcome.bank_code, banks_own) {
         msg.answer = Some(Answer::Given { class, code });
     }
-    msg.auth_id = outcome.auth_id;
+    msg.auth_id = outcome.auth_id.filter(|_| outcome.leg != Leg::InvalidAnswer);
     msg.rrn = msg.rrn.or(outcome.rrn);
     msg.settlement_date = outcome.settlement_date;
     msg.amount = outcome.amount.or(msg.amount);

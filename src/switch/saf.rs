@@ -10,7 +10,7 @@
 //! everything here is rebuilt from it at a start.
 
 use super::duplicates::order_key;
-use super::forwarding::{Place, Work};
+use super::forwarding::{Place, Tried, Work};
 use super::ids::{BankId, Name, RecordNo, TxnNo};
 use super::inflight::{SendOwner, Target, match_key};
 use super::input::Unsent;
@@ -67,7 +67,10 @@ impl Switch {
         let place = Place::Parked;
         let (last_try, left) = (None, None);
         let stands_in = queued.stands_in_for().is_some();
-        let work = Work { order, key, place, not_found_final, last_try, left, expires, stands_in };
+        // What was tried before may have left, and nobody heard an answer to it.
+        let tried = Tried::before(self.state.saf.get(&entry).is_some_and(|e| e.tries > 0));
+        let work =
+            Work { order, key, place, not_found_final, last_try, left, expires, stands_in, tried };
         if live.saf.add(entry, work) {
             self.air.matches.insert(key, Target::Saf(entry));
         }
@@ -151,6 +154,7 @@ impl Switch {
         let live = self.banks.get_mut(usize::from(bank.0));
         if let Some(work) = live.and_then(|live| live.saf.work.get_mut(&entry)) {
             work.last_try = Some(id);
+            work.tried.over = Some(to.0);
         }
         true
     }
@@ -198,6 +202,7 @@ impl Switch {
         let live = self.banks.get_mut(usize::from(bank.0));
         if let Some(work) = live.and_then(|live| live.saf.work.get_mut(&entry)) {
             work.left = Some(self.now.mono);
+            work.tried.went();
         }
         self.timers.set(Timer::Saf(entry), self.now.mono.after(limit.unwrap_or_default()));
     }
@@ -213,7 +218,7 @@ impl Switch {
             if over {
                 self.close_entry(entry, Ending::Expired);
             } else if matches!(why, Unsent::Unpackable(_)) {
-                self.saf_failed(bank, entry);
+                self.saf_failed(bank, entry, true);
             } else {
                 self.saf_pause(bank, entry, pause.unwrap_or_default());
             }
@@ -225,7 +230,7 @@ impl Switch {
     pub(super) fn saf_timer(&mut self, entry: RecordNo) {
         let Some((bank, _)) = self.saf_entry(entry) else { return };
         match self.saf_place(bank, entry) {
-            Some(Place::AtBank) => self.saf_failed(bank, entry),
+            Some(Place::AtBank) => self.saf_failed(bank, entry, true),
             Some(Place::Pausing) => self.saf_set(bank, entry, Place::Ready),
             Some(Place::Parked | Place::Ready | Place::Held) | None => {}
         }
@@ -258,8 +263,9 @@ impl Switch {
         }
     }
 
-    /// A try came to nothing: pause longer, and tell an operator after some tries.
-    pub(super) fn saf_failed(&mut self, bank: BankId, entry: RecordNo) {
+    /// A try came to nothing: pause longer, and tell an operator after some tries, unless nobody
+    /// has to `look` at it yet.
+    pub(super) fn saf_failed(&mut self, bank: BankId, entry: RecordNo, look: bool) {
         if let Some(ending) = self.saf_last_try(bank, entry) {
             return self.close_entry(entry, ending);
         }
@@ -270,7 +276,8 @@ impl Switch {
         else {
             return;
         };
-        if tries >= settings.tries_before_desk && !self.state.desk.contains_key(&entry) {
+        let often = look && tries >= settings.tries_before_desk;
+        if often && !self.state.desk.contains_key(&entry) {
             self.put_on_desk(entry, &queued.bank, queued.txn.unwrap_or(entry), queued.amount, None);
         }
         let doublings = tries.saturating_sub(1).min(20);
@@ -291,7 +298,7 @@ impl Switch {
     ) {
         let at = self.now.wall;
         self.record(Record::Desk(Desk { item, at, operator: None, verb: None, cause }));
-        self.event(Event::OnDesk { bank: *bank, txn, amount });
+        self.event(Event::OnDesk { bank: *bank, txn, amount, cause });
     }
 
     /// Closes an entry without an answer.
@@ -342,7 +349,8 @@ impl Switch {
         }
         if ending.is_dead_letter() {
             let txn = queued.txn.unwrap_or(entry);
-            self.event(Event::OnDesk { bank: queued.bank, txn, amount: queued.amount });
+            let (bank, amount) = (queued.bank, queued.amount);
+            self.event(Event::OnDesk { bank, txn, amount, cause });
         }
         next.into_iter().flatten().for_each(|next| self.saf_wake(next));
         self.saf_pump(bank);

@@ -1,14 +1,17 @@
 //! What a bank answers to what it was owed.
 //!
-//! Contract: what cannot be trusted ends nothing; "original not found" ends a reversal only once
-//! no original can arrive any more. Only the answer to the try under way fails it.
+//! Contract: what cannot be trusted ends nothing; what an answer proves says the one table
+//! ([`super::proof`]), and nothing about an original is final before none can arrive any more. Only
+//! the answer to the try under way fails it. Deliberately absent: what codes are called.
 
 use super::Switch;
 use super::answer::names_agree;
-use super::forwarding::Place;
-use super::ids::{BankId, RecordNo, TxnNo};
+use super::forwarding::{Place, Tried};
+use super::ids::{BankId, LineId, RecordNo, TxnNo};
 use super::plants::Plant;
-use super::record::{Ending, Owed};
+use super::policy::{MatchScope, NotFoundAfterTry};
+use super::proof::{Knowledge, Question, Upshot, upshot};
+use super::record::{Cause, Ending, Owed, Queued};
 use super::saf::Said;
 use super::state::Entry;
 use super::timers::Timer;
@@ -25,38 +28,89 @@ impl Switch {
             Some(Answer::Own(_)) | None => (ResponseClass::Unknown, None),
         };
         let trusted = !matches!(msg.mac, MacCheck::Bad | MacCheck::Missing);
-        let over =
-            self.lifetime_passed(bank, entry) || self.planted.has(Plant::NotFoundFinalAtOnce);
         let again = self.state.saf.get(&entry).is_some_and(|e| e.again);
         let weighed = if trusted { self.weigh_answer(entry, msg) } else { None };
-        let dead = queued.owed == Owed::Repeat && self.is_dead_code(bank, code);
-        let ending = if dead { Some(Ending::Dead) } else { ending_of(queued.owed, class, over) };
-        match weighed.or(ending.filter(|_| trusted)) {
+        let (end, waits) = match weighed {
+            Some(ending) => (Some((ending, None)), false),
+            None if !trusted => (None, false),
+            None if queued.owed == Owed::Repeat && self.is_dead_code(bank, code) => {
+                (Some((Ending::Dead, None)), false)
+            }
+            None => self.end_by(entry, (bank, &queued), class, code),
+        };
+        match end {
             // An original approved after this try left may have overtaken nothing: once more.
-            Some(Ending::Acknowledged) if again => {
+            Some((Ending::Acknowledged, _)) if again => {
                 self.saf_set(bank, entry, Place::Ready);
                 self.timers.stop(Timer::Saf(entry));
                 self.saf_pump(bank);
             }
-            Some(ending) => {
+            Some((ending, cause)) => {
                 let said = Said { code, settlement_date: msg.settlement_date };
-                self.close_entry_with(entry, ending, None, said);
+                self.close_entry_with(entry, ending, cause, said);
             }
-            None => {
-                if matches!(class, ResponseClass::SignOn | ResponseClass::Mac)
-                    && let Some(line) = queued.line
-                    && let Some(at) = self.policy.lines.iter().position(|l| l.name == line)
-                {
-                    let line = super::ids::LineId(u16::try_from(at).unwrap_or(u16::MAX));
-                    self.sign_on_again(line, queued.keys.terminal.as_ref());
-                }
-                // Only the answer to the try under way fails it; an older one came too late.
-                if trusted && self.saf_place(bank, entry) == Some(Place::AtBank) {
-                    self.saf_failed(bank, entry);
-                    self.saf_pump(bank);
-                }
-            }
+            // Only the answer to the try under way fails it; an older one came too late.
+            None if trusted => self.saf_failed_at_bank(bank, entry, !waits),
+            None => {}
         }
+    }
+
+    /// An answer to the try in the bank's hands ended nothing.
+    pub(super) fn saf_failed_at_bank(&mut self, bank: BankId, entry: RecordNo, look: bool) {
+        if self.saf_place(bank, entry) == Some(Place::AtBank) {
+            self.saf_failed(bank, entry, look);
+            self.saf_pump(bank);
+        }
+    }
+
+    /// How a trusted answer ends an entry, as the table says; `None`: it is tried again, and
+    /// whether that only waits for the original's lifetime.
+    fn end_by(
+        &mut self,
+        entry: RecordNo,
+        (bank, queued): (BankId, &Queued),
+        class: ResponseClass,
+        code: Option<Text<4>>,
+    ) -> (Option<(Ending, Option<Cause>)>, bool) {
+        let over =
+            self.lifetime_passed(bank, entry) || self.planted.has(Plant::NotFoundFinalAtOnce);
+        let tried = self.saf_answered(bank, entry);
+        let known = self.state.saf.get(&entry).map(|e| (e.knows, e.twin));
+        let (knows, twin) = known.unwrap_or_default();
+        let Some(codes) = self.policy.banks.get(usize::from(bank.0)).map(|bank| &bank.codes) else {
+            return (None, false);
+        };
+        let question = match (queued.owed, tried.is_again() && !twin) {
+            (Owed::OwnReversal | Owed::PlatformReversal, false) => Question::ReversalFirst,
+            (Owed::OwnReversal | Owed::PlatformReversal, true) => Question::ReversalAgain,
+            (Owed::Repeat, false) => Question::AdviceFirst,
+            (Owed::Repeat, true) => Question::AdviceAgain,
+        };
+        let reversal = queued.owed != Owed::Repeat;
+        let nothing = reversal && code.is_some_and(|code| codes.is_no_action(&code));
+        let class = match class {
+            // A part was asked for, and a part is done.
+            ResponseClass::Partial if queued.replacement.is_some() => ResponseClass::Approved,
+            _ if nothing && knows == Knowledge::Unlisted => ResponseClass::NotFound,
+            class => class,
+        };
+        // Who answered every try has done none of them in silence.
+        let not_found = codes.not_found;
+        let not_found = if tried.is_one_open() { not_found } else { NotFoundAfterTry::Desk };
+        match upshot(question, knows, class, over, not_found) {
+            Upshot::Ends(ending, cause) => (Some((ending, cause)), false),
+            Upshot::Again => (None, reversal && class == ResponseClass::NotFound),
+        }
+    }
+
+    /// The bank said something to a try: what became of all of them.
+    fn saf_answered(&mut self, bank: BankId, entry: RecordNo) -> Tried {
+        let live = self.banks.get_mut(usize::from(bank.0));
+        let Some(work) = live.and_then(|live| live.saf.work.get_mut(&entry)) else {
+            return Tried::default();
+        };
+        work.tried.answered();
+        work.tried
     }
 
     /// Whether the configuration calls this code final for an advice.
@@ -66,15 +120,20 @@ impl Switch {
         settings.zip(code).is_some_and(|(saf, code)| saf.dead_codes.contains(&code))
     }
 
-    /// Whether an answer can be to this entry: a try of it has left, and the answer names no
-    /// other merchant or terminal.
-    pub(super) fn saf_expects(&self, entry: RecordNo, msg: &Canonical) -> bool {
+    /// Whether an answer can be to this entry: a try of it has left, over a line that the answer
+    /// may come back on, and the answer names no other merchant or terminal.
+    pub(super) fn saf_expects(&self, entry: RecordNo, msg: &Canonical, line: LineId) -> bool {
         let Some(Entry { queued, tries, .. }) = self.state.saf.get(&entry) else { return false };
-        let held = self
-            .bank_id(&queued.bank)
-            .is_some_and(|bank| self.saf_place(bank, entry) == Some(Place::Held));
+        let Some(bank) = self.bank_id(&queued.bank) else { return false };
+        let held = self.saf_place(bank, entry) == Some(Place::Held);
         let never_left = *tries == 0 || (*tries == 1 && held);
-        !never_left && names_agree(msg, &queued.keys)
+        let at = usize::from(bank.0);
+        let scope = self.policy.banks.get(at).map(|bank| bank.match_scope);
+        let work = self.banks.get(at).and_then(|live| live.saf.work.get(&entry));
+        let over = work.and_then(|work| work.tried.over);
+        // What left before a restart left by a line that nobody remembers.
+        let elsewhere = scope == Some(MatchScope::Line) && over.is_some_and(|over| over != line);
+        !never_left && !elsewhere && names_agree(msg, &queued.keys)
     }
 
     /// The original of an open reversal was answered.
@@ -96,28 +155,5 @@ impl Switch {
             let before = w.left.is_none_or(|left| left < w.not_found_final);
             w.not_found_final == Instant::default() || (w.place == Place::AtBank && !before)
         })
-    }
-}
-
-/// How an answer of this class ends an entry; `None`: it is tried again.
-fn ending_of(owed: Owed, class: ResponseClass, lifetime_over: bool) -> Option<Ending> {
-    use ResponseClass as C;
-    match (owed, class) {
-        (_, C::Approved | C::Partial | C::AlreadyReversed | C::Duplicate) => {
-            Some(Ending::Acknowledged)
-        }
-        (_, C::Retry | C::Unknown | C::SignOn | C::Mac) => None,
-        (Owed::OwnReversal | Owed::PlatformReversal, C::NotFound) => {
-            lifetime_over.then_some(Ending::NoOriginal)
-        }
-        // A reversal is owed whatever the bank thinks of it: tried on, and on the desk.
-        (
-            Owed::OwnReversal | Owed::PlatformReversal,
-            C::Refer | C::Declined | C::PickUp | C::Security | C::Format,
-        ) => None,
-        (
-            Owed::Repeat,
-            C::Refer | C::Declined | C::PickUp | C::Security | C::Format | C::NotFound,
-        ) => Some(Ending::Dead),
     }
 }

@@ -17,6 +17,7 @@ use super::hash::Digest;
 use super::ids::{BankId, Name, RecordNo, SendId, SessionId, TxnNo};
 use super::inflight::{Flight, Pending, Requester};
 use super::policy::StandIn;
+use super::proof::Knowledge;
 use super::record::{BankKeys, Debt, Intent, Leg, Outcome, Owed, Queued};
 use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
 use super::role::Role;
@@ -272,6 +273,7 @@ impl Switch {
             not_found_final_after: self.now.wall,
             debit: None,
             of: None,
+            knows: Knowledge::Unknown,
         }
     }
 

@@ -9,6 +9,7 @@ use super::doubt::{DeadLetter, Doubt, LateNote};
 use super::duplicates::{self, Likeness};
 use super::ids::{Name, RecordNo, TxnNo};
 use super::memory::{Memory, Past, Stamp};
+use super::proof::Knowledge;
 use super::record::{
     BankKeys, Closed, Debt, Forgotten, Intent, Leg, LineState, Origin, Outcome, Owed, Queued,
     Record, Refused,
@@ -44,6 +45,10 @@ pub(super) struct Entry {
     /// The original was approved after the last try left: an acknowledgement of that try may
     /// have had no effect.
     pub again: bool,
+    /// Of a reversal: what is known of its original by now.
+    pub knows: Knowledge,
+    /// The bank called the first try a duplicate: another time proves nothing more.
+    pub twin: bool,
 }
 
 /// What is known of one bank.
@@ -232,6 +237,7 @@ impl State {
             | Leg::Acknowledged => Past::Denied,
         };
         self.memory.set(position, past, Some(no));
+        self.learn_from_outcome(outcome);
         self.debit_left_over(outcome, &intent);
         if let (Leg::StoodIn, Some(amount)) = (outcome.leg, intent.amount) {
             let decisions = Arc::make_mut(&mut self.stood_in);
@@ -331,13 +337,15 @@ impl State {
                 self.memory.set(position, past, None);
             }
         }
-        self.saf.insert(no, Entry { queued: Arc::clone(queued), tries: 0, again: false });
+        let (queued, knows) = (Arc::clone(queued), queued.knows);
+        self.saf.insert(no, Entry { queued, tries: 0, again: false, knows, twin: false });
     }
 
     fn closed(&mut self, closed: &Closed) {
         let Some(entry) = self.saf.remove(&closed.entry) else { return };
         self.desk.remove(&closed.entry);
         self.late_ended(closed);
+        self.learn_from_advice(closed, &entry.queued);
         if let Some(txn) = entry.queued.txn.filter(|_| entry.queued.owed != Owed::Repeat) {
             self.chains.remove(&txn);
             // A credit that is approved late is reversed again, its debit is not.

@@ -96,7 +96,10 @@ impl Switch {
 
     fn reverse_debit(&mut self, debited: &Debited) {
         let (txn, bank) = (debited.txn, debited.bank);
-        if debited.owes != Debt::Reversal {
+        // A credit that its bank did and does not find stands, for all we know: the debit goes to
+        // the operator who finds out.
+        let mut dead = self.state.dead.values().filter_map(|letter| letter.queued.debit.as_ref());
+        if debited.owes != Debt::Reversal || dead.any(|of| of.txn == txn) {
             return self.put_on_desk(txn, &bank, txn, debited.amount, None);
         }
         let (of, reason) = (Undone::debit(debited), Reason::Undeliverable);

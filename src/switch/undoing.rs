@@ -130,6 +130,7 @@ impl Switch {
             not_found_final_after: self.wall_of(final_after),
             debit: of.debit.map(Arc::clone),
             of: None,
+            knows: self.known_of(txn),
         };
         Some((queued, final_after))
     }

@@ -5,7 +5,7 @@ use super::ids::{BankId, LineId, PlatformId, RecordNo, SessionId};
 use super::input::Input;
 use super::output::Output;
 use super::policy::{
-    Bank, DuplicateWindow, Identities, Line, MatchScope, Network, Owner, Platform, Policy,
+    Bank, Codes, DuplicateWindow, Identities, Line, MatchScope, Network, Owner, Platform, Policy,
     Reversal, Route, Saf, SignOn,
 };
 use super::record::Record;
@@ -35,6 +35,7 @@ fn policy() -> Policy {
         window: 8,
         match_scope: MatchScope::Bank,
         must_echo: vec![],
+        codes: Codes::default(),
         stand_in: None,
         reversal: Reversal {
             types: vec![TransactionType::Purchase],

@@ -7,6 +7,7 @@ use super::names;
 use crate::switch::ids::Name;
 use crate::switch::input::Unsent;
 use crate::switch::output::Event;
+use crate::switch::record::Cause;
 use std::collections::BTreeMap;
 use tracing::{debug, error, info, trace, warn};
 
@@ -76,6 +77,7 @@ impl Watch {
             | Event::DuplicateAnswer { .. }
             | Event::UnmatchedAnswer { .. }
             | Event::OnDesk { .. }
+            | Event::UnlistedCode { .. }
             | Event::PinDeclined { .. }
             | Event::Reconciled { .. }
             | Event::StansExhausted { .. } => self.bank_event(event),
@@ -143,8 +145,20 @@ impl Watch {
                 self.meters.count(names::UNMATCHED_RESPONSES, "bank", *bank, None);
                 warn!(%bank, "an answer that fits nothing we know");
             }
-            Event::OnDesk { bank, txn, amount } => {
-                warn!(%bank, %txn, ?amount, "in doubt: an operator has to decide");
+            Event::OnDesk { bank, txn, amount, cause } => {
+                let word = cause.map_or("no_answer", Cause::word);
+                self.meters.count(names::ON_DESK, "bank", *bank, Some(("cause", word)));
+                let cause = cause.map(|cause| cause.to_string()).unwrap_or_default();
+                warn!(%bank, %txn, ?amount, cause, "in doubt: an operator has to decide");
+            }
+            Event::UnlistedCode { bank, code, first } => {
+                self.meters.count(names::UNLISTED_CODES, "bank", *bank, None);
+                if *first {
+                    warn!(%bank, %code, "a code that no list has: it proves nothing; what does \
+                        the bank mean by it?");
+                } else {
+                    debug!(%bank, %code, "a code that no list has");
+                }
             }
             Event::PinDeclined { bank } => {
                 self.meters.count(names::PIN_DECLINED, "bank", *bank, None);

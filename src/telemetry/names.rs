@@ -63,6 +63,10 @@ metrics_table! {
         "Transactions of which nobody knows now whether the bank did them, by bank.";
     DEAD_LETTERS = "pointsman_dead_letters", Gauge,
         "Messages that are not sent any more until an operator decides, by bank.";
+    ON_DESK = "pointsman_on_desk_total", Counter,
+        "Items put before an operator, by bank and cause. Alarm on every new one.";
+    UNLISTED_CODES = "pointsman_unlisted_codes_total", Counter,
+        "Answers with a code that no list has, by bank: they prove nothing. Alarm on them.";
     DESK_DECISIONS = "pointsman_desk_decisions_total", Counter,
         "Operators' decisions, by verb and result (done, refused).";
     LATE_RESPONSES = "pointsman_late_responses_total", Counter,

@@ -1,11 +1,12 @@
 //! The policies that flows and storms are played under: one platform, a bank, a UnionPay bank and
 //! an issuer of stored value, with what `# policy:` switches.
 
-use pointsman::canonical::{Flow, TransactionType};
+use pointsman::canonical::{Flow, ResponseClass, TransactionType};
 use pointsman::switch::ids::{BankId, LineId, PlatformId};
 use pointsman::switch::policy::{
-    Bank, DuplicateWindow, Echo, Identities, Identity, JUDGED, Line, MatchScope, Network, Owner,
-    Platform, Policy, Reversal, Route, Saf, SignOn, StandIn, StandInLimit,
+    Bank, Codes, DuplicateWindow, Echo, Identities, Identity, JUDGED, Line, MatchScope, Network,
+    NotFoundAfterTry, Owner, Platform, Policy, Reversal, Route, Saf, SignOn, StandIn, StandInLimit,
+    Unlisted,
 };
 use pointsman::text::Text;
 use std::time::Duration;
@@ -57,6 +58,7 @@ fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union
             same_stan: union,
             original_batch: union,
         },
+        codes: codes(options),
         must_echo: if options.has("must_echo") { JUDGED.to_vec() } else { Vec::new() },
         original_lifetime: Duration::from_secs(60),
         saf: Saf {
@@ -85,6 +87,21 @@ fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union
         forwarder: None,
         reconcile_at_cutover: options.has("reconcile"),
         pin_translation: false,
+    }
+}
+
+/// What the banks' codes mean: 25 to a further reversal may say that it is done, codes no list has
+/// may be declines, 12 to a reversal may say that there is nothing.
+fn codes(options: &Options<'_>) -> Codes {
+    let decline = options.has("unlisted_decline");
+    let done = options.has("not_found_done");
+    let named = |word, code, class| options.has(word).then(|| (text(code), class));
+    Codes {
+        own: named("zz_approves", "ZZ", ResponseClass::Approved).into_iter().collect(),
+        to_reversals: named("12_not_found", "12", ResponseClass::NotFound).into_iter().collect(),
+        no_action: vec![text("12")],
+        unlisted: if decline { Unlisted::Decline } else { Unlisted::Reverse },
+        not_found: if done { NotFoundAfterTry::Done } else { NotFoundAfterTry::Desk },
     }
 }
 

@@ -29,11 +29,13 @@ const TYPES: [(&str, TransactionType); 9] = [
     ("topup", TransactionType::TopUp),
 ];
 
-const CODES: [(&str, ResponseClass); 14] = [
+const CODES: [(&str, ResponseClass); 16] = [
     ("00", ResponseClass::Approved),
     ("10", ResponseClass::Partial),
     ("01", ResponseClass::Refer),
     ("51", ResponseClass::Declined),
+    ("12", ResponseClass::Declined),
+    ("08", ResponseClass::Unknown),
     ("04", ResponseClass::PickUp),
     ("91", ResponseClass::Retry),
     ("55", ResponseClass::Security),
@@ -228,7 +230,9 @@ pub(crate) fn show_record(no: RecordNo, record: &Record) -> Option<String> {
             format!("journal {no} owed {:?} {of} {:?}", q.owed, q.reason)
         }
         Record::Closed(c) => {
-            format!("journal {no} closed {} {:?}{}", c.entry, c.ending, on(c.settlement_date))
+            let why = c.cause.map(|cause| format!(" {cause:?}")).unwrap_or_default();
+            let date = on(c.settlement_date);
+            format!("journal {no} closed {} {:?}{why}{date}", c.entry, c.ending)
         }
         Record::Late(l) => {
             let of = l.txn.map_or("unknown".to_owned(), |t| t.to_string());
@@ -272,6 +276,10 @@ pub(crate) fn show_event(event: &Event) -> Option<String> {
         Event::NotSent { why, .. } => format!("event not sent {why:?}"),
         Event::DeskRefused(refusal) => format!("event desk refused, {refusal}"),
         Event::Impossible { what } => format!("event IMPOSSIBLE {what}"),
+        Event::UnlistedCode { bank, code, first } => {
+            let told = if *first { " for the first time" } else { "" };
+            format!("event {bank} answers {code}, which no list has{told}")
+        }
         Event::ReloadRefused(why) => format!("event reload refused, {why}"),
         Event::LineReady { line } => format!("event line {line} ready"),
         Event::LineOff { line } => format!("event line {line} signed off"),

@@ -9,6 +9,7 @@ use pointsman::canonical::{Flow, Kind, Reason, ResponseClass, TransactionType};
 use pointsman::money::{Amount, Currency};
 use pointsman::switch::duplicates::Likeness;
 use pointsman::switch::ids::RecordNo;
+use pointsman::switch::proof::Knowledge;
 use pointsman::switch::record::*;
 use pointsman::switch::role::Role;
 use pointsman::text::Text;
@@ -109,6 +110,7 @@ impl Ledgers {
             not_found_final_after: AT,
             debit: None,
             of: None,
+            knows: Knowledge::Unknown,
         })))
     }
 

@@ -157,8 +157,8 @@ fn reversal_rules_say_which_types_and_when_it_is_over() {
     let rule = ascii.rules().reversal().unwrap();
     assert_eq!((rule.stan, rule.repeat, rule.original_batch), (StanRule::New, true, false));
     assert!(!rule.covers(TransactionType::Balance));
-    assert!(rule.closes(ResponseClass::Duplicate) && !rule.closes(ResponseClass::NotFound));
-    assert!(rule.retries(ResponseClass::Retry) && !rule.retries(ResponseClass::Declined));
+    assert!(rule.codes().next().is_none(), "nothing is called otherwise in a reversal's answer");
+    assert_eq!(rule.no_action().iter().map(|c| c.as_str()).collect::<Vec<_>>(), ["12", "21"]);
     assert_eq!(unionpay.rules().network().sign_on, SignOnScope::Terminal);
     assert_eq!(ascii.rules().network().sign_on, SignOnScope::Line);
 }

@@ -114,7 +114,7 @@ fn defects_of_the_sections_are_all_named() {
             "presence.purchaze: no family and no entry",
         ),
         ("[presence.transaction]\nrequest = { must = [3], never = [3] }", "both must and never"),
-        ("[match]\nkey = [41]", "match.key: F11 must be part"),
+        ("[match]\nkey = [41]", "match: unknown field `key`"),
         ("[match]\nmust_equal = [2]", "match.must_equal: F2 cannot be compared"),
         ("[reversal]\nmti = '0440'", "reversal.mti: no entry of [messages] of kind \"reversal\""),
         ("[reversal]\ntypes = ['gift']", "reversal.types: \"gift\" is unknown"),

@@ -30,7 +30,6 @@ pub use mac::{MacRule, MacScope};
 pub use messages::{Entry, Literal, Messages, NoMessage};
 pub use peer::{
     MatchField, MatchRule, MatchScope, NetworkRule, ReversalRule, SignOnScope, StanRule,
-    TransmissionRule,
 };
 pub use presence::{Breach, Need, Presence};
 

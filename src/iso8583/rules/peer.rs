@@ -6,10 +6,12 @@
 use super::{Atom, Faults, FieldMap, FieldSet, Messages, Shape};
 use crate::iso8583::Mti;
 use crate::meaning::{Flow, Kind, NetworkFunction, ResponseClass, TransactionType};
+use crate::text::Text;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use toml::{Table, Value};
 
-/// A part of the match key, or of what an answer must equal.
+/// A part of what an answer must equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MatchField {
     /// `F4` with its currency.
@@ -63,18 +65,17 @@ impl MatchField {
 #[serde(rename_all = "lowercase")]
 pub enum MatchScope {
     /// Those of the line it came in on.
-    #[default]
     Line,
-    /// Those of every line of the bank.
+    /// Those of every line of the bank: STANs are the bank's, not the line's.
+    #[default]
     Bank,
 }
 
-/// How an answer finds its request. The family of the MTI is always part of the key.
+/// How an answer finds its request: always by the family of the MTI and the STAN, which is
+/// unique among what a bank has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MatchRule {
-    /// The key, besides the family; ascending.
-    pub key: Vec<MatchField>,
-    /// Where to look.
+    /// Where to look, unless the configuration of the bank says.
     pub scope: MatchScope,
     /// What must equal the request, each only if the answer has it.
     pub must_equal: Vec<MatchField>,
@@ -83,19 +84,13 @@ pub struct MatchRule {
 impl Default for MatchRule {
     fn default() -> Self {
         use MatchField::{Amount, Merchant, Stan, Terminal};
-        Self {
-            key: vec![Stan, Terminal],
-            scope: MatchScope::Line,
-            must_equal: vec![Amount, Stan, Terminal, Merchant],
-        }
+        Self { scope: MatchScope::default(), must_equal: vec![Amount, Stan, Terminal, Merchant] }
     }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MatchText {
-    #[serde(default)]
-    key: Option<Vec<u8>>,
     #[serde(default)]
     scope: MatchScope,
     #[serde(default)]
@@ -108,14 +103,8 @@ impl MatchRule {
         let text: Option<MatchText> = faults.typed("match", Value::Table(section.clone()));
         let Some(text) = text else { return rule };
         rule.scope = text.scope;
-        if let Some(des) = text.key {
-            rule.key = match_fields("match.key", &des, fields, faults);
-        }
         if let Some(des) = text.must_equal {
             rule.must_equal = match_fields("match.must_equal", &des, fields, faults);
-        }
-        if !rule.key.contains(&MatchField::Stan) {
-            faults.add("match.key", "F11 must be part of the match key");
         }
         rule
     }
@@ -152,17 +141,6 @@ pub enum StanRule {
     Same,
 }
 
-/// Which transmission time a reversal has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TransmissionRule {
-    /// Its own; the original's stands in the original data.
-    #[default]
-    Own,
-    /// The original's.
-    Same,
-}
-
 /// How this dialect reverses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReversalRule {
@@ -174,8 +152,6 @@ pub struct ReversalRule {
     pub repeat: bool,
     /// Which STAN it has.
     pub stan: StanRule,
-    /// Which transmission time it has.
-    pub transmission: TransmissionRule,
     /// The only fields it may carry; the writer leaves out all others.
     pub fields: FieldSet,
     /// Whether it says why, spelled by `[reasons]`.
@@ -184,8 +160,8 @@ pub struct ReversalRule {
     pub original_batch: bool,
     reason_in_answer: bool,
     types: Vec<TransactionType>,
-    closes: Vec<ResponseClass>,
-    retries: Vec<ResponseClass>,
+    codes: Vec<(Text<4>, ResponseClass)>,
+    no_action: Vec<Text<4>>,
 }
 
 #[derive(Deserialize)]
@@ -196,13 +172,13 @@ struct ReversalText {
     repeat: bool,
     #[serde(default)]
     stan: StanRule,
-    #[serde(default)]
-    transmission: TransmissionRule,
     fields: Vec<u8>,
     reason: Option<u8>,
     types: Option<Vec<String>>,
-    closes: Vec<String>,
-    retries: Vec<String>,
+    #[serde(default)]
+    codes: BTreeMap<Text<4>, String>,
+    #[serde(default)]
+    no_action: Vec<Text<4>>,
 }
 
 impl ReversalRule {
@@ -234,20 +210,24 @@ impl ReversalRule {
         let types = text.types.map_or(TransactionType::ALL.to_vec(), |words| {
             named("reversal.types", &words, &TransactionType::ALL, |t| t.word(), faults)
         });
-        let mut classes =
-            |key, words: &[String]| named(key, words, &ResponseClass::ALL, |c| c.word(), faults);
+        let codes = classes(&text.codes, faults);
+        if let Some(shape) = shape(39) {
+            let said = codes.iter().map(|(code, _)| code).chain(&text.no_action);
+            for code in said.filter(|code| code.as_bytes().len() != shape.max) {
+                faults.add("reversal", &format!("code {code} does not fit F39"));
+            }
+        }
         Some(Self {
             mti,
             flow: if mti.function() == 0 { Flow::Request } else { Flow::Advice },
             repeat: text.repeat,
             stan: text.stan,
-            transmission: text.transmission,
             fields,
             has_reason: text.reason.is_some(),
             original_batch: map.has(Atom::Batch),
             reason_in_answer,
-            closes: classes("reversal.closes", &text.closes),
-            retries: classes("reversal.retries", &text.retries),
+            codes,
+            no_action: text.no_action,
             types,
         })
     }
@@ -267,17 +247,29 @@ impl ReversalRule {
         self.types.contains(&of)
     }
 
-    /// Whether this answer ends the chain. `NotFound` is never listed: it ends it only once the
-    /// original's lifetime has passed, which the core decides.
-    pub fn closes(&self, class: ResponseClass) -> bool {
-        self.closes.contains(&class)
+    /// Codes that are called something else in answers to reversals.
+    pub fn codes(&self) -> impl Iterator<Item = (Text<4>, ResponseClass)> {
+        self.codes.iter().copied()
     }
 
-    /// Whether the reversal is sent again after this answer. What neither closes nor is retried
-    /// goes to the desk.
-    pub fn retries(&self, class: ResponseClass) -> bool {
-        self.retries.contains(&class)
+    /// Codes that say that nothing was done.
+    pub fn no_action(&self) -> &[Text<4>] {
+        &self.no_action
     }
+}
+
+fn classes(
+    stated: &BTreeMap<Text<4>, String>,
+    faults: &mut Faults,
+) -> Vec<(Text<4>, ResponseClass)> {
+    let mut found = Vec::new();
+    for (code, word) in stated {
+        match ResponseClass::ALL.into_iter().find(|class| class.word() == word) {
+            Some(class) => found.push((*code, class)),
+            None => faults.add("reversal.codes", &format!("{word:?} is unknown")),
+        }
+    }
+    found
 }
 
 fn named<T: Copy>(

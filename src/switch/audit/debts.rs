@@ -133,12 +133,21 @@ impl Auditor {
         }
     }
 
-    pub(super) fn closed(&mut self, no: RecordNo, entry: RecordNo, ending: Ending, date: u16) {
+    pub(super) fn closed(
+        &mut self,
+        no: RecordNo,
+        entry: RecordNo,
+        (ending, again): (Ending, bool),
+        date: u16,
+    ) {
         let Some(owing) = self.entries.remove(&entry) else {
             return self.stray(no, entry);
         };
-        if ending.is_dead_letter() && owing.owed == Owed::Repeat {
+        if ending.is_dead_letter() && (owing.owed == Owed::Repeat || again) {
             // It may be sent again, and keeps its number for that.
+            if let Some(of) = owing.txn().and_then(|txn| self.transactions.get(txn)) {
+                of.reversing &= owing.owed == Owed::Repeat;
+            }
             self.dead.insert(entry, owing);
             return;
         }
@@ -155,7 +164,7 @@ impl Auditor {
         if ending == Ending::Acknowledged {
             self.taken_back(txn, &owing);
         }
-        if ending == Ending::Needless && money {
+        if matches!(ending, Ending::Needless | Ending::NoOriginal) && money {
             self.broken(Violation::MoneyLeft { no, txn });
         }
     }
@@ -194,6 +203,10 @@ impl Auditor {
     pub(super) fn decided(&mut self, item: RecordNo, resend: bool) {
         let Some(owing) = self.dead.remove(&item) else { return };
         if resend {
+            let reversal = owing.txn().filter(|_| owing.owed != Owed::Repeat);
+            if let Some(of) = reversal.and_then(|txn| self.transactions.get(txn)) {
+                of.reversing = true;
+            }
             self.entries.insert(item, owing);
         } else {
             self.free(owing.bank, owing.stan, item);

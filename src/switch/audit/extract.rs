@@ -11,7 +11,7 @@ use crate::money::{Amount, Currency};
 use crate::switch::ids::{Name, RecordNo, TxnNo};
 use crate::switch::input::DeskVerb;
 use crate::switch::record::{
-    Closed, Debt, Desk, Ending, Forgotten, Intent, Late, Leg, Outcome, Owed, Queued, Record,
+    Cause, Closed, Debt, Desk, Ending, Forgotten, Intent, Late, Leg, Outcome, Owed, Queued, Record,
 };
 use crate::text::Text;
 use std::num::NonZeroU64;
@@ -38,7 +38,8 @@ pub(super) enum Said {
     /// It is about to be sent once more.
     Attempt { entry: RecordNo, count: u32 },
     /// It is finished; with the business date of the answer.
-    Closed { entry: RecordNo, ending: Ending, date: u16 },
+    /// `again`: an operator may have it sent once more.
+    Closed { entry: RecordNo, ending: Ending, date: u16, again: bool },
     /// A bank approved what had been decided; with the amount it gave.
     LateApproval { txn: TxnNo, minor: Option<u64> },
     /// An operator has a dead letter sent again, or closes it.
@@ -111,8 +112,10 @@ impl Extract {
             Record::Attempt(attempt) => {
                 Said::Attempt { entry: attempt.entry, count: attempt.count }
             }
-            Record::Closed(Closed { entry, ending, settlement_date, .. }) => {
-                Said::Closed { entry: *entry, ending: *ending, date: date_of(*settlement_date) }
+            Record::Closed(Closed { entry, ending, settlement_date, cause, .. }) => {
+                let (entry, ending, date) = (*entry, *ending, date_of(*settlement_date));
+                let again = cause.is_some_and(Cause::is_the_banks_word);
+                Said::Closed { entry, ending, date, again }
             }
             Record::Late(late) => late_approval(late),
             Record::Desk(desk) => decided(desk),

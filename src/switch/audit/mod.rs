@@ -98,7 +98,9 @@ impl Auditor {
             Said::Outcome(ended) => self.outcome(no, ended),
             Said::Queued(owes) => self.queued(no, owes),
             Said::Attempt { entry, count } => self.attempt(no, *entry, *count),
-            Said::Closed { entry, ending, date } => self.closed(no, *entry, *ending, *date),
+            Said::Closed { entry, ending, date, again } => {
+                self.closed(no, *entry, (*ending, *again), *date);
+            }
             Said::LateApproval { txn, minor } => self.late(*txn, *minor),
             Said::Desk { item, resend } => self.decided(*item, *resend),
             Said::Answered(txn) => self.answered(no, *txn),

@@ -6,6 +6,7 @@ use crate::money::{Amount, Currency};
 use crate::switch::duplicates::Likeness;
 use crate::switch::ids::RecordNo;
 use crate::switch::input::DeskVerb;
+use crate::switch::proof::Knowledge;
 use crate::switch::record::*;
 use crate::switch::role::Role;
 use crate::time::Wall;
@@ -79,6 +80,7 @@ pub(super) fn reversal(txn: u64, stan: u32, owed: Owed) -> Record {
         not_found_final_after: Wall::default(),
         debit: None,
         of: None,
+        knows: Knowledge::Unknown,
     }))
 }
 

@@ -8,8 +8,8 @@ use super::wire::text;
 use pointsman::canonical::{Flow, TransactionType};
 use pointsman::switch::ids::{BankId, LineId, PlatformId};
 use pointsman::switch::policy::{
-    Bank, DuplicateWindow, Echo, Identities, Line, MatchScope, Network, Owner, Platform, Policy,
-    Reversal, Route, Saf, SignOn,
+    Bank, Codes, DuplicateWindow, Echo, Identities, Line, MatchScope, Network, Owner, Platform,
+    Policy, Reversal, Route, Saf, SignOn,
 };
 use std::time::Duration;
 
@@ -152,6 +152,7 @@ fn bank() -> Bank {
         },
         original_lifetime: LIFETIME,
         must_echo: Vec::new(),
+        codes: Codes::default(),
         stand_in: None,
         saf: Saf {
             slots: 3,
