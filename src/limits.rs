@@ -26,6 +26,10 @@ pub const TURN_INPUTS: usize = 1_024;
 /// platform about what is long past, and holds that message in memory.
 pub const RECALLS_MAX: usize = 4_096;
 
+/// Approvals that fit nothing and wait for an operator, of one bank: a stranger's traffic on a line
+/// would fill the desk. The inbox and the metric have the rest.
+pub const STRAY_APPROVALS_MAX: u32 = 1_000;
+
 /// The largest description of messages that is imported, in bytes: packagers and specifications
 /// in the field have 10 to 200 kB, and reading one takes some ten times its size.
 pub const IMPORT_BYTES_MAX: usize = 4 << 20;

@@ -1,24 +1,21 @@
-//! `/desk` and `/late`: in-doubt money and late answers as JSON, and operators' decisions.
+//! `/desk` and `/late`: in-doubt money and late answers as JSON.
 //!
 //! Contract: `docs/operating.md` documents every field; fields may be added. What is wrong with
-//! a request is said as `{"error": …}` with a 4xx; a decision that makes no sense now is 409 (404
-//! where nothing is open) and names the state and what is allowed. Cards show masked.
+//! a request is said as `{"error": …}` with a 4xx. Cards show masked. Deliberately absent:
+//! operators' decisions ([`super::decisions`]).
 
 use super::operators::{DeskPage, OperatorDoor, Question};
-use super::wording::{Answer, BODY_MAX, body_of, operator, plain_text, put, told, unknown_bank};
+use super::wording::{Answer, put, told, unknown_bank};
 use crate::money::Amount;
-use crate::switch::desk::{Allowed, DeskItem, ItemState, LateItem, Listing, Refusal};
+use crate::switch::desk::{DeskItem, LateItem, Listing};
 use crate::switch::ids::{Name, RecordNo};
-use crate::switch::input::{DeskAction, DeskVerb};
+use crate::switch::record::Cause;
 use crate::text::Text;
 use crate::time::Now;
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
-use axum::routing::{get, post};
-use serde::Deserialize;
+use axum::routing::get;
 use serde_json::{Value, json};
 
 /// Items of a page where nothing else is asked for.
@@ -26,24 +23,9 @@ const PAGE: usize = 100;
 /// By what the desk can be asked for.
 const FILTERS: [&str; 4] = ["after", "limit", "attention", "bank"];
 
-/// What a decision says.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Decision {
-    operator: String,
-    #[serde(default)]
-    reason: String,
-}
-
 /// The routes of operators.
 pub(super) fn routes(door: OperatorDoor) -> Router {
-    Router::new()
-        .route("/desk", get(list))
-        .route("/late", get(late))
-        .route("/desk/{item}/resend", post(resend))
-        .route("/desk/{item}/give-up", post(give_up))
-        .layer(DefaultBodyLimit::max(BODY_MAX))
-        .with_state(door)
+    Router::new().route("/desk", get(list)).route("/late", get(late)).with_state(door)
 }
 
 async fn list(
@@ -72,63 +54,6 @@ async fn late(
     let (_, notes) = put(&door, &headers, said, question).await?;
     let items: Vec<Value> = notes.iter().map(late_json).collect();
     Ok(told(StatusCode::OK, &json!({ "late": items })))
-}
-
-async fn resend(
-    State(door): State<OperatorDoor>,
-    Path(item): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Answer {
-    decide(&door, &headers, &item, &body, |decision| {
-        let stray = !decision.reason.is_empty();
-        if stray { Err("a resend takes no reason".to_owned()) } else { Ok(DeskVerb::Resend) }
-    })
-    .await
-}
-
-async fn give_up(
-    State(door): State<OperatorDoor>,
-    Path(item): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Answer {
-    decide(&door, &headers, &item, &body, |decision| {
-        Ok(DeskVerb::GiveUp(plain_text("reason", decision.reason.trim())?))
-    })
-    .await
-}
-
-async fn decide(
-    door: &OperatorDoor,
-    headers: &HeaderMap,
-    item: &str,
-    body: &[u8],
-    verb_of: impl FnOnce(&Decision) -> Result<DeskVerb, String>,
-) -> Answer {
-    let question = |action: &DeskAction, answer| Question::Decide(action.clone(), answer);
-    let (action, decided) = put(door, headers, || action_of(item, body, verb_of), question).await?;
-    match decided {
-        Ok(decided) => {
-            let verb = action.verb.word();
-            let done = json!({ "item": decided.item.0, "decided": verb, "record": decided.no.0 });
-            Ok(told(StatusCode::OK, &done))
-        }
-        Err(refusal) => Ok(refused(&refusal)),
-    }
-}
-
-fn action_of(
-    item: &str,
-    body: &[u8],
-    verb_of: impl FnOnce(&Decision) -> Result<DeskVerb, String>,
-) -> Result<DeskAction, String> {
-    let item =
-        item.parse().map(RecordNo).map_err(|_| format!("item: expected a number, got {item:?}"))?;
-    let decision: Decision = body_of("{\"operator\": …, \"reason\": …}", body)?;
-    let verb = verb_of(&decision)?;
-    let operator = operator(&decision.operator)?;
-    Ok(DeskAction { item, operator, verb })
 }
 
 /// `after=7&limit=50&attention=true&bank=river`, each that this page knows.
@@ -182,12 +107,18 @@ fn item_json(item: &DeskItem, now: Now) -> Value {
         "next_try_ms": item.next_try.map(|pause| pause.as_millis() as u64),
         "state": item.state.word(),
         "next": item.state.next(),
-        "allowed": allowed_json(item.state),
+        "allowed": item.allowed.words().collect::<Vec<_>>(),
         "why": item.why.to_string(),
+        "cause": item.cause.map(Cause::word),
         "attention": item.attention,
         "stan": item.stan.map(six_digits),
         "original_stan": item.original_stan.map(six_digits),
         "rrn": item.rrn.as_ref().map(Text::as_str),
+        "bank_rrn": item.bank_rrn.as_ref().map(Text::as_str),
+        "auth_id": item.auth_id.as_ref().map(Text::as_str),
+        "terminal": item.terminal.as_ref().map(Text::as_str),
+        "merchant": item.merchant.as_ref().map(Text::as_str),
+        "platform_stan": item.platform_stan.map(six_digits),
         "card": item.card,
     })
 }
@@ -203,6 +134,10 @@ fn late_json(item: &LateItem) -> Value {
         "meaning": meaning_of(item),
         "code": late.bank_code.as_ref().map(Text::as_str),
         "stan": six_digits(late.stan),
+        "rrn": late.rrn.as_ref().map(Text::as_str),
+        "auth_id": late.auth_id.as_ref().map(Text::as_str),
+        "terminal": late.terminal.as_ref().map(Text::as_str),
+        "merchant": late.merchant.as_ref().map(Text::as_str),
         "amount": late.amount.map(amount_json),
         "became": item.became,
     })
@@ -225,22 +160,4 @@ fn amount_json(amount: Amount) -> Value {
 
 fn six_digits(stan: u32) -> String {
     format!("{stan:06}")
-}
-
-fn allowed_json(state: ItemState) -> Vec<&'static str> {
-    let allowed: Allowed = state.allowed();
-    allowed.words().collect()
-}
-
-fn refused(refusal: &Refusal) -> Response {
-    let gone = refusal.state == ItemState::Nothing;
-    let status = if gone { StatusCode::NOT_FOUND } else { StatusCode::CONFLICT };
-    let body = json!({
-        "error": refusal.why,
-        "item": refusal.item.0,
-        "state": refusal.state.word(),
-        "next": refusal.state.next(),
-        "allowed": allowed_json(refusal.state),
-    });
-    told(status, &body)
 }

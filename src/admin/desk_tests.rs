@@ -4,14 +4,15 @@
 
 use super::operators::{
     BankSum, BankVerb, Decided, DeskPage, OperatorDoor, OrderRefused, Ordered, Question, Senseless,
+    Swept,
 };
 use crate::link::Inbox;
 use crate::meaning::Reason;
 use crate::money::{Amount, Currency};
-use crate::switch::desk::{DeskItem, ItemState, LateItem, LateKind, Refusal, Why};
+use crate::switch::desk::{Allowed, DeskItem, ItemState, LateItem, LateKind, Refusal, Why};
 use crate::switch::ids::RecordNo;
 use crate::switch::input::DeskVerb;
-use crate::switch::record::{Late, Leg, Owed};
+use crate::switch::record::{Cause, Late, Leg, Owed};
 use crate::time::{Instant, Now, Wall};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -63,10 +64,17 @@ fn item() -> DeskItem {
         next_try: None,
         attention: true,
         state: ItemState::Pausing,
+        allowed: ItemState::Pausing.allowed(),
+        cause: Some(Cause::NotFoundThoughDone),
         why: Why::Owed(Owed::OwnReversal, Reason::Timeout),
         stan: Some(17),
         original_stan: Some(16),
         rrn: "000000000001".parse().ok(),
+        bank_rrn: "632612000123".parse().ok(),
+        auth_id: "A1B2C3".parse().ok(),
+        terminal: "TERM0001".parse().ok(),
+        merchant: "SHOP".parse().ok(),
+        platform_stan: Some(4_711),
         platform: None,
         card: Some("411111******1111".to_owned()),
     }
@@ -83,6 +91,11 @@ fn late() -> LateItem {
         auth_id: None,
         amount: None,
         class: None,
+        kind: None,
+        rrn: None,
+        terminal: None,
+        merchant: None,
+        batch: None,
     };
     LateItem { no: RecordNo(9), kind: LateKind::Late, late, became: "its reversal is owed" }
 }
@@ -101,12 +114,30 @@ async fn drive(mut asked: mpsc::Receiver<Question>) {
             Question::Late(_, answer) => answer.send(vec![late()]).unwrap(),
             Question::Decide(action, answer) => {
                 let (item, verb) = (action.item, action.verb);
-                let refused = |state, why| Err(Refusal { item, state, verb, why });
-                let said = match (item.0, verb) {
-                    (3, DeskVerb::Resend) => refused(ItemState::AtBank, "it is being sent already"),
-                    (3, DeskVerb::GiveUp(_)) => Ok(Decided { item, no: RecordNo(40) }),
-                    _ => refused(ItemState::Nothing, "nothing is open under this number"),
+                let refused = |state: ItemState, allowed, why| {
+                    Err(Refusal { item, state, verb, allowed, why })
                 };
+                let give_up = Allowed { give_up: true, ..Allowed::NOTHING };
+                let said = match (item.0, verb) {
+                    (3, DeskVerb::Resend) => {
+                        refused(ItemState::AtBank, give_up, "it is being sent already")
+                    }
+                    (3, DeskVerb::GiveUp(_) | DeskVerb::Did(_)) => {
+                        Ok(Decided { item, no: RecordNo(40) })
+                    }
+                    _ => {
+                        let why = "nothing is open under this number";
+                        refused(ItemState::Nothing, Allowed::NOTHING, why)
+                    }
+                };
+                answer.send(said).unwrap();
+            }
+            Question::Sweep(sweep, answer) => {
+                let (decided, refused, no) = (64, 1, RecordNo(sweep.after.0 + 200));
+                let next_after = (sweep.after.0 == 0).then_some(RecordNo(99));
+                let known = sweep.bank.as_str() == "river";
+                let swept = Swept { decided, refused, next_after, no };
+                let said = known.then_some(swept).ok_or(vec!["river".parse().unwrap()]);
                 answer.send(said).unwrap();
             }
             Question::Order(order, answer) => {
@@ -252,6 +283,33 @@ async fn a_refused_decision_says_where_things_stand() {
 }
 
 #[tokio::test]
+async fn many_items_of_one_bank_and_cause_are_decided_in_steps() {
+    let (to, asked) = pages(false, true).await;
+    tokio::task::spawn(drive(asked));
+    let said = |bank: &str, cause: &str, after: u64| {
+        let (operator, reason) = ("anna", "list of 12 March");
+        json!({
+            "operator": operator, "reason": reason, "bank": bank, "cause": cause, "after": after,
+        })
+        .to_string()
+    };
+    let cause = "not-found-though-done";
+    let (status, step) = ask(to, "POST /desk/all/did", "", &said("river", cause, 0)).await;
+    assert_eq!((status, &step["decided"], &step["next_after"]), (200, &json!(64), &json!(99)));
+    let (status, step) = ask(to, "POST /desk/all/did", "", &said("river", cause, 99)).await;
+    assert_eq!((status, &step["refused"], &step["next_after"]), (200, &json!(1), &Value::Null));
+    let (status, step) = ask(to, "POST /desk/all/did", "", &said("brook", cause, 0)).await;
+    assert_eq!((status, step), (404, unknown()));
+    let (status, step) = ask(to, "POST /desk/all/did", "", &said("river", "bad-luck", 0)).await;
+    let error = step["error"].as_str().unwrap();
+    assert!(status == 400 && error.contains("not_found_though_done"), "{error}");
+    let one = r#"{"operator":"anna","reason":"by telephone"}"#;
+    let (status, step) = ask(to, "POST /desk/3/did", "", one).await;
+    assert_eq!((status, &step["decided"]), (200, &json!("did")));
+    assert_eq!(ask(to, "POST /desk/3/undo", "", one).await.0, 400);
+}
+
+#[tokio::test]
 async fn pages_are_complete_and_masked() {
     let (to, asked) = pages(false, true).await;
     tokio::task::spawn(drive(asked));
@@ -264,7 +322,12 @@ async fn pages_are_complete_and_masked() {
     assert_eq!((&item["card"], &item["txn"]), (&json!("411111******1111"), &json!(2)));
     assert_eq!(
         (&item["why"], &item["allowed"]),
-        (&json!("our reversal: Timeout"), &json!(["resend", "give-up"]))
+        (&json!("our reversal: Timeout"), &json!(["resend", "did", "did-not", "give-up"]))
+    );
+    let asked_for = ["cause", "auth_id", "bank_rrn", "terminal", "merchant", "platform_stan"];
+    assert_eq!(
+        asked_for.map(|key| item[key].as_str().unwrap_or_default()),
+        ["not_found_though_done", "A1B2C3", "632612000123", "TERM0001", "SHOP", "004711"]
     );
     let (_, said) = ask(to, "GET /late", "", "").await;
     let note = &said["late"][0];

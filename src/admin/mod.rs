@@ -7,6 +7,7 @@
 
 mod banks;
 mod books;
+mod decisions;
 mod desk;
 #[cfg(test)]
 mod desk_tests;
@@ -17,7 +18,7 @@ mod wording;
 pub use latches::{Latch, Latches};
 pub use operators::{
     BankOrder, BankSum, BankVerb, Decided, DeskPage, OperatorDoor, OrderRefused, Ordered, Question,
-    Senseless,
+    Senseless, Swept,
 };
 
 use crate::telemetry::Recorder;
@@ -42,7 +43,10 @@ pub async fn serve(
 
 /// What asks for the token.
 fn for_operators(door: OperatorDoor) -> Router {
-    desk::routes(door.clone()).merge(books::routes(door.clone())).merge(banks::routes(door))
+    desk::routes(door.clone())
+        .merge(decisions::routes(door.clone()))
+        .merge(books::routes(door.clone()))
+        .merge(banks::routes(door))
 }
 
 fn pages(latches: Latches, recorder: Recorder) -> Router {

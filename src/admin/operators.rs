@@ -9,7 +9,7 @@
 use crate::link::Inbox;
 use crate::switch::desk::{DeskItem, LateItem, Listing, Refusal};
 use crate::switch::ids::{Name, RecordNo};
-use crate::switch::input::DeskAction;
+use crate::switch::input::{DeskAction, DeskSweep};
 use crate::text::Text;
 use crate::time::Now;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -34,6 +34,9 @@ pub enum Question {
     Late(usize, oneshot::Sender<Vec<LateItem>>),
     /// A decision; its answer comes once the decision is durable.
     Decide(DeskAction, oneshot::Sender<Result<Decided, Refusal>>),
+    /// One step of a decision about many items; its answer comes once all its records are durable.
+    /// An unknown bank is told with those there are.
+    Sweep(DeskSweep, oneshot::Sender<Result<Swept, Vec<Name>>>),
     /// An order about a bank's books or lines; its answer comes once what it records is durable.
     Order(BankOrder, oneshot::Sender<Result<Ordered, OrderRefused>>),
 }
@@ -155,6 +158,19 @@ pub struct Decided {
     /// What it was about.
     pub item: RecordNo,
     /// Its record.
+    pub no: RecordNo,
+}
+
+/// One step of a decision about many items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Swept {
+    /// How many were decided.
+    pub decided: u32,
+    /// About how many it makes no sense now.
+    pub refused: u32,
+    /// There may be more, after this item.
+    pub next_after: Option<RecordNo>,
+    /// Its last record.
     pub no: RecordNo,
 }
 

@@ -38,21 +38,71 @@ enum Action {
     Late,
     /// Have an item sent again, now.
     Resend {
-        /// Its number.
-        item: u64,
+        #[command(flatten)]
+        items: Items,
+        #[command(flatten)]
+        by: By,
+    },
+    /// Reverse what the bank approved and its platform does not have: an item, or a transaction.
+    Reverse {
+        #[command(flatten)]
+        items: Items,
+        #[command(flatten)]
+        why: Why,
+        #[command(flatten)]
+        by: By,
+    },
+    /// The bank did it, as it told you: it counts as if the bank had said so itself.
+    Did {
+        #[command(flatten)]
+        items: Items,
+        #[command(flatten)]
+        why: Why,
+        #[command(flatten)]
+        by: By,
+    },
+    /// The bank did not do it, as it told you.
+    DidNot {
+        #[command(flatten)]
+        items: Items,
+        #[command(flatten)]
+        why: Why,
         #[command(flatten)]
         by: By,
     },
     /// Close an item by hand: its money is settled outside.
     GiveUp {
-        /// Its number.
-        item: u64,
-        /// Why; it is journaled. At most 64 printable ASCII characters, no card number.
-        #[arg(long)]
-        reason: String,
+        #[command(flatten)]
+        items: Items,
+        #[command(flatten)]
+        why: Why,
         #[command(flatten)]
         by: By,
     },
+}
+
+/// What a decision is about: one item, or all of one bank that wait for one cause.
+#[derive(Debug, clap::Args)]
+struct Items {
+    /// Its number.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    item: Option<u64>,
+    /// All of one bank that wait for one cause.
+    #[arg(long, requires_all = ["of_bank", "cause"])]
+    all: bool,
+    /// The bank.
+    #[arg(id = "of_bank", long = "bank", value_name = "NAME", requires = "all")]
+    bank: Option<String>,
+    /// The cause, as `desk --json` names it.
+    #[arg(long, value_name = "WORD", requires = "all")]
+    cause: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Why {
+    /// Why; it is journaled. At most 64 printable ASCII characters, no card number.
+    #[arg(long)]
+    reason: String,
 }
 
 /// Runs `desk`.
@@ -83,19 +133,51 @@ pub fn run(args: &Args, secret: super::journal::Resolve) -> anyhow::Result<ExitC
             let text = late_text(&answer);
             (answer, text)
         }
-        Some(Action::Resend { item, by }) => {
-            let body = json!({ "operator": by.operator });
-            let answer = switch.ask("POST", &format!("/desk/{item}/resend"), Some(&body))?;
-            (answer, format!("item {item} is sent again\n"))
+        Some(Action::Resend { items, by }) => decide(&switch, "resend", items, None, by)?,
+        Some(Action::Reverse { items, why, by }) => {
+            decide(&switch, "reverse", items, Some(why), by)?
         }
-        Some(Action::GiveUp { item, reason, by }) => {
-            let body = json!({ "operator": by.operator, "reason": reason });
-            let answer = switch.ask("POST", &format!("/desk/{item}/give-up"), Some(&body))?;
-            (answer, format!("item {item} is given up\n"))
+        Some(Action::Did { items, why, by }) => decide(&switch, "did", items, Some(why), by)?,
+        Some(Action::DidNot { items, why, by }) => {
+            decide(&switch, "did-not", items, Some(why), by)?
+        }
+        Some(Action::GiveUp { items, why, by }) => {
+            decide(&switch, "give-up", items, Some(why), by)?
         }
     };
     args.switch.print(&answer, &text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A decision about an item, or step by step about many.
+fn decide(
+    switch: &Switch,
+    verb: &str,
+    items: &Items,
+    why: Option<&Why>,
+    by: &By,
+) -> anyhow::Result<(Value, String)> {
+    let mut body = json!({ "operator": by.operator });
+    if let Some(why) = why {
+        body["reason"] = json!(why.reason);
+    }
+    if let Some(item) = items.item {
+        let answer = switch.ask("POST", &format!("/desk/{item}/{verb}"), Some(&body))?;
+        return Ok((answer, format!("item {item}: {verb}\n")));
+    }
+    body["bank"] = json!(bank_name(items.bank.as_deref().unwrap_or_default())?.as_str());
+    body["cause"] = json!(items.cause);
+    let (mut decided, mut refused, mut after) = (0, 0, json!(0));
+    let mut answer = Value::Null;
+    while !after.is_null() {
+        body["after"] = after;
+        answer = switch.ask("POST", &format!("/desk/all/{verb}"), Some(&body))?;
+        decided += answer["decided"].as_u64().unwrap_or_default();
+        refused += answer["refused"].as_u64().unwrap_or_default();
+        after = answer["next_after"].clone();
+    }
+    (answer["decided"], answer["refused"]) = (json!(decided), json!(refused));
+    Ok((answer, format!("{decided} items: {verb}; {refused} could not be decided so\n")))
 }
 
 /// A value as people read it; what is not there is a dash.
@@ -132,8 +214,11 @@ fn desk_text(answer: &Value) -> String {
         let _ = writeln!(text, "{name}: {owed} owed, {unknown} unknown, {dead} dead letters");
     }
     let mut rows = vec![
-        ["ITEM", "AGE", "BANK", "AMOUNT", "TRIES", "STATE", "STAN", "RRN", "CARD", "WHY"]
-            .map(str::to_owned),
+        [
+            "ITEM", "AGE", "BANK", "AMOUNT", "TRIES", "STATE", "STAN", "RRN", "BANK RRN", "AUTH",
+            "TERMINAL", "MERCHANT", "PLATFORM", "ITS STAN", "CARD", "CAUSE", "WHY",
+        ]
+        .map(str::to_owned),
     ];
     for item in answer["items"].as_array().into_iter().flatten() {
         let mark = if item["attention"] == true { "!" } else { "" };
@@ -146,7 +231,14 @@ fn desk_text(answer: &Value) -> String {
             shown(&item["state"]),
             shown(&item["stan"]),
             shown(&item["rrn"]),
+            shown(&item["bank_rrn"]),
+            shown(&item["auth_id"]),
+            shown(&item["terminal"]),
+            shown(&item["merchant"]),
+            shown(&item["platform"]),
+            shown(&item["platform_stan"]),
             shown(&item["card"]),
+            shown(&item["cause"]),
             format!("{}; {}", shown(&item["why"]), shown(&item["next"])),
         ]);
     }
@@ -172,9 +264,9 @@ fn late_text(answer: &Value) -> String {
 }
 
 /// Columns as wide as their widest value.
-fn table(rows: &[[String; 10]]) -> String {
+fn table<const N: usize>(rows: &[[String; N]]) -> String {
     let wide = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..10).map(wide).collect();
+    let widths: Vec<usize> = (0..N).map(wide).collect();
     let mut text = String::new();
     for row in rows {
         let cells: Vec<String> =
@@ -196,6 +288,9 @@ mod tests {
                 "item": 3, "age_s": 7300, "bank": "river", "tries": 2, "state": "pausing",
                 "amount": { "minor": 1250, "currency": "978", "decimal": "12.50" },
                 "stan": "000002", "rrn": null, "card": "411111******1111", "attention": true,
+                "bank_rrn": "632612000123", "auth_id": "A1B2C3", "terminal": "TERM0001",
+                "merchant": "SHOP", "platform": "pos", "platform_stan": "000017",
+                "cause": "not_found_though_done",
                 "why": "our reversal: Timeout", "next": "is sent again",
             }],
             "next_after": 3,
@@ -205,7 +300,10 @@ mod tests {
         assert_eq!(lines[0], "river: 1 owed, 1 unknown, 0 dead letters");
         let cells: Vec<&str> = lines[2].split_whitespace().collect();
         assert_eq!(cells[..5], ["3!", "2h", "river", "12.50", "978"]);
-        assert_eq!(cells[5..10], ["2", "pausing", "000002", "-", "411111******1111"]);
+        assert_eq!(cells[5..9], ["2", "pausing", "000002", "-"]);
+        assert_eq!(cells[9..13], ["632612000123", "A1B2C3", "TERM0001", "SHOP"]);
+        assert_eq!(cells[13..15], ["pos", "000017"]);
+        assert_eq!(cells[15..17], ["411111******1111", "not_found_though_done"]);
         assert_eq!(lines[3], "there may be more: --after 3");
     }
 }

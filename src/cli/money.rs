@@ -48,7 +48,7 @@ fn totals(report: &Report, out: &mut impl Write) -> io::Result<()> {
         return Ok(());
     }
     let head = ["date", "currency", "bank", "approved", "sum", "reversed", "sum", "granted"];
-    let head = head.iter().chain(&["returned", "advices", "sum", "difference"]);
+    let head = head.iter().chain(&["returned", "advices", "sum", "by hand", "difference"]);
     let mut rows = vec![head.map(|&word| word.to_owned()).collect::<Vec<_>>()];
     rows.extend(report.totals.iter().map(|(key, sums)| row(key, sums)));
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
@@ -73,6 +73,7 @@ fn row(key: &TotalsKey, sums: &Totals) -> Vec<String> {
         sums.returned.to_string(),
         sums.advices.to_string(),
         sums.advised.to_string(),
+        sums.by_hand.to_string(),
         sums.difference().to_string(),
     ];
     counted.into_iter().chain(more).collect()

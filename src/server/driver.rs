@@ -205,8 +205,18 @@ impl Driver {
                     drop(answer.send(self.parts.switch.late(limit)));
                 }
                 Some(Question::Decide(action, answer)) => {
+                    let item = action.item;
                     self.feed(now, Input::Command(Command::Desk(action)));
-                    self.parts.operators.decided(answer);
+                    self.parts.operators.decided(item, answer);
+                }
+                Some(Question::Sweep(sweep, answer)) => {
+                    match self.parts.operators.sweep_of(sweep) {
+                        Err(known) => drop(answer.send(Err(known))),
+                        Ok(command) => {
+                            self.feed(now, Input::Command(command));
+                            self.parts.operators.swept(answer);
+                        }
+                    }
                 }
                 Some(Question::Order(order, answer)) => {
                     match self.parts.operators.command_of(&order) {

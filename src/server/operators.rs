@@ -4,11 +4,13 @@
 //! durable, because an operator acts on it. What still waits when the driver ends is dropped,
 //! which the door tells as an answer of its own.
 
-use crate::admin::{BankOrder, BankVerb, Decided, OrderRefused, Ordered, Question, Senseless};
+use crate::admin::{
+    BankOrder, BankVerb, Decided, OrderRefused, Ordered, Question, Senseless, Swept,
+};
 use crate::meaning::Kind;
 use crate::switch::desk::Refusal;
 use crate::switch::ids::{Name, RecordNo};
-use crate::switch::input::{BankSignOff, Command};
+use crate::switch::input::{BankSignOff, Command, DeskSweep};
 use crate::switch::output::Event;
 use crate::switch::record::Record;
 use std::collections::VecDeque;
@@ -18,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 pub(super) const PER_TURN: usize = 2;
 
 type Answer = oneshot::Sender<Result<Decided, Refusal>>;
+type SweepAnswer = oneshot::Sender<Result<Swept, Vec<Name>>>;
 type OrderAnswer = oneshot::Sender<Result<Ordered, OrderRefused>>;
 
 /// What of a bank decides whether an order makes sense.
@@ -35,6 +38,7 @@ pub struct BankBooks {
 #[derive(Debug)]
 enum Recorded {
     Decision(Decided, Answer),
+    Sweep(Swept, SweepAnswer),
     Order(Ordered, OrderAnswer),
 }
 
@@ -42,6 +46,7 @@ impl Recorded {
     fn no(&self) -> RecordNo {
         match self {
             Self::Decision(decided, _) => decided.no,
+            Self::Sweep(swept, _) => swept.no,
             Self::Order(ordered, _) => ordered.no,
         }
     }
@@ -50,6 +55,7 @@ impl Recorded {
     fn tell(self) {
         match self {
             Self::Decision(decided, answer) => drop(answer.send(Ok(decided))),
+            Self::Sweep(swept, answer) => drop(answer.send(Ok(swept))),
             Self::Order(ordered, answer) => drop(answer.send(Ok(ordered))),
         }
     }
@@ -64,12 +70,16 @@ pub struct Operators {
     recorded: VecDeque<Recorded>,
     /// What the core said of the decision it was just given.
     said: Option<Result<Decided, Refusal>>,
+    /// The same of a decision about many.
+    swept: Option<Swept>,
+    /// Decisions for which the core asks the journal first, by the item they name.
+    sought: Vec<(RecordNo, Answer)>,
 }
 
 impl Operators {
     /// Of the other end of a door; `banks` are those of the switch.
     pub fn new(asked: mpsc::Receiver<Question>, banks: Vec<BankBooks>) -> Self {
-        Self { asked, banks, recorded: VecDeque::new(), said: None }
+        Self { asked, banks, recorded: VecDeque::new(), said: None, swept: None, sought: vec![] }
     }
 
     /// The next question, if one waits.
@@ -84,24 +94,59 @@ impl Operators {
 
     /// The core says something; what concerns a decision is kept for its answer.
     pub(super) fn hear(&mut self, event: &Event) {
-        match event {
-            Event::DeskDecided { item, no, .. } => {
-                self.said = Some(Ok(Decided { item: *item, no: *no }));
+        let (item, said) = match event {
+            Event::DeskDecided { item, no, .. } => (*item, Ok(Decided { item: *item, no: *no })),
+            Event::DeskRefused(refusal) => (refusal.item, Err(*refusal)),
+            Event::DeskSwept { decided, refused, next_after, no } => {
+                let (decided, refused, next_after, no) = (*decided, *refused, *next_after, *no);
+                self.swept = Some(Swept { decided, refused, next_after, no });
+                return;
             }
-            Event::DeskRefused(refusal) => self.said = Some(Err(*refusal)),
-            _ => {}
+            _ => return,
+        };
+        match self.sought.iter().position(|(sought, _)| *sought == item) {
+            Some(at) => {
+                let (_, answer) = self.sought.swap_remove(at);
+                self.settle(said, answer);
+            }
+            None => self.said = Some(said),
         }
     }
 
-    /// The core has taken in a decision: a refusal is told now, a record once it is durable.
-    pub(super) fn decided(&mut self, answer: Answer) {
+    /// The core has taken in a decision about this item: a refusal is told now, a record once it is
+    /// durable, and what the journal is asked for when it has said so.
+    pub(super) fn decided(&mut self, item: RecordNo, answer: Answer) {
         match self.said.take() {
-            Some(Ok(decided)) => self.recorded.push_back(Recorded::Decision(decided, answer)),
+            Some(said) => self.settle(said, answer),
+            None => self.sought.push((item, answer)),
+        }
+    }
+
+    fn settle(&mut self, said: Result<Decided, Refusal>, answer: Answer) {
+        match said {
+            Ok(decided) => self.recorded.push_back(Recorded::Decision(decided, answer)),
             // Whoever asked may have gone.
-            Some(Err(refusal)) => {
-                let _ = answer.send(Err(refusal));
-            }
-            None => {}
+            Err(refusal) => drop(answer.send(Err(refusal))),
+        }
+    }
+
+    /// What the core is to do about many items, where the bank is one of ours.
+    pub(super) fn sweep_of(&self, sweep: DeskSweep) -> Result<Command, Vec<Name>> {
+        if self.banks.iter().any(|known| known.bank == sweep.bank) {
+            let (bank, operator) = (sweep.bank, sweep.operator);
+            let (verb, cause) = (sweep.verb.word(), sweep.cause.word());
+            tracing::info!(%bank, %operator, verb, cause, "desk: many at once");
+            Ok(Command::DeskAll(sweep))
+        } else {
+            Err(self.banks.iter().map(|known| known.bank).collect())
+        }
+    }
+
+    /// The core has taken in a step of a decision about many items.
+    pub(super) fn swept(&mut self, answer: SweepAnswer) {
+        self.said = None;
+        if let Some(swept) = self.swept.take() {
+            self.recorded.push_back(Recorded::Sweep(swept, answer));
         }
     }
 

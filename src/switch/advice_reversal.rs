@@ -88,7 +88,8 @@ impl Switch {
         let reason = Text::new(b"reversed by its platform").unwrap_or_default();
         let (at, verb) = (self.now.wall, Some(DeskVerb::GiveUp(reason)));
         let operator = Some(queued.platform.unwrap_or_default());
-        self.record(Record::Desk(Desk { item: advice, at, operator, verb, cause: None }));
+        let (cause, about) = (None, None);
+        self.record(Record::Desk(Desk { item: advice, at, operator, verb, cause, about }));
     }
 
     fn reversal_of_advice(

@@ -5,7 +5,7 @@
 //! agree is never trusted and never handed to anybody else.
 
 use super::Switch;
-use super::ids::{BankId, LineId, SessionId, TxnNo};
+use super::ids::{BankId, LineId, RecordNo, SessionId, TxnNo};
 use super::inflight::{SendOwner, Target, match_key};
 use super::leg::Answered;
 use super::output::Event;
@@ -152,7 +152,10 @@ impl Switch {
     pub(super) fn unmatched(&mut self, bank: BankId, again: Option<TxnNo>, msg: &Canonical) {
         let name = self.bank_name(bank);
         let leg = if approves(msg) { Leg::LateApproved } else { Leg::LateDeclined };
-        self.note_late(again, name, leg, msg);
+        let no = self.note_late(again, name, leg, msg);
+        if again.is_none() {
+            self.stray_approval(no, &name, msg);
+        }
         self.event(match again {
             Some(txn) => Event::DuplicateAnswer { bank: name, txn },
             None => Event::UnmatchedAnswer { bank: name },
@@ -165,7 +168,7 @@ impl Switch {
         bank: super::ids::Name,
         leg: Leg,
         msg: &Canonical,
-    ) {
+    ) -> RecordNo {
         let (class, bank_code) = match msg.answer {
             Some(Answer::Given { class, code }) => (Some(class), Some(code)),
             Some(Answer::Own(_)) | None => (None, None),
@@ -181,11 +184,17 @@ impl Switch {
             auth_id: msg.auth_id,
             amount: msg.amount,
             class: class.filter(|_| trusted),
-        }));
+            // Of what is known the request tells the rest.
+            kind: Some(msg.kind).filter(|_| txn.is_none()),
+            rrn: msg.rrn,
+            terminal: msg.terminal.filter(|_| txn.is_none()),
+            merchant: msg.merchant.filter(|_| txn.is_none()),
+            batch: msg.batch.filter(|_| txn.is_none()),
+        }))
     }
 }
 
-fn approves(msg: &Canonical) -> bool {
+pub(super) fn approves(msg: &Canonical) -> bool {
     matches!(msg.answer, Some(Answer::Given { class, .. }) if class.is_approval())
 }
 

@@ -9,7 +9,7 @@
 //! next door ([`super::checkpoint_values`]).
 
 use super::Switch;
-use super::doubt::{DeadLetter, Doubt, LateNote};
+use super::doubt::{DeadLetter, Doubt, Granted, LateNote};
 use super::ids::RecordNo;
 use super::pieces::{OnMore, OnPiece, Pieces, Piecewise, RestoreError, Source, at_once, piecewise};
 use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
@@ -51,10 +51,11 @@ coded_struct!(Asked { bucket, totals });
 coded_struct!(Closing { cutover, date });
 coded_struct!(Open { intent, position });
 coded_struct!(Entry { queued, tries, again, knows, twin });
-coded_struct!(Doubt { bank, at, intent, undelivered, cause });
+coded_struct!(Doubt { bank, at, intent, undelivered, cause, auth_id, bank_rrn, late, done });
+coded_struct!(Granted { intent, auth_id, bank_rrn });
 coded_struct!(DeadLetter { queued, tries, ending, bank_code, at, cause, knows });
 coded_struct!(LateNote { no, late, first, entry, ending });
-coded_struct!(BankState { name, stans, business_date, doubts, dead });
+coded_struct!(BankState { name, stans, business_date, doubts, dead, unmatched });
 coded_struct!(Signed { on, batch, held });
 
 /// The state as it stood at one moment; nothing that happens later changes it.

@@ -61,6 +61,13 @@ pub enum ItemState {
     Undelivered,
     /// Whether the bank did it is not known, and there is no reversal for it.
     NoReversal,
+    /// The bank did it after all, its platform was told that it did not, and there is no reversal
+    /// for it.
+    BankDidIt,
+    /// The bank approved something that nothing we know of waits for.
+    Unmatched,
+    /// Nothing is open: it was approved, and its platform has the approval as far as we know.
+    Granted,
     /// Nothing is open under this number.
     Nothing,
 }
@@ -79,6 +86,9 @@ impl ItemState {
             Self::NeverSent => "never_sent",
             Self::Undelivered => "undelivered",
             Self::NoReversal => "no_reversal",
+            Self::BankDidIt => "bank_did_it",
+            Self::Unmatched => "unmatched",
+            Self::Granted => "granted",
             Self::Nothing => "nothing_open",
         }
     }
@@ -92,26 +102,35 @@ impl ItemState {
             Self::Leaving => "is leaving now",
             Self::AtBank => "waits for the bank's answer",
             Self::Pausing => "is sent again after its pause, or at once by resend",
-            Self::DeadLetter => "is not sent any more: resend it, or give it up with a reason",
-            Self::NeverSent => "find the original at the bank by hand, then give it up",
-            Self::Undelivered => "the platform repeats or reverses it; else ask the platform",
-            Self::NoReversal => "ask the bank whether it did it, then give it up with a reason",
+            Self::DeadLetter => "is not sent any more: resend it, or find out: did, or did-not",
+            Self::NeverSent => "find the original at the bank by hand: did, or did-not",
+            Self::Undelivered => {
+                "the platform repeats or reverses it; else ask the platform: reverse, or give-up"
+            }
+            Self::NoReversal => "ask the bank whether it did it: did, or did-not",
+            Self::BankDidIt => "settle it with the platform by hand, then say did",
+            Self::Unmatched => "ask the bank whether it stands: did, or did-not",
+            Self::Granted => "its platform has it, as far as we know; else reverse it",
             Self::Nothing => "was settled, or never was",
         }
     }
 
-    /// What an operator may do.
+    /// What an operator may do at most: of some items not all of it makes sense.
     pub const fn allowed(self) -> Allowed {
+        let owed = Allowed { did: true, did_not: true, give_up: true, ..Allowed::NOTHING };
         match self {
-            Self::Pausing | Self::DeadLetter => Allowed { resend: true, give_up: true },
+            Self::Pausing | Self::DeadLetter => Allowed { resend: true, ..owed },
             Self::WaitsForCard
             | Self::WaitsForTurn
             | Self::Leaving
             | Self::AtBank
             | Self::NeverSent
-            | Self::Undelivered
-            | Self::NoReversal => Allowed { resend: false, give_up: true },
-            Self::WaitsForOriginal | Self::Nothing => Allowed { resend: false, give_up: false },
+            | Self::NoReversal
+            | Self::Unmatched => owed,
+            Self::BankDidIt => Allowed { did_not: false, ..owed },
+            Self::Undelivered => Allowed { reverse: true, give_up: true, ..Allowed::NOTHING },
+            Self::Granted => Allowed { reverse: true, ..Allowed::NOTHING },
+            Self::WaitsForOriginal | Self::Nothing => Allowed::NOTHING,
         }
     }
 }
@@ -121,26 +140,50 @@ impl ItemState {
 pub struct Allowed {
     /// Have it sent again.
     pub resend: bool,
+    /// Have it reversed.
+    pub reverse: bool,
+    /// Say that the bank did it.
+    pub did: bool,
+    /// Say that the bank did not.
+    pub did_not: bool,
     /// Close it by hand.
     pub give_up: bool,
 }
 
 impl Allowed {
+    /// Nothing at all.
+    pub const NOTHING: Self =
+        Self { resend: false, reverse: false, did: false, did_not: false, give_up: false };
+
     /// The verbs, as operators spell them.
     pub fn words(self) -> impl Iterator<Item = &'static str> {
-        let resend = self.resend.then_some("resend");
-        resend.into_iter().chain(self.give_up.then_some("give-up"))
+        let all = [
+            (self.resend, "resend"),
+            (self.reverse, "reverse"),
+            (self.did, "did"),
+            (self.did_not, "did-not"),
+            (self.give_up, "give-up"),
+        ];
+        all.into_iter().filter(|(allowed, _)| *allowed).map(|(_, word)| word)
+    }
+
+    /// Whether this is among them.
+    pub const fn has(self, verb: DeskVerb) -> bool {
+        match verb {
+            DeskVerb::Resend => self.resend,
+            DeskVerb::Reverse(_) => self.reverse,
+            DeskVerb::Did(_) => self.did,
+            DeskVerb::DidNot(_) => self.did_not,
+            DeskVerb::GiveUp(_) => self.give_up,
+        }
     }
 }
 
 impl fmt::Display for Allowed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.resend, self.give_up) {
-            (true, true) => f.write_str("resend, give-up"),
-            (true, false) => f.write_str("resend"),
-            (false, true) => f.write_str("give-up"),
-            (false, false) => f.write_str("nothing"),
-        }
+        let mut words = self.words();
+        f.write_str(words.next().unwrap_or("nothing"))?;
+        words.try_for_each(|word| write!(f, ", {word}"))
     }
 }
 
@@ -157,6 +200,12 @@ pub enum Why {
     AnswerMayBeLost,
     /// The bank's answer never came or could not be used, and nothing can be sent about it.
     OutcomeUnknown,
+    /// The bank's answer came late, and approved; nothing can be sent about it.
+    DoneAfterAll,
+    /// Totals do not agree, as a bank told us that asked.
+    OutOfBalance,
+    /// A bank is asked about totals.
+    AsksTotals,
 }
 
 impl fmt::Display for Why {
@@ -189,6 +238,9 @@ impl fmt::Display for Why {
             Self::Because(cause) => cause.fmt(f),
             Self::AnswerMayBeLost => f.write_str("approved; the answer may have been lost"),
             Self::OutcomeUnknown => f.write_str("the bank's answer never came"),
+            Self::DoneAfterAll => f.write_str("the bank did it after all; no reversal exists"),
+            Self::AsksTotals => f.write_str("a question about totals"),
+            Self::OutOfBalance => f.write_str("the bank's totals do not agree with ours"),
         }
     }
 }
@@ -214,14 +266,28 @@ pub struct DeskItem {
     pub attention: bool,
     /// Where it stands, and so what comes next and what is allowed.
     pub state: ItemState,
+    /// What of it makes sense now.
+    pub allowed: Allowed,
     /// Why.
     pub why: Why,
+    /// Why it waits for an operator, where one of the causes is why.
+    pub cause: Option<Cause>,
     /// `F11` at the bank: of the message owed, or of the request.
     pub stan: Option<u32>,
     /// `F11` of the original at the bank, where the message owed has another.
     pub original_stan: Option<u32>,
-    /// `F37`.
+    /// `F37` as sent to the bank.
     pub rrn: Option<Text<12>>,
+    /// `F37` as the bank gave it.
+    pub bank_rrn: Option<Text<12>>,
+    /// `F38` as the bank gave it.
+    pub auth_id: Option<Text<6>>,
+    /// `F41` at the bank.
+    pub terminal: Option<Text<16>>,
+    /// `F42` at the bank.
+    pub merchant: Option<Text<35>>,
+    /// `F11` of the platform's request.
+    pub platform_stan: Option<u32>,
     /// Who asked for the transaction.
     pub platform: Option<Name>,
     /// The card, masked.
@@ -237,13 +303,15 @@ pub struct Refusal {
     pub state: ItemState,
     /// What was asked for.
     pub verb: DeskVerb,
+    /// What would make sense.
+    pub allowed: Allowed,
     /// What is wrong with it.
     pub why: &'static str,
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (state, allowed) = (self.state.word(), self.state.allowed());
+        let (state, allowed) = (self.state.word(), self.allowed);
         write!(f, "{} (state: {state}; allowed: {allowed})", self.why)
     }
 }

@@ -34,6 +34,33 @@ pub(super) struct Doubt {
     pub undelivered: bool,
     /// Why, where that is not that an answer is missing.
     pub cause: Option<Cause>,
+    /// `F38` of the bank, where it approved.
+    pub auth_id: Option<Text<6>>,
+    /// `F37` of the bank, where it approved.
+    pub bank_rrn: Option<Text<12>>,
+    /// An approval that fits nothing else.
+    pub late: Option<Arc<Late>>,
+    /// The bank did it after all, as it said itself.
+    pub done: bool,
+}
+
+impl Doubt {
+    /// About something of this bank, of which nothing else is known.
+    fn about(bank: Name, at: Wall, cause: Option<Cause>) -> Self {
+        let (intent, auth_id, bank_rrn, late) = (None, None, None, None);
+        Self { bank, at, intent, undelivered: false, cause, auth_id, bank_rrn, late, done: false }
+    }
+}
+
+/// An approval that is not known to have left for its platform.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Granted {
+    /// What was asked.
+    pub intent: Arc<Intent>,
+    /// `F38` of the bank.
+    pub auth_id: Option<Text<6>>,
+    /// `F37` of the bank.
+    pub bank_rrn: Option<Text<12>>,
 }
 
 /// A message that is owed and is not sent any more until an operator decides.
@@ -150,7 +177,7 @@ impl State {
         }
         let (at, cause) = (closed.at, closed.cause);
         let bank = queued.bank;
-        let doubt = Doubt { bank, at, intent: None, undelivered: false, cause };
+        let doubt = Doubt::about(bank, at, cause);
         self.desk.insert(closed.entry, doubt);
         let (ending, bank_code) = (closed.ending, closed.bank_code);
         let letter = DeadLetter { queued, tries, ending, bank_code, at, cause, knows };
@@ -181,16 +208,25 @@ impl State {
     /// Something is put before an operator, or an operator decided.
     pub(super) fn on_desk(&mut self, desk: &Desk) {
         let item = desk.item;
+        let desk_bank = self.desk.get(&item).map(|doubt| doubt.bank).unwrap_or_default();
         match desk.verb {
             None => {
                 let doubt = self.doubt_about(item, desk);
                 self.debits.remove(&item);
+                if doubt.late.is_some() {
+                    self.count_unmatched(&doubt.bank, 1);
+                }
                 self.desk.entry(item).or_insert(doubt);
             }
-            Some(DeskVerb::GiveUp(_)) => {
-                self.desk.remove(&item);
+            Some(DeskVerb::GiveUp(_) | DeskVerb::Did(_) | DeskVerb::DidNot(_)) => {
+                if self.desk.remove(&item).is_some_and(|doubt| doubt.late.is_some()) {
+                    self.count_unmatched(&desk_bank, -1);
+                }
+                self.forget_chain(item);
                 self.taken_back(item);
             }
+            // What it owes follows.
+            Some(DeskVerb::Reverse(_)) => {}
             Some(DeskVerb::Resend) => {
                 if let Some(letter) = self.take_letter(item) {
                     self.desk.remove(&item);
@@ -208,17 +244,48 @@ impl State {
         }
     }
 
+    /// A reversal that is dead and decided is nothing the books wait for.
+    fn forget_chain(&mut self, item: RecordNo) {
+        let reversed = self
+            .dead
+            .get(&item)
+            .and_then(|letter| letter.queued.txn.filter(|_| letter.queued.owed != Owed::Repeat));
+        if let Some(txn) = reversed.filter(|txn| !self.chains.contains_key(txn)) {
+            self.books.chains.remove(&txn);
+        }
+    }
+
+    fn count_unmatched(&mut self, bank: &Name, by: i32) {
+        if let Some(bank) = self.bank_mut(bank) {
+            bank.unmatched = bank.unmatched.saturating_add_signed(by);
+        }
+    }
+
     /// What is known of a transaction nobody knows the end of, or of a SAF entry.
     fn doubt_about(&self, item: RecordNo, desk: &Desk) -> Doubt {
         let (at, cause) = (desk.at, desk.cause);
-        let undelivered = self.undelivered.get(item);
+        if cause == Some(Cause::UnmatchedApproval) {
+            let note = self.late.iter().rev().find(|note| note.no == item);
+            let late = note.map(|note| Arc::new(note.late.clone()));
+            let bank = late.as_ref().map(|late| late.bank).unwrap_or_default();
+            return Doubt { late, ..Doubt::about(bank, at, cause) };
+        }
+        let granted = self.undelivered.get(item);
+        let undelivered = granted.map(|granted| &granted.intent);
         let open = || self.open.get(item).map(|open| &open.intent);
         let intent = undelivered.or_else(open).or_else(|| self.unanswered.get(&item));
+        let intent = intent.or(desk.about.as_ref());
         let owed = || self.saf.get(&item).map(|entry| entry.queued.bank);
         let debited = || self.debits.get(&item).map(|debited| debited.bank);
         let bank = intent.map(|intent| intent.bank).or_else(owed).or_else(debited);
         let bank = bank.unwrap_or_default();
-        Doubt { bank, at, intent: intent.cloned(), undelivered: undelivered.is_some(), cause }
+        Doubt {
+            intent: intent.cloned(),
+            undelivered: granted.is_some(),
+            auth_id: granted.and_then(|granted| granted.auth_id),
+            bank_rrn: granted.and_then(|granted| granted.bank_rrn),
+            ..Doubt::about(bank, at, cause)
+        }
     }
 
     /// An answer came late, twice or from nowhere.
@@ -233,6 +300,12 @@ impl State {
         let Some(txn) = late.txn else { return };
         if late.leg == Leg::LateDeclined && first {
             self.desk.remove(&txn);
+        }
+        if let (Leg::LateApproved, Some(doubt)) = (late.leg, self.desk.get_mut(&txn))
+            && first
+        {
+            doubt.done = true;
+            (doubt.auth_id, doubt.bank_rrn) = (late.auth_id, late.rrn);
         }
         let done = matches!(late.leg, Leg::LateApproved | Leg::InvalidAnswer);
         if let Some(entry) = entry.filter(|_| done).and_then(|entry| self.saf.get_mut(&entry)) {
@@ -249,6 +322,11 @@ impl State {
     /// How many transactions of a bank nobody knows the end of.
     pub(super) fn doubts(&self, bank: &Name) -> usize {
         self.bank(bank).map_or(0, |bank| bank.doubts as usize)
+    }
+
+    /// How many approvals of a bank that fit nothing wait for an operator.
+    pub(super) fn unmatched_approvals(&self, bank: &Name) -> u32 {
+        self.bank(bank).map_or(0, |bank| bank.unmatched)
     }
 
     /// How many dead letters a bank has.

@@ -7,6 +7,7 @@
 use super::ids::{LineId, RecordNo, SendId, SessionId, Ticket};
 use super::library::Recalled;
 use super::policy::Policy;
+use super::record::Cause;
 use crate::canonical::Canonical;
 use crate::text::Text;
 use crate::time::Instant;
@@ -138,8 +139,10 @@ pub enum Command {
         /// Who wants it.
         operator: super::ids::Name,
     },
-    /// An operator's decision about an in-doubt item (issue: the desk).
+    /// An operator's decision about an in-doubt item.
     Desk(DeskAction),
+    /// The same decision about many items of one bank that wait for one cause.
+    DeskAll(DeskSweep),
 }
 
 /// An operator's word about all lines of a bank.
@@ -164,6 +167,21 @@ pub struct DeskAction {
     pub verb: DeskVerb,
 }
 
+/// An operator's decision about many items: of one bank, for one cause, a bounded number in a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeskSweep {
+    /// The bank.
+    pub bank: super::ids::Name,
+    /// Why they wait; of what it holds besides nothing is compared.
+    pub cause: Cause,
+    /// Only items after this one.
+    pub after: RecordNo,
+    /// Who decides.
+    pub operator: super::ids::Name,
+    /// What is to be done.
+    pub verb: DeskVerb,
+}
+
 /// What an operator may decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DeskVerb {
@@ -171,6 +189,12 @@ pub enum DeskVerb {
     Resend,
     /// Close it by hand, for this reason; the money is settled outside.
     GiveUp(Text<64>),
+    /// Reverse what was approved, for this reason: its platform does not have it.
+    Reverse(Text<64>),
+    /// The bank did it, as it told the operator: it counts as if it had said so itself.
+    Did(Text<64>),
+    /// The bank did not, as it told the operator.
+    DidNot(Text<64>),
 }
 
 impl DeskVerb {
@@ -179,6 +203,19 @@ impl DeskVerb {
         match self {
             Self::Resend => "resend",
             Self::GiveUp(_) => "give-up",
+            Self::Reverse(_) => "reverse",
+            Self::Did(_) => "did",
+            Self::DidNot(_) => "did-not",
+        }
+    }
+
+    /// Why, where it takes a reason.
+    pub const fn reason(self) -> Option<Text<64>> {
+        match self {
+            Self::Resend => None,
+            Self::GiveUp(why) | Self::Reverse(why) | Self::Did(why) | Self::DidNot(why) => {
+                Some(why)
+            }
         }
     }
 }

@@ -273,7 +273,7 @@ impl Switch {
             Debt::Nothing => {}
             Debt::Reversal => self.queue_own_reversal(txn, intent, released, reason, auth_id),
             Debt::Repeat | Debt::Desk => {
-                if !self.state.desk.contains_key(&txn) {
+                if !self.state.desk.contains_key(&txn) && !self.state.is_done(txn) {
                     self.put_on_desk(txn, &intent.bank, txn, intent.amount, None);
                 }
                 self.debit_to_desk(&intent.role);

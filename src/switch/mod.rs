@@ -37,6 +37,7 @@ mod arrival;
 mod by_number;
 mod checkpoint;
 mod checkpoint_values;
+mod decided;
 mod doubt;
 mod forwarding;
 mod granting;
@@ -49,6 +50,7 @@ mod lines;
 mod memory;
 mod netmgmt;
 mod operator;
+mod ordered_reversal;
 mod originals;
 mod past;
 mod prints;
@@ -73,6 +75,7 @@ mod stamps;
 mod stand_in;
 mod stans;
 mod state;
+mod stray_approval;
 mod timers;
 mod top_up;
 mod undoing;
@@ -362,6 +365,7 @@ impl Switch {
             Command::Reconcile { bank, date, operator } => self.reconcile(&bank, date, operator),
             Command::Cutover { bank, date, operator } => self.move_date(&bank, date, operator),
             Command::Desk(action) => self.desk_action(&action),
+            Command::DeskAll(sweep) => self.desk_sweep(&sweep),
         }
     }
 }

@@ -4,16 +4,24 @@
 //! absent: the words of the lists ([`super::desk`]).
 
 use super::Switch;
-use super::desk::{DeskItem, ItemState, LateItem, LateKind, Listing, PAGE_MAX, Refusal, Why};
+use super::desk::{
+    Allowed, DeskItem, ItemState, LateItem, LateKind, Listing, PAGE_MAX, Refusal, Why,
+};
 use super::doubt::{DeadLetter, Doubt, LateNote};
 use super::forwarding::Place;
 use super::ids::{BankId, RecordNo};
-use super::input::{DeskAction, DeskVerb};
+use super::input::{DeskAction, DeskSweep, DeskVerb};
 use super::output::Event;
-use super::record::{BankKeys, Desk, Ending, Intent, Leg, Queued, Record};
+use super::record::{Cause, Debt, Desk, Ending, Intent, Leg, Owed, Queued, Record};
 use super::state::Entry;
 use super::timers::Timer;
-use crate::text::Text;
+use crate::canonical::Kind;
+
+/// Decisions of one step of a sweep: each may send a message, and payments wait meanwhile.
+const SWEEP_DECISIONS: usize = 64;
+
+/// Items one step of a sweep looks at.
+const SWEEP_LOOKS: usize = 4_096;
 
 impl Switch {
     /// What is in doubt or on the desk, by number.
@@ -55,13 +63,52 @@ impl Switch {
 
     fn owed_item(&self, no: RecordNo, entry: &Entry) -> DeskItem {
         let queued = &entry.queued;
+        let doubt = self.state.desk.get(&no);
+        let state = self.owed_state(no, queued);
         DeskItem {
             tries: entry.tries,
             next_try: self.timers.at(Timer::Saf(no)).map(|at| at.since(self.now.mono)),
-            attention: self.state.desk.contains_key(&no),
-            state: self.owed_state(no, queued),
-            why: Why::Owed(queued.owed, queued.reason),
-            ..item_of(no, queued)
+            attention: doubt.is_some(),
+            state,
+            allowed: allowed_of(state, queued),
+            cause: doubt.and_then(|doubt| doubt.cause),
+            ..self.item_of(no, queued)
+        }
+    }
+
+    /// What an obligation says of itself; the rest is filled in by who knows more.
+    fn item_of(&self, no: RecordNo, queued: &Queued) -> DeskItem {
+        let original = queued.original.stan;
+        let asked = queued.txn.and_then(|txn| self.state.unanswered.get(&txn));
+        let platform = queued.platform.or_else(|| asked.map(|intent| intent.platform));
+        let advice = queued.origin.as_ref().filter(|_| queued.owed == Owed::Repeat);
+        let platform_stan = asked.map(|intent| intent.origin.stan);
+        DeskItem {
+            item: no,
+            txn: queued.txn,
+            bank: queued.bank,
+            amount: queued.amount,
+            since: queued.at,
+            tries: 0,
+            next_try: None,
+            attention: false,
+            state: ItemState::WaitsForTurn,
+            allowed: Allowed::NOTHING,
+            why: match queued.kind {
+                Kind::Reconciliation => Why::AsksTotals,
+                _ => Why::Owed(queued.owed, queued.reason),
+            },
+            cause: None,
+            stan: Some(queued.keys.stan),
+            original_stan: (original != 0 && original != queued.keys.stan).then_some(original),
+            rrn: queued.keys.rrn,
+            bank_rrn: None,
+            auth_id: queued.auth_id,
+            terminal: queued.keys.terminal,
+            merchant: queued.keys.merchant,
+            platform_stan: platform_stan.or_else(|| advice.map(|origin| origin.stan)),
+            platform,
+            card: queued.pan.as_ref().map(|pan| pan.masked()),
         }
     }
 
@@ -79,36 +126,50 @@ impl Switch {
     }
 
     fn dead_item(&self, no: RecordNo, letter: &DeadLetter) -> DeskItem {
+        let state = dead_state(letter);
         DeskItem {
             tries: letter.tries,
             attention: true,
-            state: dead_state(letter),
+            state,
+            allowed: allowed_of(state, &letter.queued),
             why: letter.cause.map_or(Why::Dead(letter.ending, letter.bank_code), Why::Because),
-            ..item_of(no, &letter.queued)
+            cause: letter.cause,
+            ..self.item_of(no, &letter.queued)
         }
     }
 
     fn bare_item(&self, no: RecordNo, doubt: &Doubt) -> DeskItem {
         let intent = doubt.intent.as_deref();
-        let keys = |of: fn(&BankKeys) -> Option<Text<12>>| intent.and_then(|i| of(&i.keys));
+        let late = doubt.late.as_deref();
+        let state = bare_state(doubt);
+        let keys = intent.map(|intent| &intent.keys);
         DeskItem {
             item: no,
-            txn: Some(no),
+            txn: Some(no).filter(|_| late.is_none()),
             bank: doubt.bank,
-            amount: intent.and_then(|intent| intent.amount),
+            amount: intent.map_or_else(|| late.and_then(|late| late.amount), |i| i.amount),
             since: doubt.at,
             tries: 0,
             next_try: None,
             attention: true,
-            state: bare_state(doubt),
+            state,
+            allowed: bare_allowed(state, doubt),
             why: match doubt.cause {
+                _ if doubt.done => Why::DoneAfterAll,
                 Some(cause) => Why::Because(cause),
                 None if doubt.undelivered => Why::AnswerMayBeLost,
+                None if intent.is_none() && doubt.bank.is_empty() => Why::OutOfBalance,
                 None => Why::OutcomeUnknown,
             },
-            stan: intent.map(|intent| intent.keys.stan),
+            cause: doubt.cause,
+            stan: keys.map(|keys| keys.stan).or_else(|| late.map(|late| late.stan)),
             original_stan: None,
-            rrn: keys(|keys| keys.rrn),
+            rrn: keys.and_then(|keys| keys.rrn),
+            bank_rrn: doubt.bank_rrn.or_else(|| late.and_then(|late| late.rrn)),
+            auth_id: doubt.auth_id.or_else(|| late.and_then(|late| late.auth_id)),
+            terminal: keys.map_or_else(|| late.and_then(|late| late.terminal), |k| k.terminal),
+            merchant: keys.map_or_else(|| late.and_then(|late| late.merchant), |k| k.merchant),
+            platform_stan: intent.map(|intent| intent.origin.stan),
             platform: intent.map(|intent: &Intent| intent.platform),
             card: intent.and_then(|intent| intent.pan.as_ref()).map(|pan| pan.masked()),
         }
@@ -124,7 +185,10 @@ impl Switch {
         let became = match (kind, note.entry, note.ending) {
             (_, Some(_), None) => "its reversal is owed to the bank",
             (_, Some(_), Some(ending)) => ended(ending),
-            (LateKind::Unmatched, None, _) => "nothing is known of it: ask the bank",
+            (LateKind::Unmatched, None, _) if self.state.desk.contains_key(&note.no) => {
+                "nothing is known of it; it stands on the desk: ask the bank"
+            }
+            (LateKind::Unmatched, None, _) => "nothing is known of it",
             (LateKind::Duplicate, None, _) if desk => "it stands on the desk",
             (LateKind::Duplicate, None, _) => "the answer before it counted",
             (LateKind::Late, None, _) if desk => "it stands on the desk",
@@ -140,22 +204,87 @@ impl Switch {
     pub(super) fn desk_action(&mut self, action: &DeskAction) {
         // An operator may name the transaction instead of its reversal.
         let item = self.state.chains.get(&action.item).copied().unwrap_or(action.item);
-        let state = self.desk_item(item).map_or(ItemState::Nothing, |found| found.state);
-        if let Some(why) = objection(state, action.verb) {
-            return self.event(Event::DeskRefused(Refusal { item, state, verb: action.verb, why }));
+        let found = self.desk_item(item);
+        if found.is_none() && matches!(action.verb, DeskVerb::Reverse(_)) {
+            return self.look_for_granted(action);
         }
-        let DeskAction { operator, verb, .. } = *action;
-        let (at, by, what) = (self.now.wall, Some(operator), Some(verb));
+        let (state, allowed) =
+            found.map_or((ItemState::Nothing, Allowed::NOTHING), |i| (i.state, i.allowed));
+        if let Some(why) = objection(state, allowed, action.verb) {
+            return self.refuse_decision(item, (state, allowed), action.verb, why);
+        }
+        if let DeskVerb::Reverse(_) = action.verb {
+            return self.reverse_undelivered(item, action);
+        }
         let dead = self.state.dead.contains_key(&item);
-        let no =
-            self.record(Record::Desk(Desk { item, at, operator: by, verb: what, cause: None }));
-        self.event(Event::DeskDecided { item, no, operator, verb });
-        match (verb, self.place_of(item)) {
+        self.note_decision(item, action);
+        match (action.verb, self.place_of(item)) {
             (DeskVerb::Resend, _) if dead => self.revive(item),
             (DeskVerb::Resend, Some(bank)) => self.saf_hurry(bank, item),
-            (DeskVerb::GiveUp(_), Some(_)) => self.close_entry(item, Ending::GivenUp),
-            (DeskVerb::Resend | DeskVerb::GiveUp(_), None) => {}
+            (DeskVerb::GiveUp(_) | DeskVerb::DidNot(_), Some(_)) => {
+                self.close_entry(item, Ending::GivenUp);
+            }
+            (DeskVerb::Did(_), Some(_)) => self.close_entry(item, Ending::Acknowledged),
+            _ => {}
         }
+    }
+
+    /// Records a decision that makes sense, and says so.
+    pub(super) fn note_decision(&mut self, item: RecordNo, action: &DeskAction) -> RecordNo {
+        let DeskAction { operator, verb, .. } = *action;
+        let decided = Desk { operator: Some(operator), verb: Some(verb), ..self.bare_desk(item) };
+        let no = self.record(Record::Desk(decided));
+        self.event(Event::DeskDecided { item, no, operator, verb });
+        no
+    }
+
+    const fn bare_desk(&self, item: RecordNo) -> Desk {
+        Desk::put(item, self.now.wall, None)
+    }
+
+    /// A decision makes no sense: nothing is recorded.
+    pub(super) fn refuse_decision(
+        &mut self,
+        item: RecordNo,
+        (state, allowed): (ItemState, Allowed),
+        verb: DeskVerb,
+        why: &'static str,
+    ) {
+        self.event(Event::DeskRefused(Refusal { item, state, verb, allowed, why }));
+    }
+
+    /// The same decision about many items, a bounded number of them in one step.
+    pub(super) fn desk_sweep(&mut self, sweep: &DeskSweep) {
+        let after = (std::ops::Bound::Excluded(sweep.after), std::ops::Bound::Unbounded);
+        let meant = |doubt: &Doubt| {
+            let same = |cause: Cause| cause.word() == sweep.cause.word();
+            doubt.bank == sweep.bank && doubt.cause.is_some_and(same)
+        };
+        let looked: Vec<(RecordNo, bool)> = self
+            .state
+            .desk
+            .range(after)
+            .take(SWEEP_LOOKS)
+            .map(|(no, doubt)| (*no, meant(doubt)))
+            .collect();
+        let full = looked.len() == SWEEP_LOOKS;
+        let mut meant = looked.iter().filter(|(_, meant)| *meant).map(|(no, _)| *no);
+        let chosen: Vec<RecordNo> = meant.by_ref().take(SWEEP_DECISIONS).collect();
+        let more = meant.next().is_some();
+        let next_after = if more {
+            chosen.last().copied()
+        } else {
+            looked.last().map(|(no, _)| *no).filter(|_| full)
+        };
+        let (DeskSweep { operator, verb, .. }, mut decided) = (sweep.clone(), 0);
+        for item in &chosen {
+            let before = self.state.last;
+            self.desk_action(&DeskAction { item: *item, operator, verb });
+            decided += u32::from(self.state.last != before);
+        }
+        let refused = u32::try_from(chosen.len()).unwrap_or(u32::MAX).saturating_sub(decided);
+        let no = self.state.last;
+        self.event(Event::DeskSwept { decided, refused, next_after, no });
     }
 
     /// The bank an entry is owed to, while it is owed.
@@ -177,12 +306,13 @@ impl Switch {
 }
 
 /// What stands in the way of a decision.
-fn objection(state: ItemState, verb: DeskVerb) -> Option<&'static str> {
-    let allowed = state.allowed();
+fn objection(state: ItemState, allowed: Allowed, verb: DeskVerb) -> Option<&'static str> {
+    let silent = verb.reason().is_some_and(|reason| reason.trimmed().is_empty());
     match (state, verb) {
         (ItemState::Nothing, _) => Some("nothing is open under this number"),
-        (_, DeskVerb::GiveUp(reason)) if reason.trimmed().is_empty() => {
-            Some("giving up needs a reason")
+        (_, DeskVerb::GiveUp(_)) if silent => Some("giving up needs a reason"),
+        (_, DeskVerb::Reverse(_) | DeskVerb::Did(_) | DeskVerb::DidNot(_)) if silent => {
+            Some("that needs a reason")
         }
         (ItemState::WaitsForOriginal, _) => Some("its original is still at the bank"),
         (ItemState::Leaving | ItemState::AtBank, DeskVerb::Resend) => {
@@ -191,9 +321,39 @@ fn objection(state: ItemState, verb: DeskVerb) -> Option<&'static str> {
         (ItemState::WaitsForCard | ItemState::WaitsForTurn, DeskVerb::Resend) => {
             Some("it goes by itself in its turn")
         }
-        (_, DeskVerb::Resend) if !allowed.resend => Some("there is nothing that could be sent"),
-        (_, DeskVerb::GiveUp(_)) if !allowed.give_up => Some("it cannot be given up now"),
-        (_, DeskVerb::Resend | DeskVerb::GiveUp(_)) => None,
+        (ItemState::BankDidIt, DeskVerb::DidNot(_)) => {
+            Some("the bank has said that it did it: give it up if that is wrong")
+        }
+        (ItemState::Undelivered, DeskVerb::Did(_) | DeskVerb::DidNot(_)) => {
+            Some("the bank did it: the question is whether its platform has it")
+        }
+        (ItemState::Unmatched, DeskVerb::Reverse(_)) => {
+            Some("its original is not known, so it cannot be named to the bank")
+        }
+        _ if allowed.has(verb) => None,
+        (_, DeskVerb::Resend) => Some("there is nothing that could be sent"),
+        (_, DeskVerb::Reverse(_)) => Some("it cannot be reversed"),
+        (_, DeskVerb::Did(_) | DeskVerb::DidNot(_)) => Some("no money depends on it"),
+        (_, DeskVerb::GiveUp(_)) => Some("it cannot be given up now"),
+    }
+}
+
+/// Of what the state allows, what makes sense for this message: one about no money is not done.
+fn allowed_of(state: ItemState, queued: &Queued) -> Allowed {
+    let (all, money) = (state.allowed(), queued.kind.transaction().is_some());
+    Allowed { did: all.did && money, did_not: all.did_not && money, ..all }
+}
+
+/// The same for a transaction.
+fn bare_allowed(state: ItemState, doubt: &Doubt) -> Allowed {
+    let all = state.allowed();
+    let known = doubt.intent.is_some() || doubt.late.is_some();
+    let reversible = doubt.intent.as_ref().is_some_and(|intent| intent.owes == Debt::Reversal);
+    Allowed {
+        did: all.did && known,
+        did_not: all.did_not && known,
+        reverse: all.reverse && reversible,
+        ..all
     }
 }
 
@@ -202,28 +362,11 @@ fn dead_state(letter: &DeadLetter) -> ItemState {
 }
 
 fn bare_state(doubt: &Doubt) -> ItemState {
-    if doubt.undelivered { ItemState::Undelivered } else { ItemState::NoReversal }
-}
-
-/// What an obligation says of itself; the rest is filled in by who knows more.
-fn item_of(no: RecordNo, queued: &Queued) -> DeskItem {
-    let original = queued.original.stan;
-    DeskItem {
-        item: no,
-        txn: queued.txn,
-        bank: queued.bank,
-        amount: queued.amount,
-        since: queued.at,
-        tries: 0,
-        next_try: None,
-        attention: false,
-        state: ItemState::WaitsForTurn,
-        why: Why::Owed(queued.owed, queued.reason),
-        stan: Some(queued.keys.stan),
-        original_stan: (original != 0 && original != queued.keys.stan).then_some(original),
-        rrn: queued.keys.rrn,
-        platform: queued.platform,
-        card: queued.pan.as_ref().map(|pan| pan.masked()),
+    match doubt {
+        Doubt { late: Some(_), .. } => ItemState::Unmatched,
+        Doubt { undelivered: true, .. } => ItemState::Undelivered,
+        Doubt { done: true, .. } => ItemState::BankDidIt,
+        _ => ItemState::NoReversal,
     }
 }
 

@@ -328,6 +328,17 @@ pub enum Event {
     },
     /// An operator's command makes no sense now: nothing was recorded.
     DeskRefused(Refusal),
+    /// A step of a decision about many items is over; each of them was told by an event of its own.
+    DeskSwept {
+        /// How many were decided.
+        decided: u32,
+        /// About how many it makes no sense now.
+        refused: u32,
+        /// There may be more, after this one.
+        next_after: Option<RecordNo>,
+        /// The last record.
+        no: RecordNo,
+    },
     /// An input that is impossible in the present state: our bug or the shell's. Alarmed.
     Impossible {
         /// What was impossible.

@@ -10,6 +10,7 @@ use super::ids::{Name, RecordNo, Ticket};
 use super::inflight::Requester;
 use super::library::Recalled;
 use super::memory::{Past, Remembered};
+use super::ordered_reversal::Sought;
 use super::output::{Output, RecallKey};
 use super::recall::{NAMES_MAX, REFERENCE_DAYS};
 use super::recalled::Found;
@@ -62,6 +63,8 @@ pub(super) enum Recalling {
         /// What it refers to.
         referred: (RecordNo, Arc<Intent>),
     },
+    /// What an operator wants reversed.
+    Ordered(Box<Sought>),
     /// The original of a reversal by the platform.
     Reversed(Box<Reversing>),
     /// What a void, completion or refund refers to.
@@ -75,8 +78,10 @@ pub(super) enum Recalling {
 
 impl Recalling {
     /// Who waits for the answer, and with what.
-    fn into_message(self) -> (Requester, Box<Canonical>) {
-        match self {
+    fn into_message(self) -> Option<(Requester, Box<Canonical>)> {
+        Some(match self {
+            // Its operator was told before.
+            Self::Ordered(_) => return None,
             Self::Stored { requester, msg, .. }
             | Self::Own { requester, msg, .. }
             | Self::Told { requester, msg, .. }
@@ -84,7 +89,7 @@ impl Recalling {
             | Self::Referred { requester, msg } => (requester, msg),
             Self::Reversed(reversing) => reversing.into_parts(),
             Self::OldReversed(old) => old.0.into_parts(),
-        }
+        })
     }
 }
 
@@ -99,8 +104,10 @@ impl Switch {
     /// Asks the journal, unless it is asked too much already.
     pub(super) fn recall(&mut self, key: RecallKey, purpose: Recalling) {
         if self.recalls.len() >= RECALLS_MAX {
-            let (from, msg) = purpose.into_message();
-            return self.answer_own(&from, msg, Reason::SystemError, None);
+            if let Some((from, msg)) = purpose.into_message() {
+                self.answer_own(&from, msg, Reason::SystemError, None);
+            }
+            return;
         }
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
@@ -112,6 +119,7 @@ impl Switch {
         let record = found.one();
         match self.recalls.remove(&ticket) {
             None => self.impossible("an answer to no question"),
+            Some(Recalling::Ordered(sought)) => self.sought_recalled(*sought, record),
             Some(Recalling::Reversed(reversing)) => self.original_recalled(*reversing, record),
             Some(Recalling::Referred { requester, msg }) => {
                 self.referred_recalled(requester, msg, record);

@@ -285,13 +285,7 @@ impl Switch {
         self.event(Event::Reconciled { bank: name, balanced });
         if !balanced {
             let at = self.now.wall;
-            self.record(Record::Desk(Desk {
-                item: no,
-                at,
-                operator: None,
-                verb: None,
-                cause: None,
-            }));
+            self.record(Record::Desk(Desk::put(no, at, None)));
             self.event(Event::OnDesk { bank: name, txn: no, amount: None, cause: None });
         }
         let after = RecordNo(self.state.last.0);

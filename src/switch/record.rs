@@ -192,6 +192,36 @@ pub enum Cause {
     Forgotten,
     /// The bank's dialect has no place for this data element, and money depends on it.
     NoPlace(u8),
+    /// The bank approved something, and nothing we know of waits for that.
+    UnmatchedApproval,
+    /// Its platform reversed what was granted, and the bank's dialect has no reversal for it.
+    NoReversal,
+}
+
+/// One of each cause, for whoever names one.
+const CAUSES: [Cause; 9] = [
+    Cause::NotFoundThoughDone,
+    Cause::DuplicateAtFirstTry,
+    Cause::NoOriginal,
+    Cause::SeveralOriginals,
+    Cause::Contradicted(0),
+    Cause::Forgotten,
+    Cause::NoPlace(0),
+    Cause::UnmatchedApproval,
+    Cause::NoReversal,
+];
+
+impl Cause {
+    /// The cause of this word, of whatever field; with hyphens as well.
+    pub fn named(word: &str) -> Option<Self> {
+        let word = word.replace('-', "_");
+        CAUSES.into_iter().find(|cause| cause.word() == word)
+    }
+
+    /// The words there are.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        CAUSES.into_iter().map(Self::word)
+    }
 }
 
 impl Cause {
@@ -211,6 +241,8 @@ impl Cause {
             Self::Contradicted(_) => "contradicted",
             Self::Forgotten => "forgotten",
             Self::NoPlace(_) => "no_place",
+            Self::UnmatchedApproval => "unmatched_approval",
+            Self::NoReversal => "no_reversal",
         }
     }
 }
@@ -225,6 +257,8 @@ impl fmt::Display for Cause {
             Self::Contradicted(field) => write!(f, "its original differs in F{field}"),
             Self::Forgotten => f.write_str("its original is older than the journal reaches"),
             Self::NoPlace(field) => write!(f, "the bank's dialect has no place for F{field}"),
+            Self::UnmatchedApproval => f.write_str("the bank approved what nobody waits for"),
+            Self::NoReversal => f.write_str("its platform reversed it; no reversal exists"),
         }
     }
 }
@@ -267,6 +301,16 @@ pub struct Late {
     pub amount: Option<Amount>,
     /// What the code is called, where the answer can be trusted.
     pub class: Option<ResponseClass>,
+    /// What it answers, where nothing is known of that.
+    pub kind: Option<Kind>,
+    /// `F37` as the bank gave it.
+    pub rrn: Option<Text<12>>,
+    /// `F41` as the bank gave it.
+    pub terminal: Option<Text<16>>,
+    /// `F42` as the bank gave it.
+    pub merchant: Option<Text<35>>,
+    /// Batch as the bank gave it.
+    pub batch: Option<u32>,
 }
 
 /// An operator decided about an in-doubt item, or the core put one before them.
@@ -282,6 +326,15 @@ pub struct Desk {
     pub verb: Option<DeskVerb>,
     /// Why the core puts it there, where that is not that an answer is missing.
     pub cause: Option<Cause>,
+    /// The request, where only the journal has it besides.
+    pub about: Option<Arc<Intent>>,
+}
+
+impl Desk {
+    /// The core puts an item before an operator, for this cause or because an answer is missing.
+    pub const fn put(item: RecordNo, at: Wall, cause: Option<Cause>) -> Self {
+        Self { item, at, operator: None, verb: None, cause, about: None }
+    }
 }
 
 /// The business date of a bank moved.

@@ -200,8 +200,10 @@ record_struct!(Queued {
 record_struct!(Debited { txn, bank, line, kind, keys, owes, pan, amount, facts, auth_id, left });
 record_struct!(Attempt { entry, at, count });
 record_struct!(Closed { entry, at, ending, bank_code, settlement_date } since 4 { cause });
-record_struct!(Late { txn, at, bank, stan, leg, bank_code, auth_id, amount } since 4 { class });
-record_struct!(Desk { item, at, operator, verb } since 4 { cause });
+record_struct!(Late {
+    txn, at, bank, stan, leg, bank_code, auth_id, amount,
+} since 4 { class, kind, rrn, terminal, merchant, batch });
+record_struct!(Desk { item, at, operator, verb } since 4 { cause, about });
 record_struct!(Cutover { bank, at, date } since 3 { operator });
 record_struct!(Reconciled {
     at, bank, period, currency, ours, theirs, weighing, bank_code,
@@ -226,7 +228,9 @@ record_struct!(GarbledNote { line, at, path, offset, len, digest });
 
 record_enum!(Role { 0 = Whole, 1 = Debit, 2 = Credit(debited), 3 = StandIn });
 record_enum!(Forgotten { 0 = Window(upto), 1 = Original(txn) });
-record_enum!(DeskVerb { 0 = Resend, 1 = GiveUp(reason) });
+record_enum!(DeskVerb {
+    0 = Resend, 1 = GiveUp(reason), 2 = Reverse(reason), 3 = Did(reason), 4 = DidNot(reason),
+});
 record_enum!(Debt { 0 = Reversal, 1 = Repeat, 2 = Nothing, 3 = Desk });
 record_enum!(Leg {
     0 = NotSent, 1 = SentUnknown, 2 = Approved, 3 = PartiallyApproved, 4 = Declined, 5 = Refused,
@@ -240,7 +244,8 @@ record_enum!(Ending {
 });
 record_enum!(Cause {
     0 = NotFoundThoughDone, 1 = DuplicateAtFirstTry, 2 = NoOriginal, 3 = SeveralOriginals,
-    4 = Contradicted(field), 5 = Forgotten, 6 = NoPlace(field),
+    4 = Contradicted(field), 5 = Forgotten, 6 = NoPlace(field), 7 = UnmatchedApproval,
+    8 = NoReversal,
 });
 record_enum!(Kind {
     0 = Transaction(of), 1 = Reversal(of), 2 = Reconciliation, 3 = BatchUpload,

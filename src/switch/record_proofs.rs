@@ -249,12 +249,20 @@ fn cause() -> BoxedStrategy<Cause> {
         Just(Cause::SeveralOriginals),
         any::<u8>().prop_map(Cause::Contradicted),
         any::<u8>().prop_map(Cause::NoPlace),
+        Just(Cause::UnmatchedApproval),
+        Just(Cause::NoReversal),
     ]
     .boxed()
 }
 
 fn small() -> BoxedStrategy<Record> {
-    let verb = of(prop_oneof![Just(DeskVerb::Resend), text().prop_map(DeskVerb::GiveUp)]);
+    let verb = of(prop_oneof![
+        Just(DeskVerb::Resend),
+        text().prop_map(DeskVerb::GiveUp),
+        text().prop_map(DeskVerb::Reverse),
+        text().prop_map(DeskVerb::Did),
+        text().prop_map(DeskVerb::DidNot),
+    ]);
     prop_oneof![
         (no(), wall(), any::<u32>()).prop_map(|(entry, at, count)| Record::Attempt(Attempt {
             entry,
@@ -263,7 +271,7 @@ fn small() -> BoxedStrategy<Record> {
         })),
         (no(), wall(), of(text()), verb, of(cause())).prop_map(
             |(item, at, operator, verb, cause)| {
-                Record::Desk(Desk { item, at, operator, verb, cause })
+                Record::Desk(Desk { operator, verb, ..Desk::put(item, at, cause) })
             }
         ),
         (text(), of(text()), wall(), any::<bool>(), of(any::<u32>()), of(text()), of(text()))

@@ -72,13 +72,7 @@ impl Switch {
         let undelivered: Vec<TxnNo> = self.state.undelivered.iter().map(|(txn, _)| txn).collect();
         for txn in undelivered {
             let at = self.now.wall;
-            self.record(Record::Desk(Desk {
-                item: txn,
-                at,
-                operator: None,
-                verb: None,
-                cause: None,
-            }));
+            self.record(Record::Desk(Desk::put(txn, at, None)));
         }
         if self.state.memory.len() > 0 {
             self.mark_window();

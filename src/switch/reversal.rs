@@ -216,8 +216,8 @@ impl Switch {
         }
         if intent.owes != Debt::Reversal {
             // The bank's dialect has no reversal of this: an operator settles it.
-            if intent.owes == Debt::Desk {
-                self.put_on_desk(txn, &intent.bank, txn, intent.amount, None);
+            if intent.owes == Debt::Desk && !self.state.desk.contains_key(&txn) {
+                self.put_before_operator(txn, intent, Cause::NoReversal);
             }
             return self.refuse(from, msg, Reason::Accepted, Some(txn), None);
         }

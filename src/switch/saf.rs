@@ -16,7 +16,7 @@ use super::inflight::{SendOwner, Target, match_key};
 use super::input::Unsent;
 use super::output::{Event, Output};
 use super::plants::Plant;
-use super::record::{Attempt, Cause, Closed, Desk, Ending, Owed, Queued, Record};
+use super::record::{Attempt, Cause, Closed, Desk, Ending, Intent, Owed, Queued, Record};
 use super::state::Entry;
 use super::timers::Timer;
 use super::{Switch, hash, reply};
@@ -297,8 +297,16 @@ impl Switch {
         cause: Option<Cause>,
     ) {
         let at = self.now.wall;
-        self.record(Record::Desk(Desk { item, at, operator: None, verb: None, cause }));
+        self.record(Record::Desk(Desk::put(item, at, cause)));
         self.event(Event::OnDesk { bank: *bank, txn, amount, cause });
+    }
+
+    /// Puts a transaction on the desk that only the journal may have besides.
+    pub(super) fn put_before_operator(&mut self, txn: TxnNo, intent: &Arc<Intent>, cause: Cause) {
+        let about = Some(Arc::clone(intent));
+        self.record(Record::Desk(Desk { about, ..Desk::put(txn, self.now.wall, Some(cause)) }));
+        let (bank, amount, cause) = (intent.bank, intent.amount, Some(cause));
+        self.event(Event::OnDesk { bank, txn, amount, cause });
     }
 
     /// Closes an entry without an answer.

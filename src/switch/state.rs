@@ -5,7 +5,7 @@
 //! stands before the record that ends what it came from. Banks and lines are known by name.
 
 use super::by_number::ByNumber;
-use super::doubt::{DeadLetter, Doubt, LateNote};
+use super::doubt::{DeadLetter, Doubt, Granted, LateNote};
 use super::duplicates::{self, Likeness};
 use super::ids::{Name, RecordNo, TxnNo};
 use super::memory::{Memory, Past, Stamp};
@@ -64,6 +64,8 @@ pub(super) struct BankState {
     pub doubts: u32,
     /// Dead letters.
     pub dead: u32,
+    /// Approvals that fit nothing and wait for an operator.
+    pub unmatched: u32,
 }
 
 /// What is known of a line, or of a terminal of it.
@@ -94,7 +96,7 @@ pub(super) struct State {
     /// The one open reversal of a transaction.
     pub chains: BTreeMap<TxnNo, RecordNo>,
     /// Approvals that are not known to have left for the platform.
-    pub undelivered: ByNumber<TxnNo, Arc<Intent>>,
+    pub undelivered: ByNumber<TxnNo, Granted>,
     /// What an operator looks at: transactions, SAF entries and dead letters.
     pub desk: BTreeMap<RecordNo, Doubt>,
     /// What is owed and not sent any more until an operator decides.
@@ -136,7 +138,8 @@ impl State {
     pub(super) fn bank_mut(&mut self, name: &Name) -> Option<&mut BankState> {
         let at = self.banks.iter().position(|b| b.name == *name).unwrap_or_else(|| {
             let (stans, business_date) = (Stans::default(), None);
-            let new = BankState { name: *name, stans, business_date, doubts: 0, dead: 0 };
+            let (doubts, dead, unmatched) = (0, 0, 0);
+            let new = BankState { name: *name, stans, business_date, doubts, dead, unmatched };
             self.banks.push(new);
             self.banks.len() - 1
         });
@@ -250,7 +253,8 @@ impl State {
         self.stans(&intent.bank, |stans| stans.release(intent.keys.stan));
         // Whether an answer about no money arrived is nothing to decide.
         if past == Past::Granted && intent.owes != Debt::Nothing {
-            self.undelivered.insert(outcome.txn, intent);
+            let (auth_id, bank_rrn) = (outcome.auth_id, outcome.rrn);
+            self.undelivered.insert(outcome.txn, Granted { intent, auth_id, bank_rrn });
         }
     }
 

@@ -149,11 +149,11 @@ const fn side(of: TransactionType) -> Side {
 }
 
 /// One transaction, as it counts.
-struct Item<'r> {
-    bank: Name,
-    keys: &'r BankKeys,
-    of: TransactionType,
-    amount: Option<Amount>,
+pub(super) struct Item<'r> {
+    pub(super) bank: Name,
+    pub(super) keys: &'r BankKeys,
+    pub(super) of: TransactionType,
+    pub(super) amount: Option<Amount>,
 }
 
 impl Books {
@@ -167,7 +167,7 @@ impl Books {
         self.kept.get(bucket).map(|kept| kept.totals).unwrap_or_default()
     }
 
-    fn count(&mut self, no: RecordNo, item: &Item<'_>, date: Text<4>, reversal: bool) {
+    pub(super) fn count(&mut self, no: RecordNo, item: &Item<'_>, date: Text<4>, reversal: bool) {
         let currency = item.amount.map_or_else(Currency::none, |a| a.currency);
         let bank = item.bank;
         let batch = item.keys.batch.zip(item.keys.terminal).map(|(batch, terminal)| {
@@ -226,9 +226,13 @@ impl State {
     pub(super) fn keep_books(&mut self, no: RecordNo, record: &Record) {
         match record {
             Record::Outcome(outcome) => self.book_outcome(no, outcome),
-            Record::Late(late) => self.book_late(no, late),
+            Record::Late(late) => {
+                self.book_late(no, late);
+                self.book_late_for_good(no, late);
+            }
             Record::Queued(queued) => self.book_queued(queued),
             Record::Closed(closed) => self.book_closed(no, closed),
+            Record::Desk(desk) => self.book_decision(no, desk),
             Record::Reconciled(reconciled) => self.book_question(no, reconciled),
             Record::Cutover(cutover) => {
                 let date = self.business_date(&cutover.bank);
@@ -288,8 +292,11 @@ impl State {
     fn book_queued(&mut self, queued: &Queued) {
         let Some(txn) = queued.txn.filter(|_| queued.owed != Owed::Repeat) else { return };
         let open = self.open.contains(txn) || self.unanswered.contains_key(&txn);
+        let dead = self.books.chains.get(&txn) == Some(&Counting::Counted);
         let counting = match (self.books.done.contains(&txn), open) {
             (true, _) => Counting::Done,
+            // It was reversed before, in vain.
+            _ if dead => Counting::Counted,
             (false, true) => Counting::Open,
             (false, false) => Counting::Counted,
         };
@@ -300,9 +307,20 @@ impl State {
         self.books.asked.remove(&closed.entry);
         let Some(entry) = self.saf.get(&closed.entry) else { return };
         let queued = std::sync::Arc::clone(&entry.queued);
+        self.book_ending(no, closed, &queued);
+    }
+
+    /// The bank has a message that was owed, or will not have it (any more).
+    pub(super) fn book_ending(&mut self, no: RecordNo, closed: &Closed, queued: &Queued) {
         // The advice of a decision in the bank's place leaves a reversal behind it as it stands.
         let reversed = queued.txn.filter(|_| queued.owed != Owed::Repeat);
         let counting = reversed.and_then(|txn| self.books.chains.remove(&txn));
+        if let (Some(txn), Some(counting), true) =
+            (reversed, counting, closed.ending.is_dead_letter())
+        {
+            // The bank may have it all the same, as an operator will find out.
+            self.books.chains.insert(txn, counting);
+        }
         if closed.ending != Ending::Acknowledged {
             return;
         }

@@ -70,6 +70,9 @@ impl Watch {
                 let (item, state) = (refusal.item, refusal.state.word());
                 warn!(%item, state, "desk: refused: {refusal}");
             }
+            Event::DeskSwept { decided, refused, .. } => {
+                info!(decided, refused, "desk: many at once");
+            }
             Event::TimedOut { .. }
             | Event::ReversalQueued { .. }
             | Event::ReversalClosed { .. }

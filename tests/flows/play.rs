@@ -41,7 +41,7 @@ pub(crate) fn recover_every_beginning(script: &str) -> Fallible<usize> {
         // What an operator has to settle may differ.
         let given_up = |(_, record): &(RecordNo, Record)| {
             let Record::Desk(desk) = record else { return false };
-            matches!(desk.verb, Some(DeskVerb::GiveUp(_)))
+            matches!(desk.verb, Some(verb) if verb != DeskVerb::Resend)
         };
         let asked = stage.switch.desk(&Listing::all(100)).into_iter().filter(|i| i.attention);
         let asked = asked.count();

@@ -10,11 +10,13 @@ use pointsman::canonical::{Answer, Canonical, Flow, ResponseClass};
 use pointsman::switch::Switch;
 use pointsman::switch::desk::Listing;
 use pointsman::switch::ids::{LineId, RecordNo, SessionId, Ticket};
-use pointsman::switch::input::{BankSignOff, Command, DeskAction, DeskVerb, Input, Unsent};
+use pointsman::switch::input::{
+    BankSignOff, Command, DeskAction, DeskSweep, DeskVerb, Input, Unsent,
+};
 use pointsman::switch::library::{self, Recalled};
 use pointsman::switch::output::{Output, RecallKey, Send};
 use pointsman::switch::policy::Policy;
-use pointsman::switch::record::Record;
+use pointsman::switch::record::{Cause, Record};
 use pointsman::text::Text;
 use pointsman::time::{Instant, Now, Wall};
 use std::collections::BTreeMap;
@@ -249,6 +251,13 @@ impl Stage {
             ["desk", "resend", no] => self.desk(no, DeskVerb::Resend)?,
             ["desk", "giveup", no] => self.desk(no, DeskVerb::GiveUp(Text::EMPTY))?,
             ["desk", "giveup", no, why] => self.desk(no, DeskVerb::GiveUp(text(why)))?,
+            ["desk", "reverse", no] => self.desk(no, DeskVerb::Reverse(Text::EMPTY))?,
+            ["desk", "did", no] => self.desk(no, DeskVerb::Did(Text::EMPTY))?,
+            ["desk", "reverse", no, why] => self.desk(no, DeskVerb::Reverse(text(why)))?,
+            ["desk", "did", no, why] => self.desk(no, DeskVerb::Did(text(why)))?,
+            ["desk", "didnot", no, why] => self.desk(no, DeskVerb::DidNot(text(why)))?,
+            ["desk", "all", what, bank, cause, why] => self.sweep(what, bank, cause, why)?,
+            ["desk", "show", no] => self.show_item(no),
             ["desk", "list"] => self.list_desk(),
             ["desk", "late"] => self.list_late(),
             ["signoff", bank, why] => self.sign_off(bank, Some(text(why))),
@@ -312,9 +321,45 @@ impl Stage {
             let (state, why) = (item.state.word(), item.why.to_string());
             let minor = item.amount.map_or(0, |a| a.minor);
             let look = if item.attention { " attention" } else { "" };
-            let allowed = item.state.allowed();
+            let allowed = item.allowed;
             let line = format!("item {item_no}: {bank} {minor} {state}, tries {tries}, {why}");
             self.say(&format!("{line}; allowed: {allowed}{look}"));
+        }
+    }
+
+    fn sweep(&mut self, what: &str, bank: &str, cause: &str, why: &str) -> Fallible<()> {
+        let verb = match what {
+            "did" => DeskVerb::Did(text(why)),
+            "didnot" => DeskVerb::DidNot(text(why)),
+            _ => DeskVerb::GiveUp(text(why)),
+        };
+        let cause = Cause::named(cause).ok_or("no such cause")?;
+        let (bank, operator, after) = (text(bank), text("anna"), RecordNo(0));
+        let sweep = DeskSweep { bank, cause, after, operator, verb };
+        self.feed(Input::Command(Command::DeskAll(sweep)));
+        Ok(())
+    }
+
+    /// What an operator tells a bank on the telephone.
+    fn show_item(&mut self, no: &str) {
+        for item in self.switch.desk(&Listing::all(100)) {
+            if item.item.to_string() != no {
+                continue;
+            }
+            let shown = |text: Option<&str>| text.unwrap_or("-").to_owned();
+            let line = format!(
+                "item {no}: stan {:?}, terminal {}, merchant {}, auth {}, its rrn {}, \
+                 asked {} {:?}, cause {}",
+                item.stan.unwrap_or_default(),
+                shown(item.terminal.as_ref().map(Text::as_str)),
+                shown(item.merchant.as_ref().map(Text::as_str)),
+                shown(item.auth_id.as_ref().map(Text::as_str)),
+                shown(item.bank_rrn.as_ref().map(Text::as_str)),
+                shown(item.platform.as_ref().map(Text::as_str)),
+                item.platform_stan.unwrap_or_default(),
+                item.cause.map_or("-", Cause::word),
+            );
+            self.say(&line);
         }
     }
 

@@ -96,6 +96,7 @@ pub(crate) fn read(mti: &str, words: &[&str]) -> Fallible<Canonical> {
     msg.amount = stated("amt").map(euros).transpose()?;
     msg.replacement_amount = stated("new").map(euros).transpose()?;
     msg.auth_id = stated("auth").map(text);
+    msg.rrn = stated("rrn").map(text);
     msg.batch = stated("batch").and_then(|b| b.parse().ok());
     msg.settlement_date = stated("f15").map(text);
     if kind == Kind::Reconciliation {
@@ -274,6 +275,10 @@ pub(crate) fn show_event(event: &Event) -> Option<String> {
         Event::DuplicateConflict { .. } => "event duplicate conflict".to_owned(),
         Event::StansExhausted { .. } => "event no STAN is free".to_owned(),
         Event::NotSent { why, .. } => format!("event not sent {why:?}"),
+        Event::DeskSwept { decided, refused, next_after, .. } => {
+            let more = if next_after.is_some() { ", more" } else { "" };
+            format!("event desk swept, {decided} decided, {refused} refused{more}")
+        }
         Event::DeskRefused(refusal) => format!("event desk refused, {refusal}"),
         Event::Impossible { what } => format!("event IMPOSSIBLE {what}"),
         Event::UnlistedCode { bank, code, first } => {

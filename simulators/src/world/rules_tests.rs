@@ -410,7 +410,7 @@ fn what_stands_on_the_desk_is_open_and_known() {
     w.booked(6, "0200", 1_000);
     assert_eq!(w.named(), [Invariant::I4]);
     let (item, at) = (RecordNo(txn), AT);
-    w.record(Record::Desk(Desk { item, at, operator: None, verb: None, cause: None }));
+    w.record(Record::Desk(Desk::put(item, at, None)));
     let verdict = w.verdict();
     assert_eq!((verdict.violations, verdict.unknown_left), (vec![], 1));
     assert_eq!((verdict.open.get("840"), verdict.difference.get("840")), (Some(&1_000), Some(&0)));

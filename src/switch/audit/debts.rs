@@ -4,7 +4,7 @@
 //! whether a try is due; the journal knows no clock.
 
 use super::Auditor;
-use super::extract::{Number, Owes, numbered};
+use super::extract::{Number, Owes, Word, numbered};
 use super::violation::Violation;
 use crate::money::Currency;
 use crate::switch::ids::{RecordNo, TxnNo};
@@ -47,6 +47,11 @@ impl Owing {
     /// The transaction it reverses, repeats or tells of.
     pub(super) fn txn(&self) -> Option<TxnNo> {
         numbered(self.txn)
+    }
+
+    /// The transaction it takes back.
+    fn reversed(&self) -> Option<TxnNo> {
+        self.txn().filter(|_| self.owed != Owed::Repeat)
     }
 
     fn stands_in_for(&self) -> Option<TxnNo> {
@@ -101,7 +106,7 @@ impl Auditor {
         if second || again {
             self.broken(Violation::SecondChain { no, txn });
         }
-        if own && told.delivered {
+        if own && told.delivered && !told.ordered {
             self.broken(Violation::GrantReversed { no, txn });
         }
         if told.owes != Debt::Reversal {
@@ -199,17 +204,45 @@ impl Auditor {
         totals.advised += effect;
     }
 
-    /// An operator takes a dead letter from the desk.
-    pub(super) fn decided(&mut self, item: RecordNo, resend: bool) {
-        let Some(owing) = self.dead.remove(&item) else { return };
-        if resend {
-            let reversal = owing.txn().filter(|_| owing.owed != Owed::Repeat);
-            if let Some(of) = reversal.and_then(|txn| self.transactions.get(txn)) {
-                of.reversing = true;
+    /// An operator decided: about a dead letter, or about a transaction.
+    pub(super) fn decided(&mut self, item: RecordNo, word: Word) {
+        match (self.dead.remove(&item), word) {
+            (Some(owing), Word::Resend) => {
+                if let Some(of) = owing.reversed().and_then(|txn| self.transactions.get(txn)) {
+                    of.reversing = true;
+                }
+                self.entries.insert(item, owing);
             }
-            self.entries.insert(item, owing);
-        } else {
-            self.free(owing.bank, owing.stan, item);
+            (Some(owing), word) => {
+                self.free(owing.bank, owing.stan, item);
+                match owing.reversed() {
+                    Some(txn) if word == Word::Did => self.taken_back(txn, &owing),
+                    None if word == Word::Did => self.advised(&owing, 0),
+                    _ => {}
+                }
+            }
+            (None, Word::Reverse) => {
+                if let Some(of) = self.transactions.get(item) {
+                    of.ordered = true;
+                }
+            }
+            (None, Word::Resend) => {}
+            (None, word) => self.settled_by_hand(item, word == Word::Did),
         }
+    }
+
+    /// What the bank has of a transaction and its platform has not is settled outside.
+    fn settled_by_hand(&mut self, txn: TxnNo, did: bool) {
+        let Some(of) = self.transactions.get(txn) else { return };
+        let unknown = of.leg.is_some_and(|leg| debt_of(leg, of.owes) == Debt::Desk);
+        let effect = of.effect(None);
+        of.by_hand = true;
+        if unknown && did && of.at_bank.is_none() {
+            self.done(txn, effect);
+        }
+        let Some(of) = self.transactions.get(txn).filter(|_| unknown) else { return };
+        let between = i128::from(of.at_bank.unwrap_or_default()) - i128::from(of.granted);
+        let account = of.account();
+        self.totals(account).by_hand += between;
     }
 }

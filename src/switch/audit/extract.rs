@@ -42,8 +42,8 @@ pub(super) enum Said {
     Closed { entry: RecordNo, ending: Ending, date: u16, again: bool },
     /// A bank approved what had been decided; with the amount it gave.
     LateApproval { txn: TxnNo, minor: Option<u64> },
-    /// An operator has a dead letter sent again, or closes it.
-    Desk { item: RecordNo, resend: bool },
+    /// An operator decided.
+    Desk { item: RecordNo, word: Word },
     /// The approval left for the platform.
     Answered(TxnNo),
     /// The STAN of this transaction is free.
@@ -54,6 +54,19 @@ pub(super) enum Said {
     Start,
     /// Nothing about money.
     Nothing,
+}
+
+/// What an operator decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    /// It is sent again.
+    Resend,
+    /// It is closed, and nothing is said of what the bank did; or that it did nothing.
+    Close,
+    /// The bank did it.
+    Did,
+    /// It is to be reversed, whoever has it.
+    Reverse,
 }
 
 /// Of an intent.
@@ -188,8 +201,10 @@ fn late_approval(late: &Late) -> Said {
 fn decided(desk: &Desk) -> Said {
     let item = desk.item;
     match desk.verb {
-        Some(DeskVerb::Resend) => Said::Desk { item, resend: true },
-        Some(DeskVerb::GiveUp(_)) => Said::Desk { item, resend: false },
+        Some(DeskVerb::Resend) => Said::Desk { item, word: Word::Resend },
+        Some(DeskVerb::GiveUp(_) | DeskVerb::DidNot(_)) => Said::Desk { item, word: Word::Close },
+        Some(DeskVerb::Did(_)) => Said::Desk { item, word: Word::Did },
+        Some(DeskVerb::Reverse(_)) => Said::Desk { item, word: Word::Reverse },
         None => Said::Nothing,
     }
 }

@@ -102,7 +102,7 @@ impl Auditor {
                 self.closed(no, *entry, (*ending, *again), *date);
             }
             Said::LateApproval { txn, minor } => self.late(*txn, *minor),
-            Said::Desk { item, resend } => self.decided(*item, *resend),
+            Said::Desk { item, word } => self.decided(*item, *word),
             Said::Answered(txn) => self.answered(no, *txn),
             Said::StanFree(txn) => self.forget_stan(*txn),
             Said::NamesFree(upto) => self.transactions.forget_names(*upto),

@@ -245,7 +245,7 @@ pub(super) fn letter() -> Vec<Record> {
         Record::Queued(Arc::new(Queued { txn: None, kind, ..Queued::clone(&queued) })),
         attempt(1, 1),
         closed_as(1, Ending::Dead),
-        Record::Desk(Desk { item, at, operator, verb, cause: None }),
+        Record::Desk(Desk { operator, verb, ..Desk::put(item, at, None) }),
         attempt(1, 2),
         closed(1),
     ]
@@ -314,4 +314,92 @@ fn what_was_stood_in_for_counts_at_the_bank_once_its_advice_is_there() {
     assert_eq!(told(7), Some((100, 100, 100, 0)));
     let untold = judge(&[intent(1), outcome(1, Leg::StoodIn)]).violations;
     assert_eq!(untold, [Violation::DebtNotQueued { no: RecordNo(2), txn: RecordNo(1) }]);
+}
+
+/// What an operator decided about an item.
+fn decided(item: u64, verb: DeskVerb) -> Record {
+    let (operator, item) = ("anna".parse().ok(), RecordNo(item));
+    Record::Desk(Desk { operator, verb: Some(verb), ..Desk::put(item, Wall::default(), None) })
+}
+
+/// A request whose bank has no reversal for it, and whose answer never came.
+fn unknown_for_good() -> Vec<Record> {
+    let Record::Intent(asked) = intent(1) else { return vec![] };
+    let desk = Record::Desk(Desk::put(RecordNo(1), Wall::default(), None));
+    let intent = Record::Intent(Arc::new(Intent { owes: Debt::Desk, ..Intent::clone(&asked) }));
+    vec![intent, desk, outcome(1, Leg::SentUnknown)]
+}
+
+#[test]
+fn what_the_bank_did_as_an_operator_heard_is_settled_by_hand() {
+    let why = "by telephone".parse().unwrap_or_default();
+    let open = judge(&unknown_for_good());
+    assert_eq!(open.open.iter().map(|o| o.what).collect::<Vec<_>>(), [OpenWhat::OnDesk]);
+    let told = |verb, late: bool| {
+        let mut story = unknown_for_good();
+        let late = late.then(|| late_approval(1));
+        story.extend(late);
+        story.push(decided(1, verb));
+        let report = judge(&story);
+        assert_eq!((report.violations, report.open), (vec![], vec![]));
+        let sums = |t: &Totals| (t.at_banks, t.by_hand, t.difference());
+        report.totals.values().map(sums).next().unwrap_or_default()
+    };
+    assert_eq!(told(DeskVerb::Did(why), false), (100, 100, 0));
+    assert_eq!(told(DeskVerb::DidNot(why), false), (0, 0, 0));
+    assert_eq!(told(DeskVerb::GiveUp(why), false), (0, 0, 0));
+    assert_eq!(told(DeskVerb::Did(why), true), (100, 100, 0), "once");
+    let mut late = unknown_for_good();
+    late.push(late_approval(1));
+    let sums: Vec<i128> = judge(&late).totals.values().map(Totals::difference).collect();
+    assert_eq!(sums, [100], "the bank has what its platform was refused");
+}
+
+fn late_approval(txn: u64) -> Record {
+    Record::Late(Late {
+        txn: Some(RecordNo(txn)),
+        at: Wall::default(),
+        bank: "alfa".parse().unwrap_or_default(),
+        stan: 1,
+        leg: Leg::LateApproved,
+        bank_code: None,
+        auth_id: None,
+        amount: None,
+        class: None,
+        kind: None,
+        rrn: None,
+        terminal: None,
+        merchant: None,
+        batch: None,
+    })
+}
+
+#[test]
+fn what_left_is_taken_back_on_an_operators_word_alone() {
+    let mut story = vec![
+        intent(1),
+        outcome(1, Leg::Approved),
+        Record::Answered(RecordNo(1)),
+        decided(1, DeskVerb::Reverse("it has nothing".parse().unwrap_or_default())),
+        reversal(1, 2, Owed::OwnReversal),
+        attempt(5, 1),
+        closed(5),
+    ];
+    let report = judge(&story);
+    assert_eq!(report.violations, []);
+    let sums: Vec<i128> = report.totals.values().map(Totals::difference).collect();
+    assert_eq!(sums, [0]);
+    story[3] = Record::Released(RecordNo(1));
+    let (no, txn) = (RecordNo(5), RecordNo(1));
+    assert_eq!(judge(&story).violations, [Violation::GrantReversed { no, txn }]);
+}
+
+#[test]
+fn a_dead_letter_that_the_bank_has_counts_and_is_over() {
+    let mut story = letter();
+    story.truncate(3);
+    story.push(decided(1, DeskVerb::Did("booked by hand".parse().unwrap_or_default())));
+    let report = judge(&story);
+    assert_eq!((report.violations, report.open), (vec![], vec![]));
+    assert_eq!(report.totals.values().map(|t| t.advised).collect::<Vec<_>>(), [100]);
 }

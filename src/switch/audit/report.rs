@@ -47,12 +47,14 @@ pub struct Totals {
     pub advices: u64,
     /// Σ of what they told.
     pub advised: i128,
+    /// Σ of what banks did and platforms were not granted, as operators settled it by hand.
+    pub by_hand: i128,
 }
 
 impl Totals {
     /// What banks hold and platforms do not: 0 once everything is settled.
     pub const fn difference(&self) -> i128 {
-        (self.at_banks - self.taken_back) - (self.granted - self.returned)
+        (self.at_banks - self.taken_back) - (self.granted - self.returned) - self.by_hand
     }
 }
 
@@ -122,8 +124,8 @@ impl Auditor {
     fn open_item(&self, told: &Told) -> Option<OpenItem> {
         let what = match told.leg {
             None => OpenWhat::AtBank,
-            Some(leg) if debt_of(leg, told.owes) == Debt::Desk => OpenWhat::OnDesk,
             Some(_) if told.is_settled() => return None,
+            Some(leg) if debt_of(leg, told.owes) == Debt::Desk => OpenWhat::OnDesk,
             Some(_) => OpenWhat::Undelivered,
         };
         let currency = Currency::new(told.currency).filter(|c| c.code() != 0);

@@ -45,6 +45,8 @@ impl Auditor {
             reversed: false,
             advised: false,
             carried: false,
+            ordered: false,
+            by_hand: false,
         });
         let debit = numbered(asked.debit);
         if let Some(of) = debit.and_then(|debit| self.transactions.get(debit)) {
@@ -100,10 +102,18 @@ impl Auditor {
         let Some(of) = self.transactions.get(txn) else { return };
         let unknown = matches!(of.leg, Some(Leg::SentUnknown | Leg::InvalidAnswer));
         // Known effects count once; a second approval of one original is the same effect.
-        if !unknown || of.at_bank.is_some() || !of.reversing {
+        if !unknown || of.at_bank.is_some() || !(of.reversing || of.owes == Debt::Desk) {
             return;
         }
         let effect = of.effect(minor);
+        // An operator has to look again.
+        of.by_hand = false;
+        self.done(txn, effect);
+    }
+
+    /// The bank did what had been decided without its answer.
+    pub(super) fn done(&mut self, txn: TxnNo, effect: i64) {
+        let Some(of) = self.transactions.get(txn) else { return };
         of.at_bank = Some(effect);
         let account = of.account();
         let totals = self.totals(account);

@@ -46,15 +46,20 @@ pub(super) struct Told {
     pub(super) advised: bool,
     /// Of the debit of a top-up: its credit was granted and stands, which tells of both.
     pub(super) carried: bool,
+    /// An operator ordered its reversal.
+    pub(super) ordered: bool,
+    /// An operator closed it: what is between bank and platform is settled by hand.
+    pub(super) by_hand: bool,
 }
 
 impl Told {
     /// Whether nothing more needs to happen to it; an open reversal is another matter.
     pub(super) fn is_settled(&self) -> bool {
-        self.leg.is_some_and(|leg| {
-            let told = !leg.grants() || self.delivered || self.chained || self.carried;
-            debt_of(leg, self.owes) != Debt::Desk && (told || self.owes == Debt::Nothing)
-        })
+        self.by_hand
+            || self.leg.is_some_and(|leg| {
+                let told = !leg.grants() || self.delivered || self.chained || self.carried;
+                debt_of(leg, self.owes) != Debt::Desk && (told || self.owes == Debt::Nothing)
+            })
     }
 
     /// Whether no later record is judged by it.
@@ -251,6 +256,8 @@ mod tests {
             reversed: false,
             advised: false,
             carried: false,
+            ordered: false,
+            by_hand: false,
         }
     }
 
