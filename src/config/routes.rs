@@ -31,12 +31,11 @@ pub(super) fn read(builder: &mut Builder<'_>, root: &Section<'_, '_>) {
 fn route(policy: &Policy, section: &Section<'_, '_>) -> Option<Route> {
     let name = section.need("name");
     let name = checked_name(section, &name);
-    let wanted = section.need("bank");
-    let bank = policy.banks.iter().position(|b| b.name.as_str() == wanted);
-    if bank.is_none() && !wanted.is_empty() {
-        section.wrong("bank", format!("no bank \"{wanted}\"; {}", known_banks(policy)));
-    }
+    let (bank, second) = banks(policy, section);
     let credit = credit(policy, section);
+    if credit.is_some() && second.is_some() {
+        section.wrong("banks", "a top-up has one bank that debits: bank = \"NAME\"");
+    }
     let route = Route {
         name,
         pan_prefixes: prefixes(section, "pan"),
@@ -45,10 +44,40 @@ fn route(policy: &Policy, section: &Section<'_, '_>) -> Option<Route> {
         currencies: currencies(section),
         amount: amount(section),
         platforms: platforms(policy, section),
-        bank: BankId(bank.unwrap_or_default() as u16),
+        bank: bank.unwrap_or_default(),
+        second,
         credit,
     };
     bank.map(|_| route)
+}
+
+/// `bank`, or `banks` with a second one for what provably was not sent to the first.
+fn banks(policy: &Policy, section: &Section<'_, '_>) -> (Option<BankId>, Option<BankId>) {
+    let find = |key: &'static str, wanted: &str| {
+        let found = policy.banks.iter().position(|b| b.name.as_str() == wanted);
+        if found.is_none() && !wanted.is_empty() {
+            section.wrong(key, format!("no bank \"{wanted}\"; {}", known_banks(policy)));
+        }
+        found.map(|index| BankId(index as u16))
+    };
+    if !section.has("banks") {
+        return (find("bank", &section.need("bank")), None);
+    }
+    if section.has("bank") {
+        section.wrong("banks", "means the same as bank: give one of them");
+    }
+    let given: Vec<String> = section.list("banks");
+    match given.as_slice() {
+        [first, second] if first != second => (find("banks", first), find("banks", second)),
+        _ => {
+            section.wrong(
+                "banks",
+                "expected two different banks: the second is asked where \
+                                    nothing was sent to the first",
+            );
+            (None, None)
+        }
+    }
 }
 
 /// `credit_bank`: the rule is for top-ups, which debit at `bank` and credit there.
@@ -162,6 +191,11 @@ fn platforms(policy: &Policy, section: &Section<'_, '_>) -> Vec<PlatformId> {
 /// Terminal > platform > switch > bank: a platform must outlast the bank it is routed to, and of
 /// a top-up both banks, one after the other.
 fn check_budgets(policy: &Policy, route: &Route, section: &Section<'_, '_>) {
+    if let Some(second) = route.second {
+        // Nothing was sent to the first then: its time is not spent.
+        let alone = Route { bank: second, second: None, ..route.clone() };
+        check_budgets(policy, &alone, section);
+    }
     let banks = [Some(route.bank), route.credit].into_iter().flatten();
     let banks: Vec<_> = banks.filter_map(|id| policy.banks.get(usize::from(id.0))).collect();
     let may_take: Vec<String> = banks

@@ -128,6 +128,26 @@ fn a_top_up_needs_two_banks_that_can_take_it_back_and_time_for_both() -> Result<
 }
 
 #[test]
+fn a_route_may_name_a_second_bank() -> Result<(), Vec<String>> {
+    let load = |banks: &str| {
+        load_demo(|text| text.replace("\nbank = \"river\"\n", &format!("\n{banks}\n")))
+    };
+    let settings = load("banks = [\"river\", \"mountain\"]")?;
+    let route = settings.policy.routes.last().ok_or(vec![])?;
+    assert_eq!(route.second.map(|id| id.0), Some(1));
+    for (banks, part) in [
+        ("banks = [\"river\"]", "expected two different banks"),
+        ("banks = [\"river\", \"river\"]", "expected two different banks"),
+        ("banks = [\"river\", \"lake\"]", "banks: no bank \"lake\""),
+        ("bank = \"river\"\nbanks = [\"river\", \"mountain\"]", "give one of them"),
+    ] {
+        let errors = load(banks).map(|_| vec![]).unwrap_or_else(|errors| errors);
+        assert!(errors.iter().any(|e| e.contains(part)), "{banks}: {errors:#?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_secret_in_the_file_is_refused_and_not_repeated() {
     let errors = refusals(|text| text.replace("file:demo-mak.hex", "0123456789ABCDEF"));
     assert!(errors.iter().any(|e| e.contains("bank.mountain.mac_key")), "{errors:#?}");

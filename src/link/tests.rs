@@ -122,7 +122,9 @@ impl Bench {
                 Arrival::Input(Input::Message { msg, .. }) => format!("message {:?}", msg.stan),
                 Arrival::Input(Input::Garbled { .. }) => "garbled".to_owned(),
                 Arrival::Input(Input::Released { id }) => format!("released {id}"),
-                Arrival::Input(Input::Unsent { id, why }) => format!("unsent {id} {why:?}"),
+                Arrival::Input(Input::Unsent { id, why } | Input::HandedBack { id, why, .. }) => {
+                    format!("unsent {id} {why:?}")
+                }
                 Arrival::Input(Input::LineDown { .. }) => "down".to_owned(),
                 Arrival::Input(other) => format!("{other:?}"),
             });

@@ -115,9 +115,10 @@ impl Writing {
 
     /// The end: everything that was never told goes to `batch` as unsent.
     pub(super) fn give_up(&mut self, batch: &mut Vec<Arrival>) {
-        let packed = self.packed.drain(..);
-        let waiting = self.waiting.drain(..).map(|send| send.id);
-        batch.extend(packed.chain(waiting).map(|id| unsent(id, Unsent::NoSession)));
+        batch.extend(self.packed.drain(..).map(|id| unsent(id, Unsent::NoSession)));
+        batch.extend(self.waiting.drain(..).map(|Send { id, msg, .. }| {
+            Arrival::Input(Input::HandedBack { id, why: Unsent::NoSession, msg })
+        }));
     }
 }
 

@@ -116,7 +116,10 @@ impl Point {
             Input::Recalled { .. } => Self::Recalled,
             Input::Command(Command::Reload(_)) => Self::Reload,
             Input::Command(Command::Drain) => Self::Drain,
-            Input::Unsent { .. } | Input::Durable { .. } | Input::Command(_) => return None,
+            Input::Unsent { .. }
+            | Input::HandedBack { .. }
+            | Input::Durable { .. }
+            | Input::Command(_) => return None,
         })
     }
 
@@ -137,7 +140,9 @@ impl Point {
             Record::Answered(_) => Self::Delivered,
             Record::Forgotten(_) => Self::Forgotten,
             // The input that causes it, or the debt that follows it, is a place already.
-            Record::Released(_) | Record::Garbled(_) | Record::Reconciled(_) => return None,
+            Record::Released(_) | Record::Moved(_) | Record::Garbled(_) | Record::Reconciled(_) => {
+                return None;
+            }
         })
     }
 }

@@ -181,8 +181,8 @@ impl Driver {
         }
         for _ in 0..TURN_INPUTS {
             // What stayed behind comes first: it is older than what waits.
-            if let Some((id, why)) = self.gate.next_unsent() {
-                self.feed(now, Input::Unsent { id, why });
+            if let Some(back) = self.gate.next_handed_back() {
+                self.feed(now, back);
             } else if let Some(arrival) = self.arrivals.pop_front() {
                 self.arrive(now, arrival);
             } else {
@@ -258,8 +258,8 @@ impl Driver {
                 self.gate.close(session);
                 // Bounded: each concerns a frame that was held when the session ended.
                 for _ in 0..self.gate.unsent_waiting() {
-                    if let Some((id, why)) = self.gate.next_unsent() {
-                        self.feed(now, Input::Unsent { id, why });
+                    if let Some(back) = self.gate.next_handed_back() {
+                        self.feed(now, back);
                     }
                 }
                 self.feed(now, Input::LineDown { line, session });

@@ -6,9 +6,10 @@
 //! nothing passes once the journal has failed except what needs no record. The gate never waits:
 //! a queue that is full ends its session. Deliberately absent: time of its own, threads, sockets.
 
+use crate::canonical::Canonical;
 use crate::link::{EndWish, Full, Outbound};
 use crate::switch::ids::{RecordNo, SendId, SessionId};
-use crate::switch::input::Unsent;
+use crate::switch::input::{Input, Unsent};
 use crate::switch::output::{CloseReason, Send};
 use crate::time::Instant;
 use std::collections::{BTreeMap, VecDeque};
@@ -23,11 +24,14 @@ pub struct Gate {
     doors: BTreeMap<SessionId, Leaf>,
     /// Sessions to be woken at the end of the turn.
     touched: Vec<SessionId>,
-    unsent: VecDeque<(SendId, Unsent)>,
+    unsent: VecDeque<Stayed>,
     /// No frame is held whose `not_after` is earlier than this.
     soonest: Option<Instant>,
     failed: bool,
 }
+
+/// A frame that stayed behind: which, why, and what it was to say.
+type Stayed = (SendId, Unsent, Box<Canonical>);
 
 /// One door.
 #[derive(Debug)]
@@ -57,7 +61,7 @@ impl Gate {
     pub fn admit(&mut self, now: Instant, send: Send) {
         match send.after {
             Some(after) if after > self.durable && self.failed => {
-                self.unsent.push_back((send.id, Unsent::JournalFailed));
+                self.unsent.push_back((send.id, Unsent::JournalFailed, send.msg));
             }
             Some(after) if after > self.durable => self.hold(after, send),
             _ => self.pass(now, send),
@@ -69,11 +73,11 @@ impl Gate {
     pub fn cancel(&mut self, id: SendId) {
         let here = self.held.iter().position(|(_, send)| send.id == id);
         let found = match here {
-            Some(at) => self.held.remove(at).is_some(),
-            None => self.doors.values().any(|leaf| leaf.outbound.cancel(id).is_some()),
+            Some(at) => self.held.remove(at).map(|(_, send)| send),
+            None => self.doors.values().find_map(|leaf| leaf.outbound.cancel(id)),
         };
-        if found {
-            self.unsent.push_back((id, Unsent::Cancelled));
+        if let Some(send) = found {
+            self.unsent.push_back((id, Unsent::Cancelled, send.msg));
         }
     }
 
@@ -126,7 +130,13 @@ impl Gate {
 
     /// The next frame that stayed behind and why; each exactly once.
     pub fn next_unsent(&mut self) -> Option<(SendId, Unsent)> {
-        self.unsent.pop_front()
+        self.unsent.pop_front().map(|(id, why, _)| (id, why))
+    }
+
+    /// The same as the core is told, which may send it another way.
+    pub fn next_handed_back(&mut self) -> Option<Input> {
+        let back = |(id, why, msg)| Input::HandedBack { id, why, msg };
+        self.unsent.pop_front().map(back)
     }
 
     /// When to call [`Gate::expire`] next. May be early, never late.
@@ -178,12 +188,12 @@ impl Gate {
 
     fn pass(&mut self, now: Instant, send: Send) {
         if send.not_after.is_some_and(|limit| now > limit) {
-            self.unsent.push_back((send.id, Unsent::TooLate));
+            self.unsent.push_back((send.id, Unsent::TooLate, send.msg));
             return;
         }
         let session = send.session;
         let Some(leaf) = self.doors.get_mut(&session) else {
-            self.unsent.push_back((send.id, Unsent::NoSession));
+            self.unsent.push_back((send.id, Unsent::NoSession, send.msg));
             return;
         };
         match leaf.outbound.push(send) {
@@ -192,22 +202,26 @@ impl Gate {
                 leaf.touched = true;
                 self.touched.push(session);
             }
-            Err((send, Full::Gone)) => self.unsent.push_back((send.id, Unsent::NoSession)),
+            Err((send, Full::Gone)) => {
+                self.unsent.push_back((send.id, Unsent::NoSession, send.msg));
+            }
             Err((send, Full::Overflow)) => {
                 leaf.outbound.end(EndWish::Overflow);
-                self.unsent.push_back((send.id, Unsent::QueueFull));
+                self.unsent.push_back((send.id, Unsent::QueueFull, send.msg));
             }
         }
     }
 
     fn drop_where(&mut self, why: Unsent, unwanted: impl Fn(&Send) -> bool) {
-        let unsent = &mut self.unsent;
-        self.held.retain(|(_, send)| {
-            let drop = unwanted(send);
-            if drop {
-                unsent.push_back((send.id, why));
+        if !self.held.iter().any(|(_, send)| unwanted(send)) {
+            return;
+        }
+        for (after, send) in std::mem::take(&mut self.held) {
+            if unwanted(&send) {
+                self.unsent.push_back((send.id, why, send.msg));
+            } else {
+                self.held.push_back((after, send));
             }
-            !drop
-        });
+        }
     }
 }

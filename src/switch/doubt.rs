@@ -152,6 +152,7 @@ impl State {
             | Record::LineState(_)
             | Record::Garbled(_)
             | Record::Released(_)
+            | Record::Moved(_)
             | Record::Forgotten(Forgotten::Window(_)) => (None, None),
         }
     }

@@ -44,6 +44,8 @@ pub(super) struct Flight {
     pub line: LineId,
     /// In which session.
     pub session: SessionId,
+    /// How often it went another way, because it had provably not left.
+    pub moves: u8,
     /// Where it stands.
     pub phase: Phase,
     /// The bank frame.

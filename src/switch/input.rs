@@ -1,8 +1,9 @@
 //! What the shell tells the core. One [`Input`] is one step.
 //!
-//! Contract: for every [`super::output::Send`] exactly one of [`Input::Released`] or
-//! [`Input::Unsent`] comes back, fed before that session's [`Input::LineDown`], and before any
-//! message that could answer it. Nothing else proves "not sent".
+//! Contract: for every [`super::output::Send`] exactly one of [`Input::Released`],
+//! [`Input::Unsent`] or [`Input::HandedBack`] comes back, fed before that session's
+//! [`Input::LineDown`], and before any message that could answer it. Nothing else proves "not
+//! sent".
 
 use super::ids::{LineId, RecordNo, SendId, SessionId, Ticket};
 use super::library::Recalled;
@@ -45,6 +46,15 @@ pub enum Input {
         id: SendId,
         /// Why it stayed.
         why: Unsent,
+    },
+    /// The same, with the message: it may go another way.
+    HandedBack {
+        /// Which frame.
+        id: SendId,
+        /// Why it stayed.
+        why: Unsent,
+        /// What it was to say.
+        msg: Box<Canonical>,
     },
     /// A session of this line is connected.
     LineUp {

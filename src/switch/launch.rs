@@ -92,7 +92,12 @@ impl Switch {
         });
         match way {
             Ok(way) => self.launch_over(pending, way),
-            Err(reason) => self.give_up(pending, reason),
+            Err(reason) => match self.second_of(&pending) {
+                Some((bank, way)) if reason == Reason::BankDown => {
+                    self.launch_over(Pending { bank, ..pending }, way);
+                }
+                _ => self.give_up(pending, reason),
+            },
         }
     }
 
@@ -194,6 +199,7 @@ impl Switch {
             bank,
             line: to.0,
             session: to.1,
+            moves: 0,
             phase: Phase::Held,
             send,
             released: None,

@@ -111,6 +111,8 @@ impl Switch {
             Step::Finish => {
                 self.finish(slot);
             }
+            // It is taken where the frame is handed back.
+            Step::Again => self.impossible("another way without the message"),
             Step::Stay => {}
             Step::Impossible => self.impossible("this cannot happen to a transaction here"),
         }

@@ -52,6 +52,8 @@ mod netmgmt;
 mod operator;
 mod ordered_reversal;
 mod originals;
+mod other_bank;
+mod other_line;
 mod past;
 mod prints;
 mod questions;
@@ -221,6 +223,7 @@ impl Switch {
             }
             Input::Released { id } => self.released(id),
             Input::Unsent { id, why } => self.unsent(id, why),
+            Input::HandedBack { id, why, msg } => self.handed_back(id, why, msg),
             Input::LineUp { line, session } => self.line_up(line, session),
             Input::LineDown { line: _, session } => self.line_down(session),
             // The gate holds what waits for the disk; nothing here depends on the mark.

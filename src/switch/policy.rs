@@ -269,6 +269,8 @@ pub struct Route {
     pub platforms: Vec<PlatformId>,
     /// Where to; of a top-up the bank that debits.
     pub bank: BankId,
+    /// Where to instead, where nothing was sent to the first.
+    pub second: Option<BankId>,
     /// The stored-value issuer that credits. Set, the rule is for top-ups alone, and each is
     /// two legs; unset, a top-up is one leg like any other request.
     pub credit: Option<BankId>,

@@ -58,6 +58,8 @@ pub enum Record {
     Reconciled(Box<Reconciled>),
     /// Something that can have no consequence any more left the core's memory.
     Forgotten(Forgotten),
+    /// A request that provably never left goes over another line of its bank.
+    Moved(Moved),
 }
 
 /// What a SAF entry is.
@@ -135,6 +137,17 @@ impl Queued {
         let told = self.owed == Owed::Repeat && self.reason == Reason::BankDown;
         self.txn.filter(|_| told)
     }
+}
+
+/// A request that provably never left goes over another line of its bank, under the same keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// The transaction.
+    pub txn: TxnNo,
+    /// When.
+    pub at: Wall,
+    /// Over which line it goes now.
+    pub line: Name,
 }
 
 /// A SAF entry is about to be sent once more. After a restart every entry counts as tried.

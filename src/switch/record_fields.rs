@@ -8,7 +8,7 @@ use super::input::DeskVerb;
 use super::proof::Knowledge;
 use super::record::{
     Attempt, BankKeys, CardFacts, Cause, Closed, Cutover, Debt, Desk, Ending, Forgotten,
-    GarbledNote, Intent, Late, Leg, LineState, Origin, Outcome, Owed, PolicyStamp, Queued,
+    GarbledNote, Intent, Late, Leg, LineState, Moved, Origin, Outcome, Owed, PolicyStamp, Queued,
     Reconciled, Record, Refused, Weighing,
 };
 use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
@@ -90,7 +90,7 @@ record_enum!(Record {
     1 = Intent(body), 2 = Outcome(body), 3 = Refused(body), 4 = Queued(body), 5 = Attempt(body),
     6 = Closed(body), 7 = Late(body), 8 = Desk(body), 9 = Cutover(body), 10 = Policy(body),
     11 = LineState(body), 12 = Garbled(body), 13 = Released(body), 14 = Answered(body),
-    15 = Forgotten(body), 16 = Reconciled(body),
+    15 = Forgotten(body), 16 = Reconciled(body), 17 = Moved(body),
 });
 
 record_struct!(Origin {
@@ -198,6 +198,7 @@ record_struct!(Queued {
     not_found_final_after,
 } since 2 { debit } since 4 { of, knows });
 record_struct!(Debited { txn, bank, line, kind, keys, owes, pan, amount, facts, auth_id, left });
+record_struct!(Moved { txn, at, line });
 record_struct!(Attempt { entry, at, count });
 record_struct!(Closed { entry, at, ending, bank_code, settlement_date } since 4 { cause });
 record_struct!(Late {

@@ -54,6 +54,21 @@ pub(super) fn put_keys(msg: &mut Canonical, keys: &BankKeys) {
     msg.batch = keys.batch;
 }
 
+/// Writes the platform's own names back into a request.
+pub(super) fn put_origin(msg: &mut Canonical, origin: &Origin) {
+    msg.mti = Some(origin.mti);
+    msg.stan = Some(origin.stan);
+    msg.transmission = origin.transmission;
+    msg.local_time = origin.local_time;
+    msg.local_date = origin.local_date;
+    msg.acquirer = origin.acquirer;
+    msg.forwarder = origin.forwarder;
+    msg.rrn = origin.rrn;
+    msg.terminal = origin.terminal;
+    msg.merchant = origin.merchant;
+    msg.batch = origin.batch;
+}
+
 /// Takes out what must not travel from one leg to the next.
 fn strip(msg: &mut Canonical) {
     msg.repeat = false;

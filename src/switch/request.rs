@@ -157,7 +157,10 @@ impl Switch {
         if self.draining || self.over_cap(from) {
             return Err((Reason::SystemError, Some(bank)));
         }
-        let way = self.way_to(bank, names, msg).ok_or((Reason::BankDown, Some(bank)))?;
+        let (bank, way) = match self.way_to(bank, names, msg) {
+            Some(way) => (bank, way),
+            None => self.way_to_second(index, bank, msg).ok_or((Reason::BankDown, Some(bank)))?,
+        };
         if let Some(credit) = credit {
             self.reaches(credit, msg).map_err(|why| (why, Some(credit)))?;
         }

@@ -177,6 +177,7 @@ impl Switch {
             bank: pending.bank,
             line,
             session: SessionId(0),
+            moves: 0,
             phase: Phase::Held,
             send: SendId(0),
             released: None,

@@ -198,6 +198,11 @@ impl State {
                 self.undelivered.remove(*txn);
                 self.desk.remove(txn);
             }
+            Record::Moved(moved) => {
+                if let Some(open) = self.open.get_mut(moved.txn) {
+                    Arc::make_mut(&mut open.intent).line = moved.line;
+                }
+            }
             Record::Forgotten(what) => self.forgotten(*what),
             // The books have it.
             Record::Reconciled(_) => {}

@@ -74,11 +74,13 @@ pub enum Happening {
     GrantReleased,
     /// No copy of the approval left, and none will.
     GrantUnsent,
+    /// The bank frame did not leave, and another session of the bank may have it.
+    OtherWay,
 }
 
 impl Happening {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Released,
         Self::Unsent,
         Self::Answered(Verdict::Approved),
@@ -91,6 +93,7 @@ impl Happening {
         Self::PlatformReversal,
         Self::GrantReleased,
         Self::GrantUnsent,
+        Self::OtherWay,
     ];
 
     /// Its place in [`Happening::ALL`].
@@ -103,6 +106,7 @@ impl Happening {
             Self::PlatformReversal => 9,
             Self::GrantReleased => 10,
             Self::GrantUnsent => 11,
+            Self::OtherWay => 12,
         }
     }
 }
@@ -174,6 +178,8 @@ pub enum Step {
     Enter(Phase),
     /// Cancel the held frame.
     Cancel(Phase),
+    /// The same request goes over another line of its bank.
+    Again,
     /// Record the outcome and tell the platform: approved.
     Grant(Leg),
     /// Record the outcome of the debit and ask for the credit; the platform goes on waiting.
@@ -204,6 +210,7 @@ pub const fn step(phase: Phase, happening: Happening) -> Step {
     match (phase, happening) {
         (P::Held, H::Released) => Step::Enter(P::Sent),
         (P::Held, H::Unsent) => Step::Deny(Leg::NotSent),
+        (P::Held, H::OtherWay) => Step::Again,
         (P::Held, H::Deadline) => Step::Cancel(P::Cancelling),
         (P::Held, H::PlatformReversal) => Step::Cancel(P::HeldReversed),
 
@@ -255,6 +262,12 @@ pub const fn step(phase: Phase, happening: Happening) -> Step {
         | (
             P::Held | P::Cancelling | P::HeldReversed | P::Sent | P::SentReversed,
             H::GrantReleased | H::GrantUnsent,
+        )
+        // What is being taken back, or has left, goes no other way.
+        | (
+            P::Cancelling | P::HeldReversed | P::Sent | P::SentReversed | P::Granting
+            | P::Withdrawing | P::Revoked,
+            H::OtherWay,
         ) => Step::Impossible,
     }
 }

@@ -88,6 +88,7 @@ fn policy() -> Policy {
             amount: None,
             platforms: vec![],
             bank: BankId(0),
+            second: None,
             credit: None,
         }],
         duplicates: DuplicateWindow { age: 86_400 * SECOND, count: 1_000 },

@@ -122,6 +122,9 @@ fn purse(options: &Options<'_>) -> Bank {
     let mut bank = bank(options, "purse", &[4], SignOn::No, false);
     let types = vec![TransactionType::TopUp];
     bank.reversal.types = if options.has("no_credit_reversal") { vec![] } else { types };
+    if options.has("second") {
+        bank.reversal.types.push(TransactionType::Purchase);
+    }
     bank.response_timeout = options.seconds("purse_timeout=", 20);
     bank.window = options.number("purse_window=", 8) as usize;
     bank
@@ -151,6 +154,7 @@ fn route(name: &str, low: &str, high: &str, to: u16) -> Route {
         amount: None,
         platforms: vec![],
         bank: BankId(to),
+        second: None,
         credit: None,
     }
 }
@@ -187,7 +191,8 @@ pub(crate) fn policy(options: &Options<'_>) -> Policy {
             let top_up = Route { credit, ..route("topup", "4", "5", 0) };
             vec![top_up, route("cup", "62", "62", 1), route("visa", "4", "5", 0)]
         } else {
-            vec![route("cup", "62", "62", 1), route("visa", "4", "5", 0)]
+            let second = options.has("second").then_some(BankId(2));
+            vec![route("cup", "62", "62", 1), Route { second, ..route("visa", "4", "5", 0) }]
         },
         duplicates: DuplicateWindow {
             age: options.seconds("remember=", 86_400),

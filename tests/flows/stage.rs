@@ -115,9 +115,13 @@ impl Stage {
                 self.approve(send.session, &send.msg);
             }
         } else {
-            self.switch.handle(self.wall(), Input::Unsent { id, why: Unsent::NoSession });
+            self.hand_back(send, Unsent::NoSession);
         }
         true
+    }
+
+    fn hand_back(&mut self, Send { id, msg, .. }: Send, why: Unsent) {
+        self.switch.handle(self.wall(), Input::HandedBack { id, why, msg });
     }
 
     /// The bank of this session says yes.
@@ -142,8 +146,8 @@ impl Stage {
             Output::Send(send) => self.held.push(send),
             Output::Cancel { id } => {
                 if let Some(at) = self.held.iter().position(|s| s.id == id) {
-                    self.held.remove(at);
-                    self.switch.handle(self.wall(), Input::Unsent { id, why: Unsent::Cancelled });
+                    let send = self.held.remove(at);
+                    self.hand_back(send, Unsent::Cancelled);
                 }
             }
             Output::Recall { ticket, key } if self.slow_journal => {
@@ -181,8 +185,7 @@ impl Stage {
         let Some(line) = self.sessions.remove(&session) else { return };
         let gone: Vec<_> = self.held.extract_if(.., |s| s.session.0 == session).collect();
         for send in gone {
-            let input = Input::Unsent { id: send.id, why: Unsent::NoSession };
-            self.switch.handle(self.wall(), input);
+            self.hand_back(send, Unsent::NoSession);
         }
         self.feed(Input::LineDown { line: LineId(line), session: SessionId(session) });
     }

@@ -134,9 +134,8 @@ impl World {
                 Output::Send(send) => self.held.push(send),
                 Output::Cancel { id } => {
                     if let Some(at) = self.held.iter().position(|s| s.id == id) {
-                        self.held.remove(at);
-                        let why = Unsent::Cancelled;
-                        self.switch.handle(self.stamp(), Input::Unsent { id, why });
+                        let (why, msg) = (Unsent::Cancelled, self.held.remove(at).msg);
+                        self.switch.handle(self.stamp(), Input::HandedBack { id, why, msg });
                     }
                 }
                 Output::Recall { ticket, key } => {
@@ -167,8 +166,9 @@ impl World {
     fn session_down(&mut self, session: u64) {
         let Some(line) = self.sessions.remove(&session) else { return };
         while let Some(at) = self.held.iter().position(|s| s.session.0 == session) {
-            let id = self.held.remove(at).id;
-            self.switch.handle(self.stamp(), Input::Unsent { id, why: Unsent::NoSession });
+            let Send { id, msg, .. } = self.held.remove(at);
+            let why = Unsent::NoSession;
+            self.switch.handle(self.stamp(), Input::HandedBack { id, why, msg });
         }
         self.feed(Input::LineDown { line: LineId(line), session: SessionId(session) });
     }

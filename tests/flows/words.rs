@@ -256,6 +256,7 @@ pub(crate) fn show_record(no: RecordNo, record: &Record) -> Option<String> {
             format!("journal {no} line {}{of} {:?}{by}", l.line, l.function)
         }
         Record::LineState(_) => return None,
+        Record::Moved(m) => format!("journal {no} moved {} to {}", m.txn, m.line),
         Record::Forgotten(f) => format!("journal {no} forgotten {f:?}"),
         Record::Answered(_)
         | Record::Released(_)

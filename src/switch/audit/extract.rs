@@ -142,7 +142,8 @@ impl Extract {
             | Record::Policy(_)
             | Record::LineState(_)
             | Record::Garbled(_)
-            | Record::Released(_) => Said::Nothing,
+            | Record::Released(_)
+            | Record::Moved(_) => Said::Nothing,
         };
         Self { no, said }
     }

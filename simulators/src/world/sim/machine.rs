@@ -12,7 +12,7 @@ use pointsman::journal::{Batch, Class, JournalError, Reader, SimDisk, Writer};
 use pointsman::link::{EndWish, Outbound};
 use pointsman::server::gate::Gate;
 use pointsman::switch::Switch;
-use pointsman::switch::ids::{LineId, RecordNo, SendId, SessionId, Ticket};
+use pointsman::switch::ids::{LineId, RecordNo, SessionId, Ticket};
 use pointsman::switch::input::{Input, Unsent};
 use pointsman::switch::library;
 use pointsman::switch::output::{CloseReason, Output, RecallKey, Send};
@@ -185,8 +185,7 @@ impl Machine {
             self.feed(now, Input::Timer, witness)?;
         }
         loop {
-            if let Some((id, why)) = self.gate.next_unsent() {
-                let account = Input::Unsent { id, why };
+            if let Some(account) = self.gate.next_handed_back() {
                 match self.lag(dice, 500, LAG_MAX_MS) {
                     Some(lag) => self.tell_later(now.mono.after(lag), account),
                     None => self.feed(now, account, witness)?,
@@ -235,8 +234,8 @@ impl Machine {
                 while let Some((_, account)) = self.accounts.pop_first() {
                     self.feed(now, account, witness)?;
                 }
-                while let Some((id, why)) = self.gate.next_unsent() {
-                    self.feed(now, Input::Unsent { id, why }, witness)?;
+                while let Some(account) = self.gate.next_handed_back() {
+                    self.feed(now, account, witness)?;
                 }
             }
             _ => {}
@@ -403,7 +402,7 @@ impl Machine {
             let late = send.not_after.is_some_and(|limit| now.mono > limit);
             if late || !written {
                 let why = if late { Unsent::TooLate } else { Unsent::NoSession };
-                self.push(Input::Unsent { id: send.id, why });
+                self.push(Input::HandedBack { id: send.id, why, msg: send.msg });
                 continue;
             }
             self.burn()?;
@@ -424,8 +423,8 @@ impl Machine {
         let Some(from) = self.sessions.remove(&session) else { return };
         let mut left = VecDeque::new();
         from.outbound.shut(&mut left);
-        for id in left.into_iter().map(|send: Send| -> SendId { send.id }) {
-            self.push(Input::Unsent { id, why: Unsent::NoSession });
+        for Send { id, msg, .. } in left {
+            self.push(Input::HandedBack { id, why: Unsent::NoSession, msg });
         }
         self.push(Input::LineDown { line: from.line, session });
     }

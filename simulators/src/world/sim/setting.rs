@@ -86,6 +86,7 @@ fn route(name: &str, prefixes: &[(&str, &str)], bank: u16) -> Route {
         amount: None,
         platforms: vec![],
         bank: BankId(bank),
+        second: None,
         credit: None,
     }
 }

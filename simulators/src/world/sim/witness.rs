@@ -146,7 +146,7 @@ impl Witness {
         self.now = now;
         match input {
             Input::Message { msg, .. } => self.heard(msg),
-            Input::Unsent { id, why } => {
+            Input::Unsent { id, why } | Input::HandedBack { id, why, .. } => {
                 self.story.tell(now, format_args!("switch: frame {id} stayed behind ({why:?})"));
             }
             Input::LineDown { line, session } => {
@@ -469,6 +469,7 @@ fn describe(record: &Record) -> String {
         Record::Released(t) => format!("{t} left"),
         Record::Answered(t) => format!("approval of {t} left"),
         Record::Reconciled(r) => format!("totals {:?} {:?}", r.period, r.weighing),
+        Record::Moved(m) => format!("{} goes over {}", m.txn, m.line),
         Record::Forgotten(f) => format!("forgotten: {f:?}"),
     }
 }
