@@ -120,8 +120,9 @@ pub(super) enum SendOwner {
     Plain,
 }
 
-/// How many answered transactions are kept to recognize a second answer.
-const RECENT: usize = 1_024;
+/// How many answered transactions are kept to recognize a second answer: half a minute of a busy
+/// bank. They are looked through only for an answer that fits nothing.
+const RECENT: usize = 16_384;
 
 /// Tables of what is under way.
 #[derive(Debug, Default)]

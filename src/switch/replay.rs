@@ -21,7 +21,22 @@ use std::sync::Arc;
 impl Switch {
     /// Takes back one record of the journal; in order, before [`Switch::start`].
     pub fn replay(&mut self, no: RecordNo, record: &Record) {
+        if let Record::Outcome(outcome) = record {
+            self.note_replayed(outcome);
+        }
         self.state.apply(no, record);
+    }
+
+    /// A second answer to it will be recognized, as before the restart.
+    fn note_replayed(&mut self, outcome: &Outcome) {
+        if matches!(outcome.leg, Leg::NotSent | Leg::SentUnknown | Leg::InvalidAnswer) {
+            return;
+        }
+        let Some(open) = self.state.open.get(outcome.txn) else { return };
+        let (family, stan) = (open.intent.kind.family(), open.intent.keys.stan);
+        if let Some(bank) = self.bank_id(&open.intent.bank) {
+            self.air.note_answered(match_key(bank, family, stan), outcome.txn);
+        }
     }
 
     /// Records up to this one are lost and an operator accepted that: numbers go on behind them,

@@ -120,3 +120,34 @@ fn a_configured_token_is_asked_for_and_browsers_are_turned_away() -> Tested {
     assert!(said.contains("give --admin HOST:PORT"), "{said}");
     Ok(())
 }
+
+#[test]
+fn a_bank_is_signed_off_over_a_restart_and_on_again() -> Tested {
+    let (stage, switch, mut shop) = Stage::opened(HASTY, "warn")?;
+    let bank = |switch: &Switch, more: &[&str]| {
+        run(&[&["bank", "--admin", &switch.admin.to_string()], more].concat())
+    };
+    let off = ["sign-off", "river", "--operator", "anna", "--reason", "works on the line"];
+    assert!(bank(&switch, &off)?.status.success());
+    assert_eq!(buy(&mut shop, 0)?, "91");
+    let said = String::from_utf8(bank(&switch, &off)?.stderr)?;
+    assert!(said.contains("it is so already"), "{said}");
+
+    shop.hang_up();
+    assert_eq!(switch.stop()?, Some(0));
+    // It waits for both banks otherwise, and one stays signed off.
+    let switch = stage.start_alone("warn")?;
+    shop.call(switch.door)?;
+    assert_eq!(buy(&mut shop, 1)?, "91");
+    let on = ["sign-on", "river", "--operator", "anna"];
+    assert!(bank(&switch, &on)?.status.success());
+    let mut which = 2;
+    wait_until("river is asked again", SOON, || {
+        which += 1;
+        Ok(buy(&mut shop, which)? == "00")
+    })?;
+    let journal = stage.ask_journal("dump", &["--where", "operator=anna"])?;
+    assert!(journal.contains("works on the line"), "{journal}");
+    assert_eq!(switch.stop()?, Some(0));
+    Ok(())
+}
