@@ -26,7 +26,7 @@ struct Chain {
     seen: bool,
     /// The bank would not undo what it had approved and told.
     refused: bool,
-    /// The bank would not book what it was told by advice.
+    /// The bank would not book what it was told by advice, or called a first try a duplicate.
     unbooked: bool,
     /// Reversals that name it and another card.
     mistaken: usize,
@@ -106,8 +106,11 @@ fn of_banks(entries: &[Entry], chains: &mut BTreeMap<u64, Chain>) {
         chain.seen = true;
         let advice = entry.mti.as_bytes().get(2) == Some(&b'2');
         match entry.business {
-            Business::Reversal => chain.refused |= entry.code == "25",
-            _ => chain.unbooked |= advice && entry.code != "00" && entry.code != "94",
+            Business::Reversal => {
+                chain.refused |= entry.code == "25";
+                chain.unbooked |= entry.code == "94";
+            }
+            _ => chain.unbooked |= advice && entry.code != "00",
         }
     }
 }

@@ -34,6 +34,10 @@ struct Arguments {
     /// Requests per second.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     rate: u32,
+    /// A habit of the banks or the platform that is left out; the trial fails then, but says what
+    /// is wrong without it.
+    #[arg(long, value_name = "HABIT")]
+    without: Vec<String>,
     /// Keep the folder with journal, ledgers and logs.
     #[arg(long)]
     keep: bool,
@@ -58,7 +62,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<bool> {
-    let scenery = setup::build()?;
+    let scenery = setup::build(&arguments.without)?;
     let result = play(arguments, &scenery);
     if arguments.keep || !matches!(result, Ok(true)) {
         println!("trial: everything is kept in {}", scenery.folder.keep().display());
@@ -75,6 +79,7 @@ fn play(arguments: &Arguments, scenery: &Scenery) -> anyhow::Result<bool> {
         })?;
     }
     let asked = setup::platform(scenery.shop, arguments.rate, arguments.seconds);
+    let asked = setup::without(asked, &arguments.without);
     let mut shop = Platform::start(folder, &asked)?;
     happenings(arguments.seconds, scenery, &mut switch)?;
     shop.process.ends(Duration::from_secs(u64::from(arguments.seconds) + 120))?;
