@@ -98,10 +98,8 @@ impl Switch {
 
     fn answer_in_flight(&mut self, slot: usize, bank: BankId, msg: Box<Canonical>) {
         let Some(flight) = self.air.flights.get(slot) else { return };
-        let (mut verdict, fault) = judge(&flight.intent, &msg, self.judging(bank));
-        if self.planted.has(Plant::WrongAmountAccepted) && msg.amount != flight.intent.amount {
-            verdict = Verdict::Approved;
-        }
+        let (verdict, fault) = judge(&flight.intent, &msg, self.judging(bank));
+        let verdict = self.judged(verdict, &flight.intent, &msg);
         self.happen(slot, Happening::Answered(verdict), Some(Answered { msg, fault }));
     }
 

@@ -8,7 +8,10 @@
 use super::Switch;
 use super::inflight::SendOwner;
 use super::memory::Past;
-use crate::canonical::{Canonical, Flow};
+use super::proof::Knowledge;
+use super::record::Intent;
+use super::txn::Verdict;
+use crate::canonical::{Answer, Canonical, Flow, ResponseClass};
 use crate::time::{Instant, Wall};
 use std::time::Duration;
 
@@ -45,6 +48,12 @@ pub enum Plant {
     ApprovalReplayedAfterReversal,
     /// An approval of another amount than was asked is passed on.
     WrongAmountAccepted,
+    /// "Not found" ends the reversal of what the bank itself approved or acknowledged.
+    NotFoundEndsAll,
+    /// A code that no list has is a decline: nothing is reversed.
+    UnlistedCodeDeclines,
+    /// "Duplicate" acknowledges the first try of an advice.
+    DuplicateEndsFirstTry,
 }
 
 /// What is planted in one switch.
@@ -93,6 +102,26 @@ impl Switch {
             }
             past => past,
         }
+    }
+
+    /// What an answer to a reversal is weighed by: what is known of the original.
+    #[inline]
+    pub(super) fn weighed_by(&self, knows: Knowledge) -> Knowledge {
+        if self.planted.has(Plant::NotFoundEndsAll) { Knowledge::Unknown } else { knows }
+    }
+
+    /// What an answer to a request comes to.
+    #[inline]
+    pub(super) fn judged(&self, verdict: Verdict, intent: &Intent, msg: &Canonical) -> Verdict {
+        let unlisted =
+            matches!(msg.answer, Some(Answer::Given { class: ResponseClass::Unknown, .. }));
+        if self.planted.has(Plant::WrongAmountAccepted) && msg.amount != intent.amount {
+            return Verdict::Approved;
+        }
+        if unlisted && self.planted.has(Plant::UnlistedCodeDeclines) {
+            return Verdict::Declined;
+        }
+        verdict
     }
 
     /// The wall clock taken for the monotonic one.

@@ -77,10 +77,12 @@ impl Switch {
         let tried = self.saf_answered(bank, entry);
         let known = self.state.saf.get(&entry).map(|e| (e.knows, e.twin));
         let (knows, twin) = known.unwrap_or_default();
+        let knows = self.weighed_by(knows);
         let Some(codes) = self.policy.banks.get(usize::from(bank.0)).map(|bank| &bank.codes) else {
             return (None, false);
         };
-        let question = match (queued.owed, tried.is_again() && !twin) {
+        let again = tried.is_again() || self.planted.has(Plant::DuplicateEndsFirstTry);
+        let question = match (queued.owed, again && !twin) {
             (Owed::OwnReversal | Owed::PlatformReversal, false) => Question::ReversalFirst,
             (Owed::OwnReversal | Owed::PlatformReversal, true) => Question::ReversalAgain,
             (Owed::Repeat, false) => Question::AdviceFirst,

@@ -175,7 +175,7 @@ fn a_partial_reversal_takes_back_a_part_and_a_further_one_the_rest() {
 fn each_doctored_story_breaks_its_rule() {
     let (no, txn) = (RecordNo, RecordNo);
     type Doctor = fn(&mut Vec<Record>);
-    let cases: [(Doctor, Violation); 12] = [
+    let cases: [(Doctor, Violation); 13] = [
         (|s| s[1] = outcome(3, Leg::Approved), Violation::StrayOutcome { no: no(2), txn: txn(3) }),
         (
             |s| s[4] = Record::Released(RecordNo(4)),
@@ -206,6 +206,10 @@ fn each_doctored_story_breaks_its_rule() {
         ),
         (
             |s| s[11] = closed_as(11, Ending::Needless),
+            Violation::MoneyLeft { no: no(12), txn: txn(8) },
+        ),
+        (
+            |s| s[11] = closed_as(11, Ending::NoOriginal),
             Violation::MoneyLeft { no: no(12), txn: txn(8) },
         ),
         (

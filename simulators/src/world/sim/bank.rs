@@ -7,19 +7,24 @@
 
 use super::coverage::{Coverage, Fault};
 use super::dice::Dice;
+use super::habits::weight;
 use super::keys::{Handed, Vault};
+use super::manners;
 use super::wire::{self, Frame, Sealed};
 use pointsman::canonical::{
     Answer, Canonical, Flow, Kind, MacCheck, NetworkFunction, ResponseClass, TransactionType,
 };
 use pointsman::money::Amount;
 use pointsman::text::Text;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+/// A day of the calendar.
+type Day = jiff::civil::Date;
 
 /// How a bank calls a request: STAN, `F7`, terminal. One that keeps STANs in reversals calls it
 /// by STAN and terminal alone.
-type Key = (u32, Text<10>, Text<16>);
+pub(super) type Key = (u32, Text<10>, Text<16>);
 
 /// One request in the bank's ledger.
 #[derive(Debug, Clone)]
@@ -34,12 +39,22 @@ pub struct Deal {
     pub effect: i64,
     /// `F38` given out.
     pub auth_id: Option<Text<6>>,
-    /// What it answered.
+    /// What it made of it.
     pub class: ResponseClass,
     /// Whether it was taken back.
     pub reversed: bool,
     /// Reversals for it came before it did.
     pub overtaken: bool,
+    /// The MTI it came under.
+    pub mti: Text<4>,
+    /// How much was asked, in minor units.
+    pub asked: u64,
+    /// It will not be found by any reversal, and stands.
+    pub forgotten: bool,
+    /// It will be found by one reversal only.
+    pub found_once: bool,
+    /// Its code is one that no table knows.
+    pub unlisted: bool,
 }
 
 /// What it will say, and after how long.
@@ -56,6 +71,15 @@ pub enum Mood {
     Slow,
     /// Answers hardly ever come.
     Silent,
+}
+
+/// What the world knows and a bank does not: when an oddity of it can be dealt with at all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Fair {
+    /// The switch has heard that this was approved or acknowledged.
+    pub told: bool,
+    /// This is the first try, and the switch knows that it is.
+    pub first: bool,
 }
 
 /// What it does with one request.
@@ -76,6 +100,8 @@ enum Conduct {
     Garbage,
     Refuse,
     UnknownCode,
+    UnlistedApproval,
+    PartialAbove,
     Retry,
 }
 
@@ -83,10 +109,14 @@ enum Conduct {
 #[derive(Debug)]
 pub struct Bank {
     /// Whether its reversals keep the STAN of their original.
-    same_stan: bool,
-    deals: BTreeMap<Key, Deal>,
+    pub(super) same_stan: bool,
+    pub(super) deals: BTreeMap<Key, Deal>,
     /// Reversals of what it does not know.
-    unknown: BTreeMap<Key, u32>,
+    pub(super) unknown: BTreeMap<Key, u32>,
+    /// Advices it refused for good, or called duplicates when they were not.
+    pub refused: BTreeSet<Text<12>>,
+    /// What was wrong with what the switch said, by its own ledger.
+    pub complaints: Vec<String>,
     /// What it hands out at sign-ons, if it does.
     pub vault: Option<Vault>,
     /// Its mood.
@@ -94,18 +124,33 @@ pub struct Bank {
     /// Whether it makes mistakes at all.
     pub honest: bool,
     next_auth: u32,
-    date: u32,
-    dice: Dice,
+    date: Day,
+    /// Business dates it announced.
+    pub announced: Vec<Text<4>>,
+    pub(super) dice: Dice,
 }
 
 impl Bank {
     /// A bank with an empty ledger; `same_stan`: its reversals keep the STAN.
-    pub fn new(same_stan: bool, dice: Dice) -> Self {
+    pub fn new(same_stan: bool, date: Day, dice: Dice) -> Self {
         let (deals, unknown) = (BTreeMap::new(), BTreeMap::new());
-        let (mood, next_auth, date) = (Mood::Odd, 0, 1231);
+        let (mood, next_auth) = (Mood::Odd, 0);
         // The one that speaks like a UnionPay host hands out keys.
         let vault = same_stan.then(Vault::default);
-        Self { same_stan, deals, unknown, vault, mood, honest: false, next_auth, date, dice }
+        Self {
+            same_stan,
+            deals,
+            unknown,
+            refused: BTreeSet::new(),
+            complaints: vec![],
+            vault,
+            mood,
+            honest: false,
+            next_auth,
+            date,
+            announced: vec![],
+            dice,
+        }
     }
 
     /// The ledger.
@@ -114,14 +159,14 @@ impl Bank {
     }
 
     /// Hears one message; what it will say to it.
-    pub fn hear(&mut self, msg: &Canonical, coverage: &mut Coverage) -> Vec<Saying> {
+    pub fn hear(&mut self, msg: &Canonical, fair: Fair, coverage: &mut Coverage) -> Vec<Saying> {
         match (msg.kind, msg.flow) {
             (Kind::NetworkManagement(_), Flow::Request | Flow::Advice) => {
                 self.network(msg, coverage)
             }
             (Kind::Transaction(_), Flow::Request) => self.request(msg, coverage),
-            (Kind::Transaction(_), Flow::Advice) => self.advice(msg, coverage),
-            (Kind::Reversal(_), _) => self.reversal(msg, coverage),
+            (Kind::Transaction(_), Flow::Advice) => self.advice(msg, fair, coverage),
+            (Kind::Reversal(_), _) => self.reversal(msg, fair, coverage),
             _ => vec![],
         }
     }
@@ -141,21 +186,49 @@ impl Bank {
         Sealed { with: None, brings: Some(key) }
     }
 
-    /// A question of its own to the switch: echo or a new business date.
-    pub fn ask(&mut self, stan: u32, coverage: &mut Coverage) -> Frame {
-        let cutover = self.dice.chance(400);
-        let function = if cutover { NetworkFunction::Cutover } else { NetworkFunction::Echo };
-        let mut msg = Canonical::new(Kind::NetworkManagement(function), Flow::Request);
-        msg.stan = Some(stan);
-        if cutover {
-            coverage.fault(Fault::BankCutover);
-            self.date = if self.date == 1231 { 101 } else { self.date + 1 };
-            msg.settlement_date = Some(wire::text(&format!("{:04}", self.date)));
+    /// What it has to say of its own accord, and when: an echo, a new business date – told again,
+    /// with or without the date – or that it signs off and on again, without hanging up.
+    pub fn ask(&mut self, stan: u32, cover: &mut Coverage) -> Vec<Saying> {
+        let say = |msg| Frame::Say(Box::new(msg), Sealed::default());
+        let now = Duration::ZERO;
+        if !self.same_stan && self.dice.chance(weight(Fault::BankSignsOff, 300)) {
+            cover.fault(Fault::BankSignsOff);
+            let back = self.dice.millis(2_000, 60_000);
+            let (off, on) = (NetworkFunction::SignOff, NetworkFunction::SignOn);
+            return vec![
+                (now, say(question(off, stan))),
+                (back, say(question(on, stan % 999_999 + 1))),
+            ];
         }
-        Frame::Say(Box::new(msg), Sealed::default())
+        if !self.dice.chance(500) {
+            return vec![(now, say(question(NetworkFunction::Echo, stan)))];
+        }
+        cover.fault(Fault::BankCutover);
+        self.date = self.date.tomorrow().unwrap_or(self.date);
+        let mut msg = question(NetworkFunction::Cutover, stan);
+        msg.settlement_date = Some(self.today());
+        self.announced.push(self.today());
+        let mut said = vec![(now, say(msg.clone()))];
+        if self.dice.chance(weight(Fault::BankCutoverAgain, 500)) {
+            cover.fault(Fault::BankCutoverAgain);
+            msg.repeat = self.dice.chance(500);
+            if !msg.repeat {
+                msg.stan = Some(stan % 999_999 + 1);
+            }
+            if self.dice.chance(500) {
+                msg.settlement_date = None;
+            }
+            said.push((self.dice.millis(500, 60_000), say(msg)));
+        }
+        said
     }
 
-    fn key(&self, stan: u32, at: Option<Text<10>>, terminal: Option<Text<16>>) -> Key {
+    /// Its business date, MMDD.
+    fn today(&self) -> Text<4> {
+        wire::text(&format!("{:02}{:02}", self.date.month(), self.date.day()))
+    }
+
+    pub(super) fn key(&self, stan: u32, at: Option<Text<10>>, terminal: Option<Text<16>>) -> Key {
         let at = at.filter(|_| !self.same_stan).unwrap_or_default();
         (stan, at, terminal.unwrap_or_default().trimmed())
     }
@@ -190,14 +263,18 @@ impl Bank {
             Conduct::Decline | Conduct::LateDecline | Conduct::UnknownCode => 0,
             Conduct::Refuse | Conduct::Retry => 0,
             Conduct::Partial => (asked / 2).max(1),
+            Conduct::PartialAbove => asked + 75,
             _ => asked,
         };
         let class = self.class_of(conduct);
         self.execute(key, msg, approved, class, coverage);
+        if let Some(deal) = self.deals.get_mut(&key) {
+            deal.unlisted = matches!(conduct, Conduct::UnknownCode | Conduct::UnlistedApproval);
+        }
         self.answer(key, msg, conduct, coverage)
     }
 
-    fn execute(
+    pub(super) fn execute(
         &mut self,
         key: Key,
         msg: &Canonical,
@@ -222,6 +299,11 @@ impl Bank {
             class,
             reversed: false,
             overtaken,
+            mti: wire::mti(msg.kind, msg.flow, false),
+            asked: msg.amount.map_or(0, |a| a.minor),
+            forgotten: false,
+            found_once: false,
+            unlisted: false,
         };
         self.deals.insert(key, deal);
     }
@@ -236,7 +318,7 @@ impl Bank {
         let Some(deal) = self.deals.get(&key) else { return vec![] };
         let mut answer = reply(msg, deal.class);
         answer.auth_id = deal.auth_id;
-        answer.settlement_date = Some(wire::text(&format!("{:04}", self.date)));
+        answer.settlement_date = Some(self.today());
         if let Some(amount) = msg.amount.filter(|_| deal.class == ResponseClass::Partial) {
             answer.amount = Some(Amount::new(deal.approved, amount.currency));
         }
@@ -257,6 +339,13 @@ impl Bank {
             Conduct::WrongAmount => {
                 answer.amount = msg.amount.map(|a| Amount::new(a.minor + 1, a.currency));
             }
+            Conduct::UnlistedApproval => {
+                let code = wire::code(ResponseClass::Unknown);
+                answer.answer = Some(Answer::Given { class: ResponseClass::Unknown, code });
+                if self.dice.chance(500) {
+                    answer.auth_id = None;
+                }
+            }
             Conduct::WrongTerminal => answer.terminal = Some(wire::text("ELSEWHER")),
             Conduct::WrongStan => answer.stan = msg.stan.map(|s| (s + 400_000) % 999_999 + 1),
             Conduct::BadMac => answer.mac = MacCheck::Bad,
@@ -270,79 +359,11 @@ impl Bank {
         vec![self.soon(answer)]
     }
 
-    fn advice(&mut self, msg: &Canonical, coverage: &mut Coverage) -> Vec<Saying> {
-        let key = self.key(msg.stan.unwrap_or_default(), msg.transmission, msg.terminal);
-        if !self.honest && self.dice.chance(150) {
-            coverage.fault(Fault::BankDeaf);
-            return vec![];
-        }
-        if !self.deals.contains_key(&key) {
-            let amount = msg.amount.map_or(0, |a| a.minor);
-            self.execute(key, msg, amount, ResponseClass::Approved, coverage);
-        }
-        self.acknowledge(msg, ResponseClass::Approved, coverage)
-    }
-
-    fn reversal(&mut self, msg: &Canonical, coverage: &mut Coverage) -> Vec<Saying> {
-        if !self.honest && self.dice.chance(100) {
-            coverage.fault(Fault::BankDeaf);
-            return vec![];
-        }
-        if !self.honest && self.dice.chance(80) {
-            let class = if self.dice.chance(50) {
-                coverage.fault(Fault::BankPoison);
-                ResponseClass::Declined
-            } else {
-                ResponseClass::Retry
-            };
-            return vec![self.soon(reply(msg, class))];
-        }
-        let original = msg.original.as_ref();
-        let named = original.and_then(|o| o.stan).filter(|_| !self.same_stan);
-        let stan = named.or(msg.stan).unwrap_or_default();
-        let at = original.and_then(|o| o.transmission);
-        let key = self.key(stan, at, msg.terminal);
-        let class = match self.deals.get_mut(&key) {
-            None => {
-                *self.unknown.entry(key).or_default() += 1;
-                ResponseClass::NotFound
-            }
-            Some(deal) => take_back(deal, msg.replacement_amount),
-        };
-        self.acknowledge(msg, class, coverage)
-    }
-
-    /// Answers what is owed: in time, late, twice or not at all.
-    fn acknowledge(
-        &mut self,
-        msg: &Canonical,
-        class: ResponseClass,
-        coverage: &mut Coverage,
-    ) -> Vec<Saying> {
-        let answer = reply(msg, class);
-        if self.honest {
-            return vec![self.soon(answer)];
-        }
-        match self.dice.below(20) {
-            0 | 1 => {
-                coverage.fault(Fault::BankSilent);
-                vec![]
-            }
-            2 => {
-                coverage.fault(Fault::BankLate);
-                vec![self.late(answer)]
-            }
-            3 => {
-                coverage.fault(Fault::DuplicatedFrame);
-                vec![self.soon(answer.clone()), self.late(answer)]
-            }
-            _ => vec![self.soon(answer)],
-        }
-    }
-
     fn conduct(&mut self, msg: &Canonical) -> Conduct {
         use Conduct as C;
         let partial = if msg.accepts_partial { 60 } else { 8 };
+        let above =
+            if msg.accepts_partial { weight(Fault::BankPartialAbove, manners::ABOVE) } else { 0 };
         let odd = [
             (620, C::Approve),
             (120, C::Decline),
@@ -359,6 +380,8 @@ impl Bank {
             (10, C::Garbage),
             (15, C::Refuse),
             (10, C::UnknownCode),
+            (weight(Fault::BankUnlistedApproval, manners::UNLISTED), C::UnlistedApproval),
+            (above, C::PartialAbove),
             (20, C::Retry),
         ];
         let well = [(800, C::Approve), (200, C::Decline)];
@@ -380,7 +403,7 @@ impl Bank {
                 let all = [ResponseClass::Declined, ResponseClass::PickUp, ResponseClass::Refer];
                 self.dice.pick(&all).unwrap_or(ResponseClass::Declined)
             }
-            Conduct::Partial => ResponseClass::Partial,
+            Conduct::Partial | Conduct::PartialAbove => ResponseClass::Partial,
             Conduct::Refuse => {
                 let all = [ResponseClass::Format, ResponseClass::Mac, ResponseClass::SignOn];
                 self.dice.pick(&all).unwrap_or(ResponseClass::Format)
@@ -399,11 +422,11 @@ impl Bank {
         }
     }
 
-    fn soon(&mut self, msg: Canonical) -> Saying {
+    pub(super) fn soon(&mut self, msg: Canonical) -> Saying {
         (self.pause(), Frame::Say(Box::new(msg), Sealed::default()))
     }
 
-    fn late(&mut self, msg: Canonical) -> Saying {
+    pub(super) fn late(&mut self, msg: Canonical) -> Saying {
         (self.dice.millis(12_000, 50_000), Frame::Say(Box::new(msg), Sealed::default()))
     }
 }
@@ -421,24 +444,22 @@ fn fault_of(conduct: Conduct) -> Option<Fault> {
         Conduct::Refuse => Fault::BankRefuses,
         Conduct::UnknownCode => Fault::BankUnknownCode,
         Conduct::Partial => Fault::BankPartial,
+        Conduct::PartialAbove => Fault::BankPartialAbove,
+        Conduct::UnlistedApproval => Fault::BankUnlistedApproval,
         Conduct::Deaf => Fault::BankDeaf,
         Conduct::Approve | Conduct::Decline | Conduct::Retry => return None,
     })
 }
 
-/// Reverses a deal, in whole or down to `left`; what the bank says to it.
-fn take_back(deal: &mut Deal, left: Option<Amount>) -> ResponseClass {
-    if deal.reversed {
-        return ResponseClass::AlreadyReversed;
-    }
-    deal.reversed = true;
-    let left = left.map_or(0, |a| a.minor.min(deal.approved));
-    deal.effect = wire::sign(deal.kind) * wire::signed(left);
-    ResponseClass::Approved
+/// A question about the line.
+fn question(function: NetworkFunction, stan: u32) -> Canonical {
+    let mut msg = Canonical::new(Kind::NetworkManagement(function), Flow::Request);
+    msg.stan = Some(stan);
+    msg
 }
 
 /// The answer to a request, with everything the request said.
-fn reply(msg: &Canonical, class: ResponseClass) -> Canonical {
+pub(super) fn reply(msg: &Canonical, class: ResponseClass) -> Canonical {
     let mut answer = msg.clone();
     answer.flow = msg.flow.answer().unwrap_or(Flow::Response);
     answer.repeat = false;

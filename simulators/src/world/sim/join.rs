@@ -1,8 +1,11 @@
 //! The joiner of a simulated world: three ledgers side by side once everything is at rest.
 //!
 //! Contract: the platforms' books, the banks' books and the journal as read back from disk must
-//! tell one story; what differs must stand on the desk. Each finding names its invariant.
+//! tell one story; what differs must stand on the desk for a cause that the books show
+//! ([`super::expected`]). Each finding names its invariant.
 
+use super::bank::{Bank, Deal};
+use super::expected::Case;
 use super::platform::{Ask, Standing};
 use super::setting;
 use super::witness::Reference;
@@ -11,44 +14,72 @@ use crate::world::rules;
 use pointsman::canonical::{Flow, TransactionType};
 use pointsman::switch::audit::Auditor;
 use pointsman::switch::ids::RecordNo;
-use pointsman::switch::record::{Ending, Intent, Record};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// What the banks did for one reference.
-#[derive(Debug, Default)]
-struct AtBanks {
-    /// The sum of what the money did at each bank.
-    effects: [i64; setting::BANKS.len()],
-    /// How often each executed it.
-    executed: [u32; setting::BANKS.len()],
-}
-
-impl AtBanks {
-    fn effect(&self) -> i64 {
-        self.effects.iter().sum()
-    }
-}
+use pointsman::switch::record::Record;
+use std::collections::BTreeMap;
 
 impl World {
     /// Joins the ledgers.
     pub(super) fn join(&mut self) {
-        let at_banks = self.at_banks();
-        let open = self.on_desk();
         let mut asks: BTreeMap<Reference, Ask> = BTreeMap::new();
         for platform in &self.platforms {
             asks.extend(platform.asks.iter().map(|(rrn, ask)| (*rrn, ask.clone())));
         }
+        let banks = std::mem::take(&mut self.banks);
+        let at_banks = deals_of(&banks);
         for (rrn, ask) in &asks {
-            self.join_one(*rrn, ask, at_banks.get(rrn), open.contains(rrn));
+            let deals = at_banks.get(rrn).map_or(&[][..], Vec::as_slice);
+            let refused = banks.iter().any(|bank| bank.refused.contains(rrn));
+            let (cut_off, arrived) = (self.witness.was_cut_off(*rrn), self.witness.knows(*rrn));
+            self.join_one(*rrn, &Case { ask, deals, refused, cut_off, arrived });
         }
-        for (rrn, bank) in &at_banks {
-            if !asks.contains_key(rrn) {
-                let what = format!("ref {rrn} stands at a bank ({}), nobody asked", bank.effect());
-                self.witness.blame("I9", what);
-            }
+        for rrn in at_banks.keys().filter(|rrn| !asks.contains_key(*rrn)) {
+            self.witness.blame("I9", format!("ref {rrn} stands at a bank, nobody asked"));
         }
+        self.join_follow_ups(&asks, &at_banks);
+        self.join_dates(&banks);
         self.join_outcomes();
         self.audit();
+    }
+
+    /// A business date moves once for each that its bank announced, and to that.
+    fn join_dates(&mut self, banks: &[Bank]) {
+        for (name, bank) in setting::BANKS.iter().zip(banks) {
+            let mut announced = bank.announced.clone();
+            let cutovers: Vec<_> = self
+                .witness
+                .records
+                .iter()
+                .filter_map(|(record, _)| {
+                    let Record::Cutover(cutover) = record else { return None };
+                    (cutover.bank.as_str() == *name).then_some(cutover.date)
+                })
+                .collect();
+            for date in cutovers {
+                match announced.iter().position(|day| *day == date) {
+                    Some(at) => _ = announced.remove(at),
+                    None => {
+                        let what =
+                            format!("{name} is on {date}, which it did not announce, or once");
+                        self.witness.blame("day", what);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What followed on something that did not stand must not have been done.
+    fn join_follow_ups(
+        &mut self,
+        asks: &BTreeMap<Reference, Ask>,
+        at_banks: &BTreeMap<Reference, Vec<(usize, &Deal)>>,
+    ) {
+        for (rrn, ask) in asks.iter().filter(|(_, ask)| ask.to_the_dead) {
+            let done = |deals: &Vec<(usize, &Deal)>| deals.iter().any(|(_, d)| d.effect != 0);
+            if ask.effect() != 0 || at_banks.get(rrn).is_some_and(done) {
+                let of = ask.refers.unwrap_or_default();
+                self.witness.blame("I9", format!("ref {rrn} gives back {of}, which is over"));
+            }
+        }
     }
 
     /// The rules the journal alone can show, by the switch's own auditor.
@@ -62,40 +93,15 @@ impl World {
         }
     }
 
-    fn at_banks(&self) -> BTreeMap<Reference, AtBanks> {
-        let mut at_banks: BTreeMap<Reference, AtBanks> = BTreeMap::new();
-        for (at, bank) in self.banks.iter().enumerate() {
-            for deal in bank.deals() {
-                let entry = at_banks.entry(deal.rrn).or_default();
-                entry.effects[at] += deal.effect;
-                entry.executed[at] += u32::from(deal.class.is_approval());
-            }
-        }
-        at_banks
-    }
-
-    /// References whose money an operator has to look at.
-    fn on_desk(&self) -> BTreeSet<Reference> {
-        let known = &self.witness.known;
-        let of_txn = |no| known.intents.get(no).and_then(|i: &std::sync::Arc<Intent>| i.origin.rrn);
-        let of_entry = |no| known.queued.get(no).and_then(|q| q.keys.rrn);
-        let mut open: BTreeSet<Reference> =
-            known.desk.iter().filter_map(|no| of_txn(no).or_else(|| of_entry(no))).collect();
-        for (record, _) in &self.witness.records {
-            if let Record::Closed(closed) = record
-                && closed.ending == Ending::Dead
-                && let Some(rrn) = of_entry(&closed.entry)
-            {
-                open.insert(rrn);
-            }
-        }
-        open
-    }
-
-    fn join_one(&mut self, rrn: Reference, ask: &Ask, bank: Option<&AtBanks>, on_desk: bool) {
-        let effect = bank.map_or(0, AtBanks::effect);
+    fn join_one(&mut self, rrn: Reference, case: &Case<'_>) {
+        let ask = case.ask;
+        let effect: i64 = case.deals.iter().map(|(_, deal)| deal.effect).sum();
         let told = ask.effect();
-        let executed = bank.map_or(0, |b| b.executed.into_iter().max().unwrap_or_default());
+        let executed = |bank| {
+            let of_bank = case.deals.iter().filter(|(at, _)| *at == bank);
+            of_bank.filter(|(_, deal)| deal.class.is_approval()).count()
+        };
+        let executed = (0..setting::BANKS.len()).map(executed).max().unwrap_or_default();
         if executed > 1 {
             self.witness.blame("I6", format!("ref {rrn} was executed {executed} times"));
         }
@@ -104,41 +110,44 @@ impl World {
         {
             self.join_grant(rrn, minor, ask);
         }
-        let kind = ask.kind();
-        // What an operator has to settle may differ.
-        if on_desk {
-            return;
+        let item = self.desk.contains(&rrn);
+        let top_up = ask.kind() == TransactionType::TopUp && ask.msg.flow == Flow::Request;
+        let differ = if top_up { differs(told, case.deals) } else { effect != told };
+        match (differ, case.cause()) {
+            (true, Some(_)) if item => {}
+            (true, Some(cause)) => {
+                let what = format!("ref {rrn} is missing on the desk: {cause:?}");
+                self.witness.blame("I9", what);
+            }
+            (true, None) => self.blame_difference(rrn, case, (effect, told), executed > 0),
+            (false, _) if item && !case.may_stand() => {
+                self.witness.blame("I9", format!("ref {rrn} is on the desk for nothing"));
+            }
+            (false, _) => {}
         }
-        if kind == TransactionType::TopUp && ask.msg.flow == Flow::Request {
-            return self.join_top_up(rrn, told, bank);
-        }
-        if effect == told {
-            return;
-        }
+    }
+
+    fn blame_difference(
+        &mut self,
+        rrn: Reference,
+        case: &Case<'_>,
+        (effect, told): (i64, i64),
+        executed: bool,
+    ) {
+        let kind = case.ask.kind();
         let what = format!(
             "ref {rrn} {kind:?}: the bank has {effect}, the platform ({:?}) has {told}",
-            ask.standing
+            case.ask.standing
         );
-        let granted = matches!(ask.standing, Standing::Granted(_));
+        let granted = matches!(case.ask.standing, Standing::Granted(_));
         let invariant = match (granted, effect) {
-            (true, 0) if executed > 0 => "I5",
+            _ if kind == TransactionType::TopUp => "I9",
+            (true, 0) if executed => "I5",
             (true, 0) => "I2",
             (false, _) => "I4",
             _ => "I9",
         };
         self.witness.blame(invariant, what);
-    }
-
-    /// Both legs stand or neither: `told` is the credit's effect.
-    fn join_top_up(&mut self, rrn: Reference, told: i64, bank: Option<&AtBanks>) {
-        let mut expected = [0; setting::BANKS.len()];
-        expected[0] = -told;
-        expected[setting::CREDIT_BANK] = told;
-        let stands = bank.map_or([0; setting::BANKS.len()], |bank| bank.effects);
-        if stands != expected {
-            let what = format!("top-up {rrn}: the banks have {stands:?}, expected {expected:?}");
-            self.witness.blame("I9", what);
-        }
     }
 
     fn join_grant(&mut self, rrn: Reference, minor: u64, ask: &Ask) {
@@ -167,4 +176,27 @@ impl World {
             self.witness.blame("I1", what);
         }
     }
+}
+
+/// What the banks have, by reference.
+fn deals_of(banks: &[Bank]) -> BTreeMap<Reference, Vec<(usize, &Deal)>> {
+    let mut all: BTreeMap<Reference, Vec<(usize, &Deal)>> = BTreeMap::new();
+    for (at, bank) in banks.iter().enumerate() {
+        for deal in bank.deals() {
+            all.entry(deal.rrn).or_default().push((at, deal));
+        }
+    }
+    all
+}
+
+/// Both legs of a top-up stand or neither: `told` is the credit's effect.
+fn differs(told: i64, deals: &[(usize, &Deal)]) -> bool {
+    let mut expected = [0; setting::BANKS.len()];
+    expected[0] = -told;
+    expected[setting::CREDIT_BANK] = told;
+    let mut stands = [0; setting::BANKS.len()];
+    for (at, deal) in deals {
+        stands[*at] += deal.effect;
+    }
+    stands != expected
 }

@@ -6,6 +6,7 @@ use super::witness::{Reference, Witness, is_grant};
 use pointsman::canonical::{Canonical, Flow, Kind};
 use pointsman::switch::ids::{Name, RecordNo};
 use pointsman::switch::output::Send;
+use pointsman::switch::record::Queued;
 use pointsman::time::Instant;
 
 impl Witness {
@@ -22,19 +23,21 @@ impl Witness {
             self.blame("I4", what);
         }
         match setting::BANK_LINES.get(line) {
-            Some(bank) => self.bank_bound(now, *bank, &send.msg),
+            Some(bank) => self.bank_bound(now, *bank, send),
             None => self.platform_bound(line - setting::BANK_LINES.len(), &send.msg),
         }
     }
 
-    fn bank_bound(&mut self, now: Instant, bank: usize, msg: &Canonical) {
+    fn bank_bound(&mut self, now: Instant, bank: usize, send: &Send) {
+        let msg = &send.msg;
+        let carried = self.carried.remove(&send.id);
         if msg.flow.is_answer() {
             return;
         }
         let bank: Name = wire::text(setting::BANKS.get(bank).copied().unwrap_or("?"));
         match (msg.kind, msg.flow) {
             (Kind::Transaction(_), Flow::Request) => self.original(now, bank, msg),
-            (Kind::Transaction(_) | Kind::Reversal(_), _) => self.forwards(bank, msg),
+            (Kind::Transaction(_) | Kind::Reversal(_), _) => self.forwards(bank, msg, carried),
             _ => {}
         }
     }
@@ -65,12 +68,13 @@ impl Witness {
     }
 
     /// A reversal or advice leaves: durable, in order, and the same as before.
-    fn forwards(&mut self, bank: Name, msg: &Canonical) {
-        let stan = msg.stan.unwrap_or_default();
-        let entry = self.known.owed.iter().rev().find(|(_, queued)| {
-            queued.bank == bank && queued.keys.stan == stan && queued.kind == msg.kind
-        });
-        let Some((entry, queued)) = entry.map(|(no, q)| (*no, std::sync::Arc::clone(q))) else {
+    fn forwards(
+        &mut self,
+        bank: Name,
+        msg: &Canonical,
+        carried: Option<(RecordNo, std::sync::Arc<Queued>)>,
+    ) {
+        let Some((entry, queued)) = carried else {
             return self.blame("I3", format!("nothing is owed like {}", wire::brief(msg)));
         };
         if entry.0 > self.durable {
@@ -131,6 +135,7 @@ impl Witness {
 
     fn grant_leaves(&mut self, rrn: Reference, msg: &Canonical) {
         self.granted.insert(rrn);
+        self.grants_left.insert(rrn, self.now);
         if self.reversed.contains(&rrn) {
             self.blame("I5", format!("ref {rrn} was reversed and is granted again"));
         }

@@ -6,7 +6,6 @@ use super::setting;
 use super::wire::{self, Frame, Sealed};
 use super::world::{Happens, World};
 use pointsman::canonical::Canonical;
-use std::time::Duration;
 
 impl World {
     /// A platform has a new request, and plans the next.
@@ -97,6 +96,7 @@ impl World {
         let name = setting::BANKS.get(bank).copied().unwrap_or("?");
         let brief = wire::brief(msg);
         self.witness.story.tell(self.now, format_args!("{name} hears: {brief}"));
+        let fair = self.witness.fair(wire::text(name), msg);
         let coverage = &mut self.witness.coverage;
         let Some(hearer) = self.banks.get_mut(bank) else { return };
         let needs_mac = msg.kind.family() != 8;
@@ -104,11 +104,15 @@ impl World {
             let what = format!("{name}: {brief} under a key that was never in force");
             return self.witness.blame("I12", what);
         }
-        let mut said = hearer.hear(msg, coverage);
+        let mut said = hearer.hear(msg, fair, coverage);
+        let complaints = std::mem::take(&mut hearer.complaints);
         for (_, frame) in &mut said {
             if let Frame::Say(msg, seal) = frame {
                 *seal = hearer.seal(sealed, msg, coverage);
             }
+        }
+        for complaint in complaints {
+            self.witness.blame("I6", format!("{name} complains: {complaint}"));
         }
         for (pause, frame) in said {
             self.later(pause, Happens::BankSays(line, frame));
@@ -140,8 +144,10 @@ impl World {
         let stan = self.dice.between(1, 999_999) as u32;
         let coverage = &mut self.witness.coverage;
         let Some(asker) = self.banks.get_mut(bank) else { return };
-        let frame = asker.ask(stan, coverage);
+        let said = asker.ask(stan, coverage);
         let line = setting::BANK_LINES.iter().position(|b| *b == bank).unwrap_or(0);
-        self.later(Duration::ZERO, Happens::BankSays(line, frame));
+        for (pause, frame) in said {
+            self.later(pause, Happens::BankSays(line, frame));
+        }
     }
 }

@@ -8,10 +8,9 @@
 
 use super::coverage::{Coverage, Fault};
 use super::dice::Dice;
+use super::habits::Named;
 use super::wire;
-use pointsman::canonical::{
-    Canonical, Flow, Kind, MacCheck, OriginalData, Reason, ResponseClass, TransactionType,
-};
+use pointsman::canonical::{Canonical, Flow, Kind, MacCheck, ResponseClass, TransactionType};
 use pointsman::money::{Amount, Currency};
 use pointsman::sensitive::Pan;
 use pointsman::text::Text;
@@ -20,7 +19,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Published test cards; those that begin with 62 are routed to `west`.
-const CARDS: [&str; 6] = [
+pub(super) const CARDS: [&str; 6] = [
     "4111111111111111",
     "5555555555554444",
     "4012888888881881",
@@ -30,8 +29,8 @@ const CARDS: [&str; 6] = [
 ];
 
 /// Longer than the switch's budget and the way there and back.
-const PATIENCE: Duration = Duration::from_secs(36);
-const REVERSAL_PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(36);
+pub(super) const REVERSAL_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Where a request stands in the platform's books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +45,8 @@ pub enum Standing {
     Reversing,
     /// Reversed, and acknowledged.
     Reversed,
+    /// Reversed down to so many minor units, and acknowledged.
+    Reduced(u64),
 }
 
 /// One request in the platform's ledger.
@@ -60,20 +61,38 @@ pub struct Ask {
     /// How often it was sent.
     pub sent: u32,
     /// Its reversal, once there is one.
-    reversal: Option<Canonical>,
+    pub(super) reversal: Option<Canonical>,
+    /// How that reversal names it.
+    pub(super) named: Named,
+    /// What that reversal leaves of it, where it leaves a part.
+    pub(super) left: Option<u64>,
     /// It was never sent: the platform believes it was.
-    unheard: bool,
+    pub(super) unheard: bool,
     /// Same name as another request: must not be granted.
     pub conflict: bool,
+    /// An advice that tells of a decline: no money moved.
+    pub(super) declined: bool,
+    /// What it completes, voids or refunds.
+    pub(super) refers: Option<Text<12>>,
+    /// And that did not stand when this was asked.
+    pub(super) to_the_dead: bool,
 }
 
 impl Ask {
     /// What stands, signed, in minor units; the credit of a top-up also stands as a debit.
     pub fn effect(&self) -> i64 {
         match self.standing {
-            Standing::Granted(minor) => wire::sign(self.kind()) * wire::signed(minor),
+            _ if self.declined => 0,
+            Standing::Granted(minor) | Standing::Reduced(minor) => {
+                wire::sign(self.kind()) * wire::signed(minor)
+            }
             _ => 0,
         }
+    }
+
+    /// How much was asked for, in minor units.
+    pub fn asked(&self) -> u64 {
+        self.msg.amount.map_or(0, |a| a.minor)
     }
 
     /// What was asked.
@@ -81,9 +100,15 @@ impl Ask {
         self.msg.kind.transaction().unwrap_or(TransactionType::Unstated)
     }
 
+    /// Whether its card is one of `west`.
+    pub fn is_of_west(&self) -> bool {
+        let west = CARDS.iter().filter(|card| card.starts_with("62"));
+        west.filter_map(|card| Pan::new(card.as_bytes()).ok()).any(|c| Some(c) == self.msg.pan)
+    }
+
     /// Whether its own reversal is in play.
     pub fn is_reversed(&self) -> bool {
-        matches!(self.standing, Standing::Reversing | Standing::Reversed)
+        matches!(self.standing, Standing::Reversing | Standing::Reversed | Standing::Reduced(_))
     }
 }
 
@@ -100,6 +125,8 @@ pub enum Act {
     Slip(Text<12>),
     /// Ask for something else under the name of this request.
     Confuse(Text<12>),
+    /// Complete, void, refund or take back what was granted, acknowledged or is over.
+    Follow(Text<12>),
 }
 
 /// What comes of an event: messages to send now, things to do later.
@@ -118,10 +145,10 @@ pub struct Platform {
     /// Its ledger, by reference.
     pub asks: BTreeMap<Text<12>, Ask>,
     next_stan: u32,
-    next_reference: u32,
+    pub(super) next_reference: u32,
     /// Whether it makes mistakes.
     pub honest: bool,
-    dice: Dice,
+    pub(super) dice: Dice,
 }
 
 /// An answer that should not have been.
@@ -144,7 +171,11 @@ impl Platform {
             coverage.fault(Fault::PlatformBadMac);
             msg.mac = MacCheck::Bad;
         }
+        let declined = self.declined(&mut msg, coverage);
         self.enter(&msg, false);
+        if let Some(ask) = self.asks.get_mut(&rrn) {
+            ask.declined = declined;
+        }
         doing.later.push((PATIENCE, Act::Look(rrn)));
         if self.dice.chance(8) {
             // Lost inside the platform.
@@ -164,11 +195,12 @@ impl Platform {
         }
         if self.dice.chance(40) {
             coverage.fault(Fault::PlatformRepeat);
-            let mut again = msg.clone();
-            again.repeat = self.dice.chance(800);
+            let again =
+                if self.dice.chance(800) { self.again(&msg, wall, coverage) } else { msg.clone() };
             self.bump(rrn);
             doing.send.push(again);
         }
+        self.twin(&msg, &mut doing, coverage);
         stamp(&mut doing);
         doing
     }
@@ -184,7 +216,7 @@ impl Platform {
             Kind::Reversal(_) => {
                 let acknowledged = class.is_approval();
                 if acknowledged && ask.standing == Standing::Reversing {
-                    ask.standing = Standing::Reversed;
+                    ask.standing = ask.left.map_or(Standing::Reversed, Standing::Reduced);
                     return Ok(self.after_reversal(rrn));
                 }
                 Ok(Doing::default())
@@ -208,14 +240,15 @@ impl Platform {
                     self.reverse(rrn, wall, &mut doing, coverage);
                 }
             }
-            Act::Insist(rrn) => self.insist(rrn, &mut doing),
+            Act::Insist(rrn) => self.insist(rrn, wall, &mut doing, coverage),
+            Act::Follow(rrn) => self.follow(rrn, wall, &mut doing, coverage),
             Act::Confuse(rrn) => self.confuse(rrn, &mut doing, coverage),
             Act::Slip(rrn) => {
                 if let Some(ask) = self.asks.get_mut(&rrn) {
                     coverage.fault(Fault::PlatformRepeatsReversed);
                     ask.sent += 1;
-                    let mut again = ask.msg.clone();
-                    again.repeat = true;
+                    let msg = ask.msg.clone();
+                    let again = self.again(&msg, wall, coverage);
                     doing.send.push(again);
                 }
             }
@@ -238,8 +271,8 @@ impl Platform {
     ) {
         let Some(ask) = self.asks.get(&rrn) else { return };
         let advice = ask.msg.flow == Flow::Advice;
-        let mut again = ask.msg.clone();
-        if again.mac == MacCheck::Bad || (ask.conflict && self.dice.chance(500)) {
+        let first = ask.msg.clone();
+        if first.mac == MacCheck::Bad || (ask.conflict && self.dice.chance(500)) {
             // It was refused, and the refusal was lost: it knows that nothing came of it.
             if let Some(ask) = self.asks.get_mut(&rrn) {
                 ask.standing = Standing::Denied;
@@ -248,7 +281,7 @@ impl Platform {
         }
         if advice || (ask.sent < 3 && self.dice.chance(400)) {
             coverage.fault(Fault::PlatformRepeat);
-            again.repeat = true;
+            let again = self.again(&first, wall, coverage);
             self.bump(rrn);
             doing.send.push(again);
             doing.later.push((PATIENCE, Act::Look(rrn)));
@@ -257,67 +290,14 @@ impl Platform {
         }
     }
 
-    fn reverse(&mut self, rrn: Text<12>, wall: Wall, doing: &mut Doing, coverage: &mut Coverage) {
-        let stan = self.stan();
-        let Some(ask) = self.asks.get_mut(&rrn) else { return };
-        if ask.conflict || ask.msg.flow != Flow::Request {
-            // A name shared by two requests cannot be told apart; an advice stands.
-            if ask.conflict {
-                ask.standing = Standing::Denied;
-            }
-            return;
-        }
-        let kind = ask.msg.kind.transaction().unwrap_or(TransactionType::Unstated);
-        let mut msg = ask.msg.clone();
-        msg.kind = Kind::Reversal(kind);
-        msg.flow = Flow::Advice;
-        msg.stan = Some(stan);
-        msg.transmission = Some(wire::f7(wall));
-        msg.reason = Some(Reason::CustomerCancel);
-        msg.original = Some(OriginalData {
-            mti: Some(wire::mti(ask.msg.kind, ask.msg.flow, false)),
-            stan: ask.msg.stan,
-            transmission: ask.msg.transmission,
-            acquirer: ask.msg.acquirer,
-            ..OriginalData::default()
-        });
-        if ask.sent == 1 && ask.standing == Standing::Waiting && ask.unheard {
-            coverage.fault(Fault::PlatformUnknownOriginal);
-        }
-        ask.standing = Standing::Reversing;
-        ask.reversal = Some(msg.clone());
-        doing.send.push(msg);
-        doing.later.push((REVERSAL_PATIENCE, Act::Insist(rrn)));
-    }
-
-    fn insist(&mut self, rrn: Text<12>, doing: &mut Doing) {
-        let Some(ask) = self.asks.get(&rrn) else { return };
-        if ask.standing != Standing::Reversing {
-            return;
-        }
-        if let Some(mut msg) = ask.reversal.clone() {
-            msg.repeat = true;
-            doing.send.push(msg);
-            doing.later.push((REVERSAL_PATIENCE, Act::Insist(rrn)));
-        }
-    }
-
-    fn confuse(&mut self, rrn: Text<12>, doing: &mut Doing, coverage: &mut Coverage) {
-        let Some(mut other) = self.asks.get(&rrn).map(|ask| ask.msg.clone()) else { return };
-        coverage.fault(Fault::PlatformConflict);
-        let rrn = self.reference();
-        other.rrn = Some(rrn);
-        other.amount = other.amount.map(|a| Amount::new(a.minor + 7, a.currency));
-        self.enter(&other, true);
-        doing.later.push((PATIENCE, Act::Look(rrn)));
-        doing.send.push(other);
-    }
-
     fn after_reversal(&mut self, rrn: Text<12>) -> Doing {
         let mut doing = Doing::default();
-        if !self.honest && self.dice.chance(80) {
+        let Some(ask) = self.asks.get(&rrn) else { return doing };
+        let slips = ask.named == Named::Well && ask.msg.flow == Flow::Request;
+        if slips && !self.honest && self.dice.chance(80) {
             doing.later.push((self.dice.millis(10, 60_000), Act::Slip(rrn)));
         }
+        self.plan_dead_refund(rrn, &mut doing);
         doing
     }
 
@@ -333,10 +313,16 @@ impl Platform {
             return Err(("I7", format!("an answer with others' keys: {}", wire::brief(msg))));
         }
         if !class.is_approval() {
+            if let Some(wrong) = self.declined_for_nothing(rrn, msg) {
+                return Err(wrong);
+            }
+            let Some(ask) = self.asks.get_mut(&rrn) else { return Ok(Doing::default()) };
+            let mut doing = Doing::default();
             if ask.standing == Standing::Waiting {
                 ask.standing = Standing::Denied;
+                self.plan_dead_refund(rrn, &mut doing);
             }
-            return Ok(Doing::default());
+            return Ok(doing);
         }
         if ask.conflict {
             return Err(("I7", format!("one name, two requests, granted: {}", wire::brief(msg))));
@@ -355,6 +341,10 @@ impl Platform {
             Standing::Waiting => {
                 ask.standing = Standing::Granted(minor);
                 ask.auth_id = msg.auth_id;
+                if ask.msg.flow != Flow::Request {
+                    self.plan_follow_up(rrn, &mut doing);
+                    return Ok(doing);
+                }
                 if self.dice.chance(30) && !self.honest {
                     doing.later.push((self.dice.millis(1, 60_000), Act::Confuse(rrn)));
                 }
@@ -362,6 +352,8 @@ impl Platform {
                     coverage.fault(Fault::PlatformCancel);
                     let far = if self.dice.chance(200) { 1_000_000 } else { 60_000 };
                     doing.later.push((self.dice.millis(1, far), Act::Reverse(rrn)));
+                } else {
+                    self.plan_follow_up(rrn, &mut doing);
                 }
             }
             Standing::Granted(before) if before != minor || ask.auth_id != msg.auth_id => {
@@ -413,7 +405,7 @@ impl Platform {
         self.dice.weigh(&table).unwrap_or((TransactionType::Purchase, Flow::Request))
     }
 
-    fn enter(&mut self, msg: &Canonical, conflict: bool) {
+    pub(super) fn enter(&mut self, msg: &Canonical, conflict: bool) {
         let ask = Ask {
             msg: msg.clone(),
             standing: Standing::Waiting,
@@ -421,7 +413,12 @@ impl Platform {
             sent: 1,
             unheard: false,
             reversal: None,
+            named: Named::Well,
+            left: None,
             conflict,
+            declined: false,
+            refers: None,
+            to_the_dead: false,
         };
         self.asks.insert(msg.rrn.unwrap_or_default(), ask);
     }
@@ -432,19 +429,19 @@ impl Platform {
         }
     }
 
-    fn stan(&mut self) -> u32 {
+    pub(super) fn stan(&mut self) -> u32 {
         self.next_stan = self.next_stan % 999_999 + 1;
         self.next_stan
     }
 
-    fn reference(&mut self) -> Text<12> {
+    pub(super) fn reference(&mut self) -> Text<12> {
         self.next_reference += 1;
         wire::text(&format!("{:02}{:010}", self.number, self.next_reference))
     }
 }
 
 /// Writes the MTI into everything that is about to be sent.
-fn stamp(doing: &mut Doing) {
+pub(super) fn stamp(doing: &mut Doing) {
     for msg in &mut doing.send {
         msg.mti = Some(wire::mti(msg.kind, msg.flow, msg.repeat));
     }

@@ -103,9 +103,17 @@ pub struct Witness {
     pub(super) reversed: BTreeSet<Reference>,
     /// Reversals of the platform that came in.
     pub(super) reversing: BTreeSet<Reference>,
+    /// When approvals left, and when the process ended.
+    pub(super) grants_left: BTreeMap<Reference, Instant>,
+    pub(super) ends: Vec<Instant>,
     limits: BTreeMap<SendId, (SessionId, Instant)>,
     catalogue: Catalogue,
     entered: usize,
+    /// Sessions that their bank signed off.
+    off: BTreeSet<SessionId>,
+    /// What is owed and about to leave, as it was when the core wanted it sent: it may be over
+    /// before a stalled session writes.
+    pub(super) carried: BTreeMap<SendId, (RecordNo, Arc<Queued>)>,
 }
 
 impl Witness {
@@ -129,9 +137,13 @@ impl Witness {
             granted: BTreeSet::new(),
             reversed: BTreeSet::new(),
             reversing: BTreeSet::new(),
+            grants_left: BTreeMap::new(),
+            ends: vec![],
             limits: BTreeMap::new(),
             catalogue: Catalogue::default(),
             entered: 0,
+            off: BTreeSet::new(),
+            carried: BTreeMap::new(),
         }
     }
 
@@ -145,7 +157,13 @@ impl Witness {
     pub fn input(&mut self, now: Instant, input: &Input) {
         self.now = now;
         match input {
-            Input::Message { msg, .. } => self.heard(msg),
+            Input::Message { session, msg, .. } => {
+                if super::keys::is_sign_on(msg) {
+                    // The answer to its sign-on may come after the bank has signed off.
+                    self.off.remove(session);
+                }
+                self.heard(msg);
+            }
             Input::Unsent { id, why } | Input::HandedBack { id, why, .. } => {
                 self.story.tell(now, format_args!("switch: frame {id} stayed behind ({why:?})"));
             }
@@ -246,8 +264,46 @@ impl Witness {
 
     /// The core wants this sent.
     pub fn wanted(&mut self, send: &Send) {
+        self.judge_sign_off(send);
+        if let Some(owed) = self.owed_like(send) {
+            self.carried.insert(send.id, owed);
+        }
         if let Some(limit) = send.not_after {
             self.limits.insert(send.id, (send.session, limit));
+        }
+    }
+
+    /// What is owed to a bank and said by this message.
+    fn owed_like(&self, send: &Send) -> Option<(RecordNo, Arc<Queued>)> {
+        let bank = setting::BANK_LINES.get(usize::from(send.line.0))?;
+        let bank: Name = wire::text(setting::BANKS.get(*bank).copied().unwrap_or("?"));
+        let same = |queued: &Queued| {
+            let stan = Some(queued.keys.stan) == send.msg.stan;
+            queued.bank == bank && stan && queued.kind == send.msg.kind
+        };
+        let found = self.known.owed.iter().rev().find(|(_, queued)| same(queued));
+        found.map(|(no, queued)| (*no, Arc::clone(queued)))
+    }
+
+    /// What is sent after a sign-off was acknowledged is a sign-on, or goes elsewhere.
+    fn judge_sign_off(&mut self, send: &Send) {
+        use pointsman::canonical::NetworkFunction as Function;
+        match (send.msg.kind, send.msg.flow) {
+            (Kind::NetworkManagement(Function::SignOff), Flow::Response)
+                if wire::class(send.msg.answer).is_approval() =>
+            {
+                self.off.insert(send.session);
+            }
+            (Kind::NetworkManagement(Function::SignOn), Flow::Request | Flow::Response) => {
+                self.off.remove(&send.session);
+            }
+            (Kind::Transaction(_) | Kind::Reversal(_), Flow::Request | Flow::Advice)
+                if self.off.contains(&send.session) =>
+            {
+                let what = format!("sent to a bank that signed off: {}", wire::brief(&send.msg));
+                self.blame("sign-off", what);
+            }
+            _ => {}
         }
     }
 
@@ -288,9 +344,12 @@ impl Witness {
 
     /// Nothing that was waited for will come: the process is gone.
     pub fn crashed(&mut self) {
+        self.ends.push(self.now);
         self.pending.clear();
         self.arrived.clear();
         self.limits.clear();
+        self.off.clear();
+        self.carried.clear();
     }
 
     /// The index of the durable records: every question to the journal is looked up in it.

@@ -16,10 +16,11 @@ use super::setting;
 use super::story::Story;
 use super::strikes::Strike;
 use super::wire::{Frame, Sealed};
-use super::witness::{Violation, Witness, skewed};
+use super::witness::{Reference, Violation, Witness, skewed};
+use pointsman::switch::desk::{Listing, PAGE_MAX};
 use pointsman::switch::ids::SessionId;
 use pointsman::time::{Instant, Now, Wall};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Something that will happen.
@@ -94,6 +95,10 @@ pub struct World {
     /// What power a crash that is under way has: whether unsynced writes are lost.
     pub(super) power_cut: bool,
     pub(super) healed: bool,
+    /// References an operator is asked to look at, as the desk shows them at the end.
+    pub(super) desk: BTreeSet<Reference>,
+    /// Items that name nothing anybody asked for.
+    pub(super) strange: Vec<String>,
 }
 
 /// How a world ended.
@@ -124,13 +129,14 @@ impl World {
     /// The world of this seed. `keep`: keep the story's lines.
     pub fn new(seed: u64, planted: Planted, keep: bool) -> Self {
         let mut dice = Dice::new(seed);
-        let honest = |dice: &mut Dice, at| Bank::new(at == 1, dice.fork());
-        let banks = (0..setting::BANKS.len()).map(|at| honest(&mut dice, at)).collect();
         let numbers = 0..setting::PLATFORMS as u32;
         let platforms = numbers.map(|number| Platform::new(number, dice.fork())).collect();
         let to_ask = dice.between(ASKS.0, ASKS.1) as u32;
         // Half of the worlds live through the end of a year.
         let base = if dice.chance(500) { 1_798_760_700_000 } else { 1_782_000_000_000 };
+        let day = Wall::from_millis(base).utc().date();
+        let banks = 0..setting::BANKS.len();
+        let banks = banks.map(|at| Bank::new(at == 1, day, dice.fork())).collect();
         let disk = Disk::new(dice.roll());
         Self {
             seed,
@@ -154,6 +160,8 @@ impl World {
             planted,
             power_cut: false,
             healed: false,
+            desk: BTreeSet::new(),
+            strange: vec![],
             dice,
         }
     }
@@ -179,11 +187,29 @@ impl World {
         if rest.is_none() {
             self.blame_unsettled();
         }
+        self.look_at_the_desk();
         self.read_back();
         self.join();
         let (seed, coverage) = (self.seed, self.take_coverage());
         let Witness { story, violations, .. } = self.witness;
         Verdict { seed, hash: story.hash(), violations, coverage, story: story.into_lines() }
+    }
+
+    /// What an operator sees.
+    fn look_at_the_desk(&mut self) {
+        let Some(machine) = &self.machine else { return };
+        let mut page = Listing { attention: true, ..Listing::all(PAGE_MAX) };
+        loop {
+            let items = machine.switch().desk(&page);
+            let Some(last) = items.last() else { return };
+            page.after = last.item;
+            for item in &items {
+                match self.witness.reference_of(item) {
+                    Some(rrn) => _ = self.desk.insert(rrn),
+                    None => self.strange.push(format!("{item:?}")),
+                }
+            }
+        }
     }
 
     fn take_coverage(&mut self) -> Coverage {

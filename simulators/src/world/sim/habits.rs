@@ -1,0 +1,440 @@
+//! What real platforms do at the edges: how they repeat, what their reversals leave out or get
+//! wrong, and what they send about something that is over or that they only told of.
+//!
+//! Contract: every habit is counted in [`Coverage`]; the ledger says what the platform believes
+//! afterwards, and [`Named`] says whether a right switch can find what it means.
+
+use super::coverage::{Coverage, Fault};
+use super::platform::{Act, Ask, Doing, Platform, REVERSAL_PATIENCE, Standing, Wrong, stamp};
+use super::wire;
+use pointsman::canonical::{Answer, Canonical, Flow, Kind, OriginalData, Reason, ResponseClass};
+use pointsman::canonical::{MacCheck, TransactionType};
+use pointsman::money::Amount;
+use pointsman::sensitive::Pan;
+use pointsman::text::Text;
+use pointsman::time::Wall;
+
+/// How often, in a thousand.
+pub mod often {
+    /// A repeat has an `F7` of its own.
+    pub const RESTAMPED: u64 = 400;
+    /// A reversal comes from another terminal.
+    pub const ELSEWHERE: u64 = 60;
+    /// A reversal states no terminal.
+    pub const NOWHERE: u64 = 60;
+    /// A reversal has an `F90` of zeros.
+    pub const ZEROS: u64 = 60;
+    /// The `F7` in a reversal's `F90` is off by a second.
+    pub const OFF_BY_ONE: u64 = 60;
+    /// A reversal of something granted states another card.
+    pub const WRONG_CARD: u64 = 60;
+    /// A reversal of something granted takes back a part.
+    pub const PARTIAL: u64 = 250;
+    /// An advice tells of a decline.
+    pub const DECLINED_ADVICE: u64 = 200;
+    /// An advice that was acknowledged is followed up.
+    pub const AFTER_ADVICE: u64 = 400;
+    /// Something granted is followed up by a completion, void or refund.
+    pub const AFTER_GRANT: u64 = 120;
+    /// A follow-up comes from another terminal.
+    pub const FOLLOWED_ELSEWHERE: u64 = 400;
+    /// What was reversed or declined is refunded.
+    pub const DEAD_REFUND: u64 = 60;
+    /// Another merchant's terminal of the same name asks under the same number in the same
+    /// second.
+    pub const TWIN: u64 = 12;
+}
+
+/// Habits that are switched off until the core can deal with them.
+const OFF: &[Fault] = &[
+    Fault::PlatformRestamps,
+    Fault::PlatformReversesElsewhere,
+    Fault::PlatformReversesNowhere,
+    Fault::PlatformNamesZeros,
+    Fault::PlatformNamesNearly,
+    Fault::PlatformWrongCard,
+    Fault::PlatformPartialReversal,
+    Fault::PlatformDeclinedAdvice,
+    Fault::PlatformVoidsAdvice,
+    Fault::PlatformRefundsAdvice,
+    Fault::PlatformRefundsTheDead,
+    Fault::PlatformFollowsElsewhere,
+    Fault::PlatformTwin,
+    Fault::BankAmountsJudged,
+    Fault::BankNamesJudged,
+    Fault::BankCutoverAgain,
+    Fault::PlatformFollows,
+    Fault::PlatformCompletes,
+];
+
+/// Whether it is.
+pub fn is_off(habit: Fault) -> bool {
+    OFF.contains(&habit)
+}
+
+/// How often, where the habit is not switched off.
+pub fn weight(of: Fault, often: u64) -> u64 {
+    if is_off(of) { 0 } else { often }
+}
+
+/// Whether what a platform's reversal says of its original can be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Named {
+    /// It names one transaction, and nothing it says contradicts that.
+    #[default]
+    Well,
+    /// It names one, and says something else of it that is not so.
+    Wrongly,
+}
+
+/// The other terminal a follow-up may come from.
+const ELSEWHERE: &str = "DESK0009";
+
+impl Platform {
+    /// A repeat of a message, as this platform sends it.
+    pub(super) fn again(&mut self, msg: &Canonical, wall: Wall, cover: &mut Coverage) -> Canonical {
+        let mut again = msg.clone();
+        again.repeat = true;
+        if !self.honest && self.dice.chance(weight(Fault::PlatformRestamps, often::RESTAMPED)) {
+            cover.fault(Fault::PlatformRestamps);
+            again.transmission = Some(wire::f7(wall));
+        }
+        again
+    }
+
+    /// Takes something back, in whole or in part, and goes on until that is acknowledged.
+    pub(super) fn reverse(
+        &mut self,
+        rrn: Text<12>,
+        wall: Wall,
+        doing: &mut Doing,
+        cover: &mut Coverage,
+    ) {
+        let Some(ask) = self.asks.get(&rrn).cloned() else { return };
+        let mistaken = weight(Fault::PlatformWrongCard, 500);
+        let untold = ask.conflict && !self.dice.chance(mistaken);
+        if untold || ask.declined || ask.is_reversed() {
+            // Nothing came of it.
+            if let Some(ask) = self.asks.get_mut(&rrn).filter(|ask| ask.conflict) {
+                ask.standing = Standing::Denied;
+            }
+            return;
+        }
+        let mut msg = self.reversal_of(&ask, wall);
+        let (named, left) = self.bend(&ask, &mut msg, cover);
+        let Some(ask) = self.asks.get_mut(&rrn) else { return };
+        if ask.sent == 1 && ask.standing == Standing::Waiting && ask.unheard {
+            cover.fault(Fault::PlatformUnknownOriginal);
+        }
+        (ask.standing, ask.named, ask.left) = (Standing::Reversing, named, left);
+        ask.reversal = Some(msg.clone());
+        doing.send.push(msg);
+        doing.later.push((REVERSAL_PATIENCE, Act::Insist(rrn)));
+    }
+
+    fn reversal_of(&mut self, ask: &Ask, wall: Wall) -> Canonical {
+        let mut msg = ask.msg.clone();
+        msg.kind = Kind::Reversal(ask.kind());
+        msg.flow = Flow::Advice;
+        msg.stan = Some(self.stan());
+        msg.transmission = Some(wire::f7(wall));
+        msg.reason = Some(Reason::CustomerCancel);
+        msg.answer = None;
+        if let Standing::Granted(minor) = ask.standing {
+            // Of a partial approval: what was granted.
+            msg.amount = msg.amount.map(|a| Amount::new(minor, a.currency));
+        }
+        msg.original = Some(name_of(&ask.msg));
+        msg
+    }
+
+    /// The habits of platforms' reversals: at most one at a time.
+    fn bend(
+        &mut self,
+        ask: &Ask,
+        msg: &mut Canonical,
+        cover: &mut Coverage,
+    ) -> (Named, Option<u64>) {
+        if self.honest {
+            return (Named::Well, None);
+        }
+        let granted = match ask.standing {
+            Standing::Granted(minor) => Some(minor),
+            _ => None,
+        };
+        let whole = granted.filter(|minor| *minor > 1 && is_divisible(ask));
+        let wrong = granted.filter(|_| ask.msg.flow == Flow::Request);
+        let habit = |often, fault| (weight(fault, often), Some(fault));
+        let table = [
+            (500, None),
+            habit(often::ELSEWHERE, Fault::PlatformReversesElsewhere),
+            habit(often::NOWHERE, Fault::PlatformReversesNowhere),
+            habit(often::ZEROS, Fault::PlatformNamesZeros),
+            habit(often::OFF_BY_ONE, Fault::PlatformNamesNearly),
+            habit(wrong.map_or(0, |_| often::WRONG_CARD), Fault::PlatformWrongCard),
+            habit(whole.map_or(0, |_| often::PARTIAL), Fault::PlatformPartialReversal),
+        ];
+        let Some(habit) = self.dice.weigh(&table).flatten() else { return (Named::Well, None) };
+        cover.fault(habit);
+        match habit {
+            Fault::PlatformReversesElsewhere => msg.terminal = Some(wire::text(ELSEWHERE)),
+            Fault::PlatformReversesNowhere => msg.terminal = None,
+            Fault::PlatformNamesZeros => msg.original = None,
+            Fault::PlatformNamesNearly => {
+                if let Some(original) = &mut msg.original {
+                    original.transmission = original.transmission.map(a_second_off);
+                }
+            }
+            Fault::PlatformWrongCard => {
+                msg.pan = another_card(ask);
+                return (Named::Wrongly, None);
+            }
+            _ => {
+                let left = self.dice.between(1, whole.unwrap_or(2) - 1);
+                msg.replacement_amount = msg.amount.map(|a| Amount::new(left, a.currency));
+                return (Named::Well, Some(left));
+            }
+        }
+        (Named::Well, None)
+    }
+
+    pub(super) fn insist(
+        &mut self,
+        rrn: Text<12>,
+        wall: Wall,
+        doing: &mut Doing,
+        cover: &mut Coverage,
+    ) {
+        let Some(ask) = self.asks.get(&rrn) else { return };
+        if ask.standing != Standing::Reversing {
+            return;
+        }
+        if let Some(msg) = ask.reversal.clone() {
+            let again = self.again(&msg, wall, cover);
+            doing.send.push(again);
+            doing.later.push((REVERSAL_PATIENCE, Act::Insist(rrn)));
+        }
+    }
+
+    /// Something else under the name of this request: it must be refused.
+    pub(super) fn confuse(&mut self, rrn: Text<12>, doing: &mut Doing, cover: &mut Coverage) {
+        let Some(ask) = self.asks.get(&rrn) else { return };
+        let mut other = ask.msg.clone();
+        other.pan = another_card(ask).filter(|_| self.dice.chance(500)).or(other.pan);
+        cover.fault(Fault::PlatformConflict);
+        let rrn = self.reference();
+        other.rrn = Some(rrn);
+        other.amount = other.amount.map(|a| Amount::new(a.minor + 7, a.currency));
+        self.enter(&other, true);
+        doing.later.push((super::platform::PATIENCE, Act::Look(rrn)));
+        doing.send.push(other);
+    }
+
+    /// What may follow on something granted or acknowledged.
+    pub(super) fn plan_follow_up(&mut self, rrn: Text<12>, doing: &mut Doing) {
+        let Some(ask) = self.asks.get(&rrn) else { return };
+        let advice = ask.msg.flow == Flow::Advice;
+        let often = if advice { often::AFTER_ADVICE } else { often::AFTER_GRANT };
+        if !self.honest && !ask.conflict && self.dice.chance(often) {
+            let far = if self.dice.chance(200) { 1_000_000 } else { 60_000 };
+            doing.later.push((self.dice.millis(1_000, far), Act::Follow(rrn)));
+        }
+    }
+
+    /// What may follow on something that was taken back or declined: a refund of it.
+    pub(super) fn plan_dead_refund(&mut self, rrn: Text<12>, doing: &mut Doing) {
+        let Some(ask) = self.asks.get(&rrn) else { return };
+        let sale = ask.kind() == TransactionType::Purchase && !ask.conflict && !ask.unheard;
+        let well = ask.msg.mac != MacCheck::Bad && ask.named == Named::Well;
+        if sale
+            && well
+            && !self.honest
+            && self.dice.chance(weight(Fault::PlatformRefundsTheDead, often::DEAD_REFUND))
+        {
+            doing.later.push((self.dice.millis(1_000, 60_000), Act::Follow(rrn)));
+        }
+    }
+
+    /// Completes, voids, refunds or reverses what it was granted or told of.
+    pub(super) fn follow(
+        &mut self,
+        rrn: Text<12>,
+        wall: Wall,
+        doing: &mut Doing,
+        cover: &mut Coverage,
+    ) {
+        let Some(ask) = self.asks.get(&rrn).cloned() else { return };
+        let advice = ask.msg.flow == Flow::Advice;
+        let (stands, minor) = match ask.standing {
+            Standing::Granted(minor) => (true, minor),
+            Standing::Denied | Standing::Reversed => (false, ask.asked()),
+            _ => return,
+        };
+        if advice && stands && self.dice.chance(weight(Fault::PlatformReversesAdvice, 400)) {
+            cover.fault(Fault::PlatformReversesAdvice);
+            return self.reverse(rrn, wall, doing, cover);
+        }
+        use TransactionType as T;
+        let kind = match ask.kind() {
+            T::PreAuthorization if stands => T::Completion,
+            T::Purchase if !stands => T::Refund,
+            T::Purchase | T::Completion => {
+                if self.dice.chance(500) {
+                    T::Void
+                } else {
+                    T::Refund
+                }
+            }
+            _ => return,
+        };
+        let fault = match (kind, advice, stands) {
+            (_, _, false) => Fault::PlatformRefundsTheDead,
+            (T::Void, true, _) => Fault::PlatformVoidsAdvice,
+            (T::Refund, true, _) => Fault::PlatformRefundsAdvice,
+            (T::Completion, ..) => Fault::PlatformCompletes,
+            _ => Fault::PlatformFollows,
+        };
+        if weight(fault, 1) == 0 {
+            return;
+        }
+        cover.fault(fault);
+        let mut msg = self.following(&ask, (kind, minor), wall);
+        if self.dice.chance(weight(Fault::PlatformFollowsElsewhere, often::FOLLOWED_ELSEWHERE)) {
+            cover.fault(Fault::PlatformFollowsElsewhere);
+            msg.terminal = Some(wire::text(ELSEWHERE));
+        }
+        let own = self.reference();
+        msg.rrn = Some(own);
+        cover.asked += 1;
+        self.enter(&msg, false);
+        if let Some(entered) = self.asks.get_mut(&own) {
+            (entered.refers, entered.to_the_dead) = (Some(rrn), !stands);
+        }
+        doing.send.push(msg);
+        doing.later.push((super::platform::PATIENCE, Act::Look(own)));
+        stamp(doing);
+    }
+
+    /// A completion, void or refund of something.
+    fn following(
+        &mut self,
+        ask: &Ask,
+        (kind, minor): (TransactionType, u64),
+        wall: Wall,
+    ) -> Canonical {
+        use TransactionType as T;
+        let mut msg = ask.msg.clone();
+        msg.kind = Kind::Transaction(if kind == T::Void && ask.kind() == T::Completion {
+            T::CompletionVoid
+        } else {
+            kind
+        });
+        msg.flow = Flow::Request;
+        msg.processing_code =
+            Some(wire::text(if kind == T::Completion { "000000" } else { "200000" }));
+        msg.amount = msg.amount.map(|a| Amount::new(minor, a.currency));
+        msg.transmission = Some(wire::f7(wall));
+        msg.stan = Some(self.stan());
+        msg.answer = None;
+        msg.accepts_partial = false;
+        msg.original = Some(name_of(&ask.msg));
+        msg.auth_id = ask.auth_id;
+        msg
+    }
+
+    /// A decline that the switch itself has no ground for: by this platform's own books.
+    pub(super) fn declined_for_nothing(&self, rrn: Text<12>, msg: &Canonical) -> Option<Wrong> {
+        let ask = self.asks.get(&rrn)?;
+        let Some(Answer::Own(reason)) = msg.answer else { return None };
+        let stands = |of: &Text<12>| {
+            let standing = self.asks.get(of).map(|original| original.standing);
+            matches!(standing, Some(Standing::Granted(_)))
+        };
+        let what = wire::brief(msg);
+        match reason {
+            Reason::OriginalNotFound if ask.refers.as_ref().is_some_and(stands) => {
+                Some(("decline", format!("what it refers to stands: {what}")))
+            }
+            Reason::Duplicate if !ask.conflict && !ask.is_reversed() => {
+                Some(("decline", format!("nobody else has its name: {what}")))
+            }
+            _ => None,
+        }
+    }
+
+    /// Another merchant's terminal of the same name, number and second.
+    pub(super) fn twin(&mut self, msg: &Canonical, doing: &mut Doing, cover: &mut Coverage) {
+        if self.honest
+            || msg.flow != Flow::Request
+            || !self.dice.chance(weight(Fault::PlatformTwin, often::TWIN))
+        {
+            return;
+        }
+        cover.fault(Fault::PlatformTwin);
+        cover.asked += 1;
+        let mut other = msg.clone();
+        let rrn = self.reference();
+        other.rrn = Some(rrn);
+        other.pan = another_card_than(msg.pan.as_ref());
+        other.merchant = Some(wire::text("OTHERSHOP000002"));
+        other.amount = other.amount.map(|a| Amount::new(a.minor + 11, a.currency));
+        self.enter(&other, false);
+        doing.send.push(other);
+        doing.later.push((super::platform::PATIENCE, Act::Look(rrn)));
+    }
+
+    /// An advice that tells of a decline, now and then.
+    pub(super) fn declined(&mut self, msg: &mut Canonical, cover: &mut Coverage) -> bool {
+        if msg.flow != Flow::Advice
+            || !self.dice.chance(weight(Fault::PlatformDeclinedAdvice, often::DECLINED_ADVICE))
+        {
+            return false;
+        }
+        cover.fault(Fault::PlatformDeclinedAdvice);
+        let class = ResponseClass::Declined;
+        msg.answer = Some(Answer::Given { class, code: wire::code(class) });
+        true
+    }
+}
+
+/// How a platform names a message of its own in another.
+fn name_of(msg: &Canonical) -> OriginalData {
+    OriginalData {
+        mti: Some(wire::mti(msg.kind, msg.flow, false)),
+        stan: msg.stan,
+        transmission: msg.transmission,
+        acquirer: msg.acquirer,
+        ..OriginalData::default()
+    }
+}
+
+/// Whether a part of it can be taken back.
+fn is_divisible(ask: &Ask) -> bool {
+    use TransactionType as T;
+    let kind = matches!(ask.kind(), T::Purchase | T::PreAuthorization | T::Completion);
+    kind && ask.msg.flow == Flow::Request
+}
+
+/// Another card of the same bank.
+fn another_card(ask: &Ask) -> Option<Pan> {
+    another_card_than(ask.msg.pan.as_ref())
+}
+
+fn another_card_than(pan: Option<&Pan>) -> Option<Pan> {
+    let same_bank = |a: &str, b: &str| a.starts_with("62") == b.starts_with("62");
+    let cards = || super::platform::CARDS.iter();
+    let pan_of = |card: &str| Pan::new(card.as_bytes()).ok();
+    let own = cards().find(|card| pan_of(card).as_ref() == pan)?;
+    cards().find(|card| *card != own && same_bank(card, own)).and_then(|card| pan_of(card))
+}
+
+/// The same stamp a second later, or earlier at the end of a minute.
+fn a_second_off(f7: Text<10>) -> Text<10> {
+    let mut digits = [b'0'; 10];
+    digits.iter_mut().zip(f7.as_bytes()).for_each(|(to, from)| *to = *from);
+    match digits[9] {
+        b'9' => digits[9] = b'8',
+        _ => digits[9] += 1,
+    }
+    Text::new(&digits).unwrap_or(f7)
+}
