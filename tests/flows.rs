@@ -75,6 +75,43 @@ fn every_flow_goes_as_written() -> Result<(), String> {
     if failures.is_empty() { Ok(()) } else { Err(failures.join("\n\n")) }
 }
 
+/// So many approvals that fit nothing, one a second, and then what else happens.
+fn strangers(many: u32, then: &str) -> Result<Vec<String>, String> {
+    let stray = |stan: u32| format!("t={stan}s alfa > 0210 stan={stan} rc=00 amt=100\n");
+    let script: String = (1..=many).map(stray).collect();
+    let told = play::play(&format!("# Approvals that fit nothing.\n{script}{then}"))?;
+    Ok(told.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn a_decision_about_many_items_goes_in_bounded_steps() -> Result<(), String> {
+    let sweep = "desk all didnot alfa unmatched-approval not-ours";
+    let told = strangers(70, &format!("t=80s {sweep}\nt=81s {sweep}\n"))?;
+    let steps: Vec<&String> = told.iter().filter(|line| line.contains("desk swept")).collect();
+    assert_eq!(
+        steps,
+        [
+            "t=80s event desk swept, 64 decided, 0 refused, more",
+            "t=81s event desk swept, 6 decided, 0 refused"
+        ]
+    );
+    Ok(())
+}
+
+#[test]
+fn a_stranger_on_the_line_does_not_fill_the_desk() -> Result<(), String> {
+    let told = strangers(
+        1_050,
+        "t=2000s desk didnot 2 not-ours\nt=2001s alfa > 0210 stan=5000 \
+                                 rc=00 amt=100\n",
+    )?;
+    let items = told.iter().filter(|line| line.ends_with(" None") && line.contains(" desk "));
+    assert_eq!(items.count(), 1_001, "a thousand, and one more when there is room again");
+    let noted = told.iter().filter(|line| line.ends_with("late unknown LateApproved"));
+    assert_eq!(noted.count(), 1_051, "all are in the journal");
+    Ok(())
+}
+
 #[test]
 fn after_every_storm_the_books_agree() {
     let seeds = std::env::var("STORM_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(40);
