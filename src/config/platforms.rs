@@ -29,6 +29,12 @@ fn platform(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
         max_in_flight,
         echo: echo(section),
         idle_limit: Some(idle_limit).filter(|limit| !limit.is_zero()),
+        repeat_window: std::time::Duration::from_secs(section.number(
+            "repeat_window_s",
+            600,
+            0..=86_400,
+        )),
+        restamps: section.flag("restamps_transmission", false),
     };
     if platform.idle_limit.is_some_and(|limit| limit < platform.budget) {
         section.wrong("idle_limit_ms", "must not be smaller than budget_ms; 0: no limit");

@@ -47,6 +47,7 @@ fn route(policy: &Policy, section: &Section<'_, '_>) -> Option<Route> {
         bank: bank.unwrap_or_default(),
         second,
         credit,
+        unreferenced_refunds: section.flag("unreferenced_refunds", false),
     };
     bank.map(|_| route)
 }

@@ -81,6 +81,7 @@ fn taken_back(txn: u64, stan: u32) -> Record {
         amount: None,
         reason: Reason::Accepted,
         concerns: Some(RecordNo(txn)),
+        cause: None,
     }))
 }
 

@@ -4,17 +4,21 @@
 //! Contract: an advice is never declined because a bank is down: it is journaled, acknowledged
 //! once that is durable, and forwarded. Deliberately absent: forwarding ([`super::saf`]).
 
+use super::following::Original;
 use super::ids::{BankId, RecordNo};
 use super::inflight::Requester;
 use super::memory::Past;
 use super::output::Event;
 use super::proof::Knowledge;
-use super::record::{BankKeys, Cause, Closed, Ending, Intent, Owed, Queued, Record};
+use super::record::{BankKeys, Cause, Closed, Ending, Owed, Queued, Record};
 use super::request::likeness_of;
 use super::{Switch, reply, routing};
 use crate::canonical::{Canonical, Flow, Reason};
 use crate::time::Instant;
 use std::sync::Arc;
+
+/// How something ended that is kept and never sent, and why an operator has to look.
+pub(super) type Unsent = (Ending, Option<Cause>);
 
 impl Switch {
     /// A platform says that something has happened.
@@ -30,7 +34,7 @@ impl Switch {
             }
             return self.refuse(&from, msg, Reason::Duplicate, Some(past.no()), None);
         }
-        if self.may_be_forgotten(&name, &msg) {
+        if msg.repeat || self.may_be_forgotten(&name, &msg) {
             return self.ask_for_own(from, msg, likeness.name());
         }
         self.fresh(from, msg);
@@ -41,14 +45,14 @@ impl Switch {
         &mut self,
         from: Requester,
         msg: Box<Canonical>,
-        referred: Option<Arc<Intent>>,
+        referred: Option<Original>,
     ) {
-        match self.place_owed(&from, &msg) {
+        match self.place_owed(&from, &msg, referred.as_ref()) {
             Ok((bank, keys)) => {
                 let mut queued = self.entry_for(&from, &msg, bank, keys, Owed::Repeat);
                 queued.flow = Flow::Advice;
-                if let Some(intent) = referred.filter(|i| i.bank == queued.bank) {
-                    queued.original = intent.keys.clone();
+                if let Some(Original { no, keys, .. }) = referred {
+                    (queued.of, queued.original) = (Some(no), keys);
                 }
                 self.acknowledge_queued(&from, msg, queued, self.now.mono);
             }
@@ -56,21 +60,28 @@ impl Switch {
         }
     }
 
-    /// Bank and keys of something that is forwarded by the SAF.
+    /// Bank and keys of something that is forwarded by the SAF: to the bank of its original, or
+    /// by the routing table.
     pub(super) fn place_owed(
         &mut self,
         from: &Requester,
         msg: &Canonical,
+        original: Option<&Original>,
     ) -> Result<(BankId, BankKeys), Reason> {
         let policy = Arc::clone(&self.policy);
-        let (_, rule) = routing::route(&policy, from.platform, msg).ok_or(Reason::NoRoute)?;
-        let bank = policy.banks.get(usize::from(rule.bank.0)).ok_or(Reason::NoRoute)?;
-        let names = routing::identify(bank, msg)?;
+        let routed = || Some(routing::route(&policy, from.platform, msg)?.1.bank);
+        let at = match original {
+            Some(original) => self.bank_id(&original.bank),
+            None => routed(),
+        };
+        let at = at.ok_or(Reason::NoRoute)?;
+        let bank = policy.banks.get(usize::from(at.0)).ok_or(Reason::NoRoute)?;
+        let names = Self::names_at(bank, msg, original.map(|original| &original.keys))?;
         let stan = self.free_stan(&bank.name).ok_or(Reason::SystemError)?;
         let line = bank.lines.first().copied().unwrap_or_default();
         let transmission = self.stamp.at(self.now.wall);
         let keys = self.keys_at(bank, msg, names, (line, stan), transmission);
-        Ok((rule.bank, keys))
+        Ok((at, keys))
     }
 
     pub(super) fn entry_for(
@@ -132,7 +143,7 @@ impl Switch {
         from: &Requester,
         msg: Box<Canonical>,
         queued: Queued,
-        (ending, cause): (Ending, Option<Cause>),
+        (ending, cause): Unsent,
     ) {
         let (bank, at, amount) = (queued.bank, self.now.wall, queued.amount);
         let entry = self.record(Record::Queued(Arc::new(queued)));

@@ -11,36 +11,13 @@ use super::ids::RecordNo;
 use super::inflight::Requester;
 use super::input::DeskVerb;
 use super::originals::leaves_less;
-use super::output::RecallKey;
-use super::questions::Recalling;
 use super::record::{Desk, Ending, Owed, Queued, Record};
 use super::reply;
-use super::reversal::Reversing;
 use crate::canonical::{Canonical, Kind, Reason, TransactionType};
 use crate::text::Text;
 use std::sync::Arc;
 
 impl Switch {
-    /// Reverses what was acknowledged: an advice that is owed, dead, or was taken by its bank.
-    pub(super) fn take_back_advice(
-        &mut self,
-        from: Requester,
-        msg: Box<Canonical>,
-        advice: RecordNo,
-    ) {
-        let owed = self.state.saf.get(&advice).map(|entry| &entry.queued);
-        let dead = || self.state.dead.get(&advice).map(|letter| &letter.queued);
-        match owed.or_else(dead).map(Arc::clone) {
-            Some(queued) => self.reverse_queued(&from, msg, advice, &queued),
-            None => self.ask_for_advice(from, msg, advice),
-        }
-    }
-
-    fn ask_for_advice(&mut self, from: Requester, msg: Box<Canonical>, advice: RecordNo) {
-        let reversing = Reversing { from, msg, txn: Some(advice) };
-        self.recall(RecallKey::Record(advice), Recalling::Reversed(Box::new(reversing)));
-    }
-
     /// Reverses an advice as its record tells it, and acknowledges that.
     pub(super) fn reverse_queued(
         &mut self,

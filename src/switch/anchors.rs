@@ -13,9 +13,9 @@ use super::stamps::own_stamp;
 use crate::sensitive::Pan;
 use crate::time::Wall;
 
-/// Anchors one question may carry: three neighbouring times, or the card with and without a
-/// trace number.
-pub const ANCHORS_MAX: usize = 3;
+/// Anchors one question may carry: the trace number with the card, and with three neighbouring
+/// times.
+pub const ANCHORS_MAX: usize = 4;
 
 /// How far apart two stamps of one request may be that are looked for together, in seconds:
 /// whoever repeats a request may stamp it anew.
@@ -38,6 +38,12 @@ fn in_slot(stan: u32, slot: i64) -> u64 {
 /// The trace number and about this time, in seconds since 1970.
 pub(super) fn by_time(stan: u32, seconds: u32) -> u64 {
     in_slot(stan, i64::from(seconds).div_euclid(SLOT_S))
+}
+
+/// The same and its neighbours: what is looked up.
+pub(super) fn around(stan: u32, seconds: u32) -> [u64; 3] {
+    let slot = i64::from(seconds).div_euclid(SLOT_S);
+    [slot, slot - 1, slot + 1].map(|slot| in_slot(stan, slot))
 }
 
 /// What refers to this transaction or advice.

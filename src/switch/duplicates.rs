@@ -2,8 +2,9 @@
 //!
 //! Contract: a platform's request is named by {platform, MTI without the repeat digit, `F7` or
 //! `F12` + `F13` (from 1993 on these first), batch where the dialect has one, `F11`, `F32`,
-//! `F41`}; what it asks for is `F2`, `F3`, `F4` (domain.md section 6). Padding and leading zeros
-//! do not count. Deliberately absent: what became of it (`memory`).
+//! `F41`, `F42`: a terminal is one within its merchant only}; what it asks for is `F2`, `F3`, `F4`
+//! (domain.md section 6). Padding and leading zeros do not count. Deliberately absent: what
+//! became of it (`memory`).
 
 use super::hash::Digest;
 use super::ids::Name;
@@ -62,6 +63,7 @@ pub fn fingerprint(platform: &Name, origin: &Origin) -> u64 {
         .num(u64::from(origin.stan))
         .bytes(without_leading_zeros(origin.acquirer.as_ref()))
         .bytes(origin.terminal.as_ref().map_or(&[], Text::trimmed_bytes))
+        .bytes(origin.merchant.as_ref().map_or(&[], Text::trimmed_bytes))
         .finish()
 }
 

@@ -22,9 +22,9 @@ use std::sync::Arc;
 /// How a request goes to its bank.
 pub(super) struct Way {
     /// The names it has there.
-    names: routing::Identified,
+    pub(super) names: routing::Identified,
     /// Line and session.
-    over: (LineId, SessionId),
+    pub(super) over: (LineId, SessionId),
 }
 
 impl Switch {
@@ -87,7 +87,8 @@ impl Switch {
     /// Its turn has come: sent, if there still is a way.
     fn launch(&mut self, pending: Pending) {
         let Some(bank) = self.policy.banks.get(usize::from(pending.bank.0)) else { return };
-        let way = routing::identify(bank, &pending.msg).and_then(|names| {
+        let original = pending.original.as_ref().map(|(_, keys)| &**keys);
+        let way = Self::names_at(bank, &pending.msg, original).and_then(|names| {
             self.way_to(pending.bank, names, &pending.msg).ok_or(Reason::BankDown)
         });
         match way {

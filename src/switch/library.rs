@@ -81,6 +81,13 @@ pub fn answer<L: Library>(key: &RecallKey, library: &mut L) -> Result<Recalled, 
                 found.records.insert(no, record);
             }
         }
+        RecallKey::Both { no, end } => {
+            for no in [no, end] {
+                if let Some(record) = library.record(no)? {
+                    found.records.insert(no, record);
+                }
+            }
+        }
         RecallKey::Key { days, .. } | RecallKey::Ending { days, .. } => {
             if let Some((no, record)) = best(key, days, library)? {
                 found.records.insert(no, record);
@@ -313,7 +320,7 @@ mod tests {
     #[test]
     fn a_card_gives_all_its_requests_with_their_ends() {
         let anchor = card(b"4111111111111111").as_ref().map(anchors::by_card);
-        let anchors = [anchor.unwrap_or_default(), 0, 0];
+        let anchors = [anchor.unwrap_or_default(), 0, 0, 0];
         let key = RecallKey::Meant { names: [0; 4], anchors, days: 7 };
         assert_eq!(ask(key, 0).0, [1, 2, 4, 6]);
     }

@@ -65,6 +65,13 @@ pub struct Send {
 pub enum RecallKey {
     /// By its number.
     Record(RecordNo),
+    /// A request by its number, with its outcome.
+    Both {
+        /// The request.
+        no: RecordNo,
+        /// The outcome, or the request again where there is none.
+        end: RecordNo,
+    },
     /// The newest record of a request with one of these names, among the last `days` days that
     /// have records: an intent, a refusal, or what was queued for it ([`super::recall`]).
     Key {
@@ -105,7 +112,7 @@ impl RecallKey {
     /// How many days that have records are searched.
     pub const fn days(&self) -> u16 {
         match self {
-            Self::Record(_) => u16::MAX,
+            Self::Record(_) | Self::Both { .. } => u16::MAX,
             Self::Key { days, .. }
             | Self::Ending { days, .. }
             | Self::Meant { days, .. }
@@ -246,6 +253,24 @@ pub enum Event {
     DuplicateConflict {
         /// The platform.
         platform: Name,
+    },
+    /// What a message refers to is not clear, or never was: the message is not sent after it.
+    UnclearOriginal {
+        /// The platform.
+        platform: Name,
+        /// `F11` of the message.
+        stan: u32,
+        /// `F41` of the message.
+        terminal: Option<Text<16>>,
+        /// Why; unset where there never was an original.
+        cause: Option<Cause>,
+    },
+    /// A request nobody has seen is older than it should be: a clock is wrong, theirs or ours.
+    ClockSkew {
+        /// The platform.
+        platform: Name,
+        /// Whether it was processed: the records reach back to its time.
+        processed: bool,
     },
     /// A message that could not be understood.
     Garbled {

@@ -55,6 +55,10 @@ pub struct Platform {
     pub echo: Option<Echo>,
     /// A session from which nothing came for so long is closed; `None`: never.
     pub idle_limit: Option<Duration>,
+    /// For how long a repeat may come under another `F7` than what it repeats.
+    pub repeat_window: Duration,
+    /// Whether such a repeat need not say that it is one.
+    pub restamps: bool,
 }
 
 /// One bank.
@@ -274,6 +278,8 @@ pub struct Route {
     /// The stored-value issuer that credits. Set, the rule is for top-ups alone, and each is
     /// two legs; unset, a top-up is one leg like any other request.
     pub credit: Option<BankId>,
+    /// Whether a refund may go to the bank whose purchase the records do not have.
+    pub unreferenced_refunds: bool,
 }
 
 /// The memory of finished transactions.

@@ -5,22 +5,19 @@
 //! goes on, so every answer is judged against the memory first. Deliberately absent: what is
 //! older than the memory ([`super::recalled`]), and how records are found ([`super::recall`]).
 
-use super::duplicates;
-use super::ids::{Name, RecordNo, Ticket};
+use super::Switch;
+use super::ids::{RecordNo, Ticket};
 use super::inflight::Requester;
 use super::library::Recalled;
-use super::memory::{Past, Remembered};
+use super::meant::Looking;
+use super::memory::Remembered;
 use super::ordered_reversal::Sought;
 use super::output::{Output, RecallKey};
-use super::recall::{NAMES_MAX, REFERENCE_DAYS};
+use super::recall::NAMES_MAX;
 use super::recalled::Found;
-use super::record::{Intent, Origin, Record};
-use super::request::likeness_of;
-use super::reversal::Reversing;
-use super::{Switch, originals};
-use crate::canonical::{Canonical, Flow, Kind, Reason, TransactionType};
+use super::record::Record;
+use crate::canonical::{Canonical, Reason};
 use crate::limits::RECALLS_MAX;
-use std::sync::Arc;
 
 /// A question to the journal and what its answer is for.
 #[derive(Debug)]
@@ -42,6 +39,8 @@ pub(super) enum Recalling {
         msg: Box<Canonical>,
         /// Fingerprint of its name.
         name: u64,
+        /// The last record when the question was put.
+        since: RecordNo,
     },
     /// What became of a forgotten request that is repeated.
     Told {
@@ -52,28 +51,10 @@ pub(super) enum Recalling {
         /// What it repeats.
         txn: RecordNo,
     },
-    /// What became of a forgotten original that its platform reverses.
-    OldReversed(Box<(Reversing, RecordNo, Arc<Intent>)>),
-    /// What became of what a void, completion or refund refers to.
-    ReferredEnded {
-        /// Who asks.
-        requester: Requester,
-        /// The void, completion or refund.
-        msg: Box<Canonical>,
-        /// What it refers to.
-        referred: (RecordNo, Arc<Intent>),
-    },
     /// What an operator wants reversed.
     Ordered(Box<Sought>),
-    /// The original of a reversal by the platform.
-    Reversed(Box<Reversing>),
-    /// What a void, completion or refund refers to.
-    Referred {
-        /// Who asks.
-        requester: Requester,
-        /// The void, completion or refund.
-        msg: Box<Canonical>,
-    },
+    /// What a reversal, void, completion or refund refers to.
+    Meant(Box<Looking>),
 }
 
 impl Recalling {
@@ -84,11 +65,8 @@ impl Recalling {
             Self::Ordered(_) => return None,
             Self::Stored { requester, msg, .. }
             | Self::Own { requester, msg, .. }
-            | Self::Told { requester, msg, .. }
-            | Self::ReferredEnded { requester, msg, .. }
-            | Self::Referred { requester, msg } => (requester, msg),
-            Self::Reversed(reversing) => reversing.into_parts(),
-            Self::OldReversed(old) => old.0.into_parts(),
+            | Self::Told { requester, msg, .. } => (requester, msg),
+            Self::Meant(looking) => (looking.from, looking.msg),
         })
     }
 }
@@ -116,29 +94,18 @@ impl Switch {
     }
 
     pub(super) fn recalled(&mut self, ticket: Ticket, found: Recalled) {
-        let record = found.one();
         match self.recalls.remove(&ticket) {
             None => self.impossible("an answer to no question"),
-            Some(Recalling::Ordered(sought)) => self.sought_recalled(*sought, record),
-            Some(Recalling::Reversed(reversing)) => self.original_recalled(*reversing, record),
-            Some(Recalling::Referred { requester, msg }) => {
-                self.referred_recalled(requester, msg, record);
-            }
-            Some(Recalling::Own { requester, msg, name }) => {
-                self.own_recalled(requester, msg, name, record);
+            Some(Recalling::Ordered(sought)) => self.sought_recalled(*sought, found.one()),
+            Some(Recalling::Meant(looking)) => self.meant_recalled(*looking, found),
+            Some(Recalling::Own { requester, msg, name, since }) => {
+                self.own_recalled(requester, msg, (name, since), found);
             }
             Some(Recalling::Told { requester, msg, txn }) => {
-                self.told_recalled(&requester, msg, txn, record);
-            }
-            Some(Recalling::OldReversed(old)) => {
-                let (reversing, txn, intent) = *old;
-                self.old_reversed(reversing, txn, &intent, record);
-            }
-            Some(Recalling::ReferredEnded { requester, msg, referred }) => {
-                self.referred_ended(requester, msg, referred, record);
+                self.told_recalled(&requester, msg, txn, found.one());
             }
             Some(Recalling::Stored { requester, msg, fingerprint }) => {
-                self.stored_recalled(&requester, msg, fingerprint, record);
+                self.stored_recalled(&requester, msg, fingerprint, found.one());
             }
         }
     }
@@ -160,43 +127,6 @@ impl Switch {
                 self.answer_own(from, msg, refused.reason, None);
             }
             _ => self.answer_own(from, msg, Reason::SystemError, None),
-        }
-    }
-
-    /// Where the journal has what this message refers to.
-    pub(super) fn key_of_referred(
-        &self,
-        platform: &Name,
-        msg: &Canonical,
-        own: &Origin,
-    ) -> RecallKey {
-        let names = originals::original_names(msg, own);
-        let names = names.iter().map(|name| duplicates::fingerprint(platform, name));
-        let known = names.clone().find_map(|name| self.state.memory.find(name));
-        match known.filter(|past| past.past() == Past::Granted) {
-            Some(past) => RecallKey::Record(past.no()),
-            None => RecallKey::Key { names: first_names(names), days: REFERENCE_DAYS },
-        }
-    }
-
-    /// The bank knows the original by its own keys only: a reference in the platform's would
-    /// name another transaction there.
-    fn referred_recalled(&mut self, from: Requester, mut msg: Box<Canonical>, record: Found) {
-        let name = self.platform_name(&from).unwrap_or_default();
-        let fingerprint = likeness_of(&name, &msg).name();
-        let waits = self.air.waiting_names.get(fingerprint).is_some();
-        if waits || self.state.memory.find(fingerprint).is_some() {
-            // It was repeated or reversed while the journal was asked.
-            return self.asked_again(from, msg);
-        }
-        match record.map(|(no, record)| (no, *record)) {
-            Some((no, Record::Intent(intent))) => self.ask_for_referred(from, msg, no, intent),
-            _ if msg.flow != Flow::Request => self.advise(from, msg, None),
-            _ if msg.kind == Kind::Transaction(TransactionType::Refund) => {
-                msg.original = None;
-                self.admit(from, msg, None);
-            }
-            _ => self.refuse(&from, msg, Reason::OriginalNotFound, None, None),
         }
     }
 }

@@ -112,7 +112,7 @@ pub fn index_keys(record: &Record) -> Option<IndexKeys> {
 pub fn fingerprints(key: &RecallKey) -> Vec<u64> {
     let stated = |all: &[u64]| all.iter().copied().filter(|name| *name != 0).collect();
     match key {
-        RecallKey::Record(_) | RecallKey::Family { .. } => vec![],
+        RecallKey::Record(_) | RecallKey::Both { .. } | RecallKey::Family { .. } => vec![],
         RecallKey::Key { names, .. } => stated(names),
         RecallKey::Meant { names, anchors, .. } => {
             let mut all: Vec<u64> = stated(names);
@@ -136,9 +136,13 @@ pub fn fit(key: &RecallKey, name: u64, record: &Record) -> Option<Fit> {
         (RecallKey::Ending { txn, .. }, record) => {
             (takes_back(record) == Some(*txn)).then_some(Fit::Whole)
         }
-        (RecallKey::Record(_) | RecallKey::Meant { .. } | RecallKey::Family { .. }, _) => {
-            Some(Fit::Whole)
-        }
+        (
+            RecallKey::Record(_)
+            | RecallKey::Both { .. }
+            | RecallKey::Meant { .. }
+            | RecallKey::Family { .. },
+            _,
+        ) => Some(Fit::Whole),
     }
 }
 
@@ -174,7 +178,7 @@ pub(super) fn takes_back(record: &Record) -> Option<TxnNo> {
     }
 }
 
-fn is_named(record: &Record, name: u64) -> bool {
+pub(super) fn is_named(record: &Record, name: u64) -> bool {
     match record {
         Record::Intent(intent) => intent.likeness.name() == name,
         Record::Queued(queued) => own_name(queued) == Some(name) || tombstone(queued) == Some(name),
@@ -190,7 +194,7 @@ fn own_name(queued: &Queued) -> Option<u64> {
 /// The name of an original that was reversed before it was seen.
 pub(super) fn tombstone(queued: &Queued) -> Option<u64> {
     let (platform, origin) = (queued.platform.as_ref()?, queued.origin.as_ref()?);
-    let unknown = queued.owed == Owed::PlatformReversal && queued.txn.is_none();
+    let unknown = queued.is_ahead();
     let original: Origin = original_name(&queued.original, queued.original_mti, origin.batch);
     unknown.then(|| fingerprint(platform, &original))
 }

@@ -6,19 +6,17 @@
 //! goes on: every answer is judged against the memory first. Deliberately absent: how records
 //! are found ([`super::recall`], and the shell's index).
 
-use super::duplicates;
 use super::ids::{Name, RecordNo, TxnNo};
 use super::inflight::Requester;
+use super::library::{Coverage, Recalled};
 use super::memory::{Past, Remembered};
-use super::output::RecallKey;
+use super::output::{Event, RecallKey};
 use super::questions::Recalling;
-use super::recall::{REFERENCE_DAYS, REPEAT_DAYS, takes_back};
-use super::record::{Intent, Outcome, Record};
-use super::reversal::Reversing;
+use super::recall::{REFUND_DAYS, REPEAT_DAYS, is_named, takes_back};
+use super::record::{Outcome, Record};
 use super::stamps::own_stamp;
-use super::{Switch, reply};
-use crate::canonical::{Canonical, Flow, Kind, Reason, TransactionType};
-use std::sync::Arc;
+use super::{Switch, anchors, duplicates, reply};
+use crate::canonical::{Canonical, Flow, Kind, Reason};
 use std::time::Duration;
 
 /// How far a platform's clock may be ahead of ours: `F7` tells whether the memory still covers a
@@ -49,21 +47,34 @@ impl Switch {
     /// stamp nothing tells, and names that carry no time come again.
     pub(super) fn may_be_forgotten(&self, platform: &Name, msg: &Canonical) -> bool {
         let Some(since) = self.remembered_since else { return false };
-        if msg.repeat {
-            return true;
-        }
         let covered = self.now.mono.since(since);
         let skew = SKEW.min(covered / 2);
-        let age = msg.transmission.and_then(|f7| super::stamps::age_of(&f7, self.steady_wall()));
-        let stamp = own_stamp(&reply::origin_of(msg), self.steady_wall());
+        let age = msg.transmission.and_then(|f7| super::stamps::age_of(&f7, self.now.wall));
+        let stamp = own_stamp(&reply::origin_of(msg), self.now.wall);
         age.is_some_and(|age| age >= covered - skew)
             || stamp.is_some_and(|stamp| self.state.memory.may_have_forgotten(platform, stamp))
     }
 
-    /// Asks the journal for a request's own name.
+    /// Asks the journal for a request's own name; what may be stamped anew also for its trace
+    /// number and card.
     pub(super) fn ask_for_own(&mut self, requester: Requester, msg: Box<Canonical>, name: u64) {
-        let key = RecallKey::Key { names: [name, 0, 0, 0], days: REPEAT_DAYS };
-        self.recall(key, Recalling::Own { requester, msg, name });
+        let days = self.days_to_ask(&msg);
+        let key = if self.may_be_restamped(&requester, &msg) {
+            let trace = |pan| anchors::by_trace(msg.stan.unwrap_or_default(), pan);
+            let trace = msg.pan.as_ref().map(trace).unwrap_or_default();
+            RecallKey::Meant { names: [name, 0, 0, 0], anchors: [trace, 0, 0, 0], days }
+        } else {
+            RecallKey::Key { names: [name, 0, 0, 0], days }
+        };
+        let since = self.state.last;
+        self.recall(key, Recalling::Own { requester, msg, name, since });
+    }
+
+    /// As far as repeats come, or as far as its own stamp is back.
+    fn days_to_ask(&self, msg: &Canonical) -> u16 {
+        let age = msg.transmission.and_then(|f7| super::stamps::age_of(&f7, self.now.wall));
+        let days = age.map_or(0, |age| age.as_secs() / 86_400 + 3);
+        u16::try_from(days).unwrap_or(REFUND_DAYS).clamp(REPEAT_DAYS, REFUND_DAYS)
     }
 
     /// The journal was asked for a request's own name.
@@ -71,21 +82,35 @@ impl Switch {
         &mut self,
         from: Requester,
         msg: Box<Canonical>,
-        name: u64,
-        found: Found,
+        (name, since): (u64, RecordNo),
+        recalled: Recalled,
     ) {
         let waits = self.air.waiting_names.get(name).is_some();
         if waits || self.state.memory.find(name).is_some() {
             // It was repeated or reversed while the journal was asked.
             return self.asked_again(from, msg);
         }
-        let Some((no, record)) = found else {
-            return if msg.flow == Flow::Request {
-                self.not_found_either(from, msg)
-            } else {
-                self.fresh(from, msg)
-            };
-        };
+        let named = recalled.records.iter().rev().find(|(_, record)| is_named(record, name));
+        match named {
+            Some((no, record)) => {
+                let (no, record) = (*no, record.clone());
+                self.own_found(from, msg, name, (no, record));
+            }
+            None if self.may_be_restamped(&from, &msg) => {
+                self.restamped(from, msg, since, &recalled);
+            }
+            None => self.not_found_either(from, msg, recalled.coverage),
+        }
+    }
+
+    /// A record of its own name.
+    fn own_found(
+        &mut self,
+        from: Requester,
+        msg: Box<Canonical>,
+        name: u64,
+        (no, record): (RecordNo, Box<Record>),
+    ) {
         let content = |pan, code, amount| duplicates::content(pan, code, amount);
         let code = msg.processing_code.as_ref();
         let asked = content(msg.pan.as_ref(), code, msg.amount);
@@ -94,12 +119,7 @@ impl Switch {
                 if asked != i.likeness.content() {
                     return self.conflict(from, msg, Some(no));
                 }
-                self.repeat_event(&from, no);
-                if self.state.open.contains(no) {
-                    return self.repeat_in_flight(from, msg, no);
-                }
-                let key = RecallKey::Ending { txn: no, days: REPEAT_DAYS };
-                self.recall(key, Recalling::Told { requester: from, msg, txn: no });
+                self.join(from, msg, no);
             }
             Record::Queued(q) if super::recall::tombstone(&q) == Some(name) => {
                 self.refuse(&from, msg, Reason::Reversed, Some(no), None);
@@ -124,18 +144,58 @@ impl Switch {
         }
     }
 
-    /// Nobody has seen it: too old to begin now, or new.
-    fn not_found_either(&mut self, from: Requester, msg: Box<Canonical>) {
-        if self.is_stale(&msg) {
+    /// A repeat of what the journal has: joins it, or hears what became of it.
+    pub(super) fn join(&mut self, from: Requester, msg: Box<Canonical>, txn: RecordNo) {
+        self.repeat_event(&from, txn);
+        if self.state.open.contains(txn) {
+            return self.repeat_in_flight(from, msg, txn);
+        }
+        if let Some(slot) = self.air.slot_of(txn) {
+            return self.repeat_of_grant(from, msg, slot);
+        }
+        let key = RecallKey::Ending { txn, days: REPEAT_DAYS };
+        self.recall(key, Recalling::Told { requester: from, msg, txn });
+    }
+
+    /// Nobody has seen it: new, or too old to begin now.
+    pub(super) fn not_found_either(
+        &mut self,
+        from: Requester,
+        msg: Box<Canonical>,
+        coverage: Coverage,
+    ) {
+        if msg.flow != Flow::Request {
+            return self.fresh(from, msg);
+        }
+        if self.may_have_been_declined(&msg) {
             return self.refuse(&from, msg, Reason::OriginalNotFound, None, None);
+        }
+        if self.is_aged(&msg) {
+            // A wrong clock alone refuses nobody: it is new as far as the records reach.
+            let platform = self.platform_name(&from).unwrap_or_default();
+            let processed = self.reaches_back(&msg, coverage);
+            self.event(Event::ClockSkew { platform, processed });
+            if !processed {
+                return self.refuse(&from, msg, Reason::SystemError, None, None);
+            }
         }
         self.fresh(from, msg);
     }
 
+    /// Whether a request of this stamp would be among the records, had it ever come.
+    fn reaches_back(&self, msg: &Canonical, coverage: Coverage) -> bool {
+        const SKEW_S: i64 = 3_600;
+        let Some(since) = coverage.since.max(self.state.gap.since) else { return true };
+        let now = self.now.wall;
+        let at = msg.transmission.and_then(|f7| super::stamps::moment(f7.as_bytes(), now));
+        at.is_some_and(|at| at - SKEW_S >= since.millis().div_euclid(1_000))
+    }
+
     /// What refers to another transaction is judged again from the beginning.
     pub(super) fn asked_again(&mut self, from: Requester, msg: Box<Canonical>) {
-        match msg.flow {
-            Flow::Request => self.request(from, msg),
+        match (msg.kind, msg.flow) {
+            (Kind::Reversal(_), _) => self.platform_reversal(from, msg),
+            (_, Flow::Request) => self.request(from, msg),
             _ => self.platform_advice(from, msg),
         }
     }
@@ -181,78 +241,5 @@ impl Switch {
             Some((no, Record::Outcome(outcome))) => Became::Denied(no, outcome),
             _ => Became::Unknown,
         }
-    }
-
-    /// The journal has an intent of the name that a platform's reversal gave; its end is next.
-    pub(super) fn ask_for_ending(&mut self, reversing: Reversing, txn: TxnNo, intent: Arc<Intent>) {
-        let key = RecallKey::Ending { txn, days: REPEAT_DAYS };
-        self.recall(key, Recalling::OldReversed(Box::new((reversing, txn, intent))));
-    }
-
-    /// The end of an old original that its platform reverses.
-    pub(super) fn old_reversed(
-        &mut self,
-        reversing: Reversing,
-        txn: TxnNo,
-        intent: &Arc<Intent>,
-        found: Found,
-    ) {
-        let (from, msg) = reversing.into_parts();
-        match self.became(txn, found) {
-            Became::Granted(_, outcome) => {
-                self.reverse_intent(&from, msg, txn, intent, None, outcome.auth_id);
-            }
-            // Nothing stands at the bank, or its reversal is on its way, or an operator has it.
-            Became::TakenBack | Became::Denied(..) => self.taken_back_already(&from, msg, txn),
-            Became::PartlyTakenBack if self.state.chains.contains_key(&txn) => {
-                self.taken_back_already(&from, msg, txn);
-            }
-            // Better one reversal too many: the bank knows what stands.
-            Became::PartlyTakenBack | Became::Unknown => {
-                self.reverse_intent(&from, msg, txn, intent, None, None)
-            }
-        }
-    }
-
-    /// The end of what a void, completion or refund refers to: only what stands can be referred
-    /// to.
-    pub(super) fn referred_ended(
-        &mut self,
-        from: Requester,
-        mut msg: Box<Canonical>,
-        referred: (TxnNo, Arc<Intent>),
-        found: Found,
-    ) {
-        let name = self.platform_name(&from).unwrap_or_default();
-        let own = duplicates::fingerprint(&name, &reply::origin_of(&msg));
-        if self.air.waiting_names.get(own).is_some() || self.state.memory.find(own).is_some() {
-            return self.asked_again(from, msg);
-        }
-        match self.became(referred.0, found) {
-            Became::Granted(..) | Became::PartlyTakenBack if msg.flow != Flow::Request => {
-                self.advise(from, msg, Some(referred.1));
-            }
-            Became::Granted(..) | Became::PartlyTakenBack => {
-                self.admit(from, msg, Some(referred));
-            }
-            _ if msg.flow != Flow::Request => self.advise(from, msg, None),
-            _ if msg.kind == Kind::Transaction(TransactionType::Refund) => {
-                msg.original = None;
-                self.admit(from, msg, None);
-            }
-            _ => self.refuse(&from, msg, Reason::OriginalNotFound, Some(referred.0), None),
-        }
-    }
-
-    /// Asks what became of the transaction that a message refers to.
-    pub(super) fn ask_for_referred(
-        &mut self,
-        requester: Requester,
-        msg: Box<Canonical>,
-        txn: TxnNo,
-        intent: Arc<Intent>,
-    ) {
-        let key = RecallKey::Ending { txn, days: REFERENCE_DAYS };
-        self.recall(key, Recalling::ReferredEnded { requester, msg, referred: (txn, intent) });
     }
 }

@@ -126,6 +126,12 @@ pub struct Queued {
 }
 
 impl Queued {
+    /// Whether it reverses an original that was never seen, which may come after it.
+    pub fn is_ahead(&self) -> bool {
+        let unknown = self.owed == Owed::PlatformReversal && self.txn.is_none();
+        unknown && self.original.stan != 0
+    }
+
     /// Whether it is what a platform said that has happened.
     pub fn is_told(&self) -> bool {
         self.owed == Owed::Repeat && self.origin.is_some()
@@ -209,10 +215,12 @@ pub enum Cause {
     UnmatchedApproval,
     /// Its platform reversed what was granted, and the bank's dialect has no reversal for it.
     NoReversal,
+    /// The original that is named was declined, or was taken back.
+    NothingStands,
 }
 
 /// One of each cause, for whoever names one.
-const CAUSES: [Cause; 9] = [
+const CAUSES: [Cause; 10] = [
     Cause::NotFoundThoughDone,
     Cause::DuplicateAtFirstTry,
     Cause::NoOriginal,
@@ -222,6 +230,7 @@ const CAUSES: [Cause; 9] = [
     Cause::NoPlace(0),
     Cause::UnmatchedApproval,
     Cause::NoReversal,
+    Cause::NothingStands,
 ];
 
 impl Cause {
@@ -256,6 +265,7 @@ impl Cause {
             Self::NoPlace(_) => "no_place",
             Self::UnmatchedApproval => "unmatched_approval",
             Self::NoReversal => "no_reversal",
+            Self::NothingStands => "nothing_stands",
         }
     }
 }
@@ -269,6 +279,7 @@ impl fmt::Display for Cause {
             Self::SeveralOriginals => f.write_str("several originals fit"),
             Self::Contradicted(field) => write!(f, "its original differs in F{field}"),
             Self::Forgotten => f.write_str("its original is older than the journal reaches"),
+            Self::NothingStands => f.write_str("nothing stands of its original"),
             Self::NoPlace(field) => write!(f, "the bank's dialect has no place for F{field}"),
             Self::UnmatchedApproval => f.write_str("the bank approved what nobody waits for"),
             Self::NoReversal => f.write_str("its platform reversed it; no reversal exists"),

@@ -174,7 +174,7 @@ record_struct!(Refused {
     amount,
     reason,
     concerns,
-});
+} since 4 { cause });
 record_struct!(Queued {
     at,
     txn,
@@ -246,7 +246,7 @@ record_enum!(Ending {
 record_enum!(Cause {
     0 = NotFoundThoughDone, 1 = DuplicateAtFirstTry, 2 = NoOriginal, 3 = SeveralOriginals,
     4 = Contradicted(field), 5 = Forgotten, 6 = NoPlace(field), 7 = UnmatchedApproval,
-    8 = NoReversal,
+    8 = NoReversal, 9 = NothingStands,
 });
 record_enum!(Kind {
     0 = Transaction(of), 1 = Reversal(of), 2 = Reconciliation, 3 = BatchUpload,

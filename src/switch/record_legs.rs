@@ -4,6 +4,7 @@
 
 use super::duplicates::Likeness;
 use super::ids::{Name, TxnNo};
+use super::record::Cause;
 use super::role::Role;
 use crate::canonical::{Flow, Kind, Reason, ResponseClass};
 use crate::money::Amount;
@@ -239,4 +240,6 @@ pub struct Refused {
     pub reason: Reason,
     /// The transaction it concerns, where there is one.
     pub concerns: Option<TxnNo>,
+    /// What is wrong with the original it names.
+    pub cause: Option<Cause>,
 }

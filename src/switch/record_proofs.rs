@@ -251,6 +251,7 @@ fn cause() -> BoxedStrategy<Cause> {
         any::<u8>().prop_map(Cause::NoPlace),
         Just(Cause::UnmatchedApproval),
         Just(Cause::NoReversal),
+        Just(Cause::NothingStands),
     ]
     .boxed()
 }

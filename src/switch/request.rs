@@ -6,17 +6,16 @@
 //! ([`super::repeats`]), and how it leaves ([`super::launch`]).
 
 use super::duplicates::Likeness;
+use super::following::{self, Original};
 use super::ids::{BankId, Name, RecordNo};
 use super::inflight::{Pending, Requester, SendOwner};
 use super::launch::Way;
 use super::output::Event;
-use super::questions::Recalling;
-use super::record::{Intent, Leg, Record, Refused};
+use super::record::{Cause, Leg, Record, Refused};
 use super::role::Role;
 use super::{Switch, reply, routing};
 use crate::canonical::{Canonical, Flow, Kind, MacCheck, Reason, TransactionType};
 use crate::limits::STAN_MAX;
-use std::sync::Arc;
 
 /// Where a request goes.
 struct Placed {
@@ -64,13 +63,11 @@ impl Switch {
         if let Some(ticket) = self.air.waiting_names.get(likeness.name()) {
             return self.repeat_of_waiting(from, msg, likeness, ticket);
         }
-        if self.may_be_forgotten(&platform.name, &msg) {
+        let restamped = msg.repeat || platform.restamps;
+        if restamped || self.may_be_forgotten(&platform.name, &msg) || self.is_aged(&msg) {
             return self.ask_for_own(from, msg, likeness.name());
         }
-        if self.is_stale(&msg) {
-            return self.refuse(&from, msg, Reason::OriginalNotFound, None, None);
-        }
-        if msg.original.is_none() {
+        if msg.original.is_none() && !following::follows(&msg) {
             return self.admit_named(from, msg, None, likeness);
         }
         self.fresh(from, msg);
@@ -78,15 +75,13 @@ impl Switch {
 
     /// A request or advice nobody has seen before. What it refers to is asked for first.
     pub(super) fn fresh(&mut self, from: Requester, msg: Box<Canonical>) {
-        if msg.original.is_none() {
+        if msg.original.is_none() && !following::follows(&msg) {
             return match msg.flow {
                 Flow::Request => self.admit(from, msg, None),
                 _ => self.advise(from, msg, None),
             };
         }
-        let name = self.platform_name(&from).unwrap_or_default();
-        let key = self.key_of_referred(&name, &msg, &reply::origin_of(&msg));
-        self.recall(key, Recalling::Referred { requester: from, msg });
+        self.look_for(from, msg);
     }
 
     /// Routes a new request and sends it, or lets it wait.
@@ -94,7 +89,7 @@ impl Switch {
         &mut self,
         from: Requester,
         msg: Box<Canonical>,
-        referred: Option<(RecordNo, Arc<Intent>)>,
+        referred: Option<Original>,
     ) {
         let name = self.platform_name(&from).unwrap_or_default();
         let likeness = likeness_of(&name, &msg);
@@ -106,14 +101,18 @@ impl Switch {
         &mut self,
         from: Requester,
         mut msg: Box<Canonical>,
-        referred: Option<(RecordNo, Arc<Intent>)>,
+        referred: Option<Original>,
         likeness: Likeness,
     ) {
         let Some(platform) = self.policy.platforms.get(usize::from(from.platform.0)) else {
             return;
         };
         let deadline = from.received.after(platform.budget.saturating_sub(platform.margin));
-        let Placed { rule, bank, role, way } = match self.place(&from, &msg) {
+        let placed = match &referred {
+            Some(original) => self.place_after(&from, &msg, original),
+            None => self.place(&from, &msg),
+        };
+        let Placed { rule, bank, role, way } = match placed {
             Ok(placed) => placed,
             Err(why) if referred.is_none() => {
                 return self.not_placed(from, msg, why, likeness);
@@ -121,13 +120,9 @@ impl Switch {
             Err((reason, bank)) => return self.refuse(&from, msg, reason, None, bank),
         };
         let mut original = None;
-        if let Some((txn, intent)) = referred {
-            if intent.bank != self.bank_name(bank) {
-                // Its own bank alone knows it.
-                return self.refuse(&from, msg, Reason::OriginalNotFound, Some(txn), Some(bank));
-            }
-            msg.original = Some(reply::reference(&intent.keys, None));
-            original = Some((txn, Box::new(intent.keys.clone())));
+        if let Some(Original { no, keys, .. }) = referred {
+            msg.original = Some(reply::reference(&keys, None));
+            original = Some((no, Box::new(keys)));
         }
         let requester = from;
         let pending = Pending { msg, requester, likeness, rule, bank, deadline, original, role };
@@ -149,14 +144,7 @@ impl Switch {
             return Err((Reason::NoRoute, None));
         };
         let names = routing::identify(at, msg).map_err(|why| (why, Some(bank)))?;
-        if msg.pin_block.is_some() {
-            let bank_name = at.name;
-            self.event(Event::PinDeclined { bank: bank_name });
-            return Err((Reason::PinNotSupported, Some(bank)));
-        }
-        if self.draining || self.over_cap(from) {
-            return Err((Reason::SystemError, Some(bank)));
-        }
+        self.may_be_sent(from, msg, bank)?;
         let (bank, way) = match self.way_to(bank, names, msg) {
             Some(way) => (bank, way),
             None => self.way_to_second(index, bank, msg).ok_or((Reason::BankDown, Some(bank)))?,
@@ -166,6 +154,38 @@ impl Switch {
         }
         let role = if credit.is_some() { Role::Debit } else { Role::Whole };
         Ok(Placed { rule: index, bank, role, way })
+    }
+
+    /// Where a request goes that follows an original: to the bank of that.
+    fn place_after(
+        &mut self,
+        from: &Requester,
+        msg: &Canonical,
+        original: &Original,
+    ) -> Result<Placed, (Reason, Option<BankId>)> {
+        let bank = self.bank_id(&original.bank).ok_or((Reason::NoRoute, None))?;
+        self.may_be_sent(from, msg, bank)?;
+        let way = self.way_after(bank, original, msg).map_err(|why| (why, Some(bank)))?;
+        let named = self.policy.routes.iter().position(|rule| rule.name == original.rule);
+        Ok(Placed { rule: named.unwrap_or(usize::MAX), bank, role: Role::Whole, way })
+    }
+
+    /// Whether a request may be sent to this bank at all.
+    fn may_be_sent(
+        &mut self,
+        from: &Requester,
+        msg: &Canonical,
+        bank: BankId,
+    ) -> Result<(), (Reason, Option<BankId>)> {
+        if msg.pin_block.is_some() {
+            let bank_name = self.bank_name(bank);
+            self.event(Event::PinDeclined { bank: bank_name });
+            return Err((Reason::PinNotSupported, Some(bank)));
+        }
+        if self.draining || self.over_cap(from) {
+            return Err((Reason::SystemError, Some(bank)));
+        }
+        Ok(())
     }
 
     /// The shell stops reading a platform at its cap; twice the cap is what batches may add.
@@ -187,6 +207,29 @@ impl Switch {
         concerns: Option<RecordNo>,
         bank: Option<BankId>,
     ) {
+        self.refuse_with(from, msg, (reason, None), concerns, bank);
+    }
+
+    /// The same for what is wrong with the original it names.
+    pub(super) fn refuse_because(
+        &mut self,
+        from: &Requester,
+        msg: Box<Canonical>,
+        reason: Reason,
+        concerns: Option<RecordNo>,
+        cause: Option<Cause>,
+    ) {
+        self.refuse_with(from, msg, (reason, cause), concerns, None);
+    }
+
+    fn refuse_with(
+        &mut self,
+        from: &Requester,
+        msg: Box<Canonical>,
+        (reason, cause): (Reason, Option<Cause>),
+        concerns: Option<RecordNo>,
+        bank: Option<BankId>,
+    ) {
         let Some(platform) = self.platform_name(from) else { return };
         let no = self.record(Record::Refused(Box::new(Refused {
             at: self.now.wall,
@@ -199,6 +242,7 @@ impl Switch {
             amount: msg.amount,
             reason,
             concerns,
+            cause,
         })));
         self.mark_window();
         let word = if reason == Reason::Accepted { "acknowledged" } else { "refused" };

@@ -60,6 +60,21 @@ pub(super) fn own_stamp(origin: &Origin, near: Wall) -> Option<u32> {
     u32::try_from(seconds(&digits?, near)?).ok()
 }
 
+/// An `F7`, as seconds since 1970, in the year nearest to `near`; `None` where it is no date.
+pub(super) fn moment(f7: &[u8], near: Wall) -> Option<i64> {
+    seconds(f7, near)
+}
+
+/// A local date (MMDD) with its time, or the beginning of that day, as if it were GMT.
+pub(super) fn local_moment(date: &Text<4>, time: Option<&Text<6>>, near: Wall) -> Option<i64> {
+    let mut both = *b"0000000000";
+    both[..4].copy_from_slice(date.as_bytes().get(..4)?);
+    if let Some(time) = time {
+        both[4..].copy_from_slice(time.as_bytes().get(..6)?);
+    }
+    seconds(&both, near)
+}
+
 /// MMDDhhmmss as seconds since 1970, in the year nearest to `near`.
 fn seconds(digits: &[u8], near: Wall) -> Option<i64> {
     let [month, day, hour, minute, second] = pairs(digits.try_into().ok()?)?;

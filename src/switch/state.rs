@@ -327,7 +327,7 @@ impl State {
             let fingerprint = duplicates::fingerprint(platform, origin);
             let stamp = self.stamp(platform, origin, queued.at);
             self.memory.insert(fingerprint, content, no, Past::Acknowledged, stamp);
-            if queued.owed == Owed::PlatformReversal && queued.txn.is_none() {
+            if queued.is_ahead() {
                 let original = original_name(&queued.original, queued.original_mti, origin.batch);
                 let fingerprint = duplicates::fingerprint(platform, &original);
                 let stamp = self.stamp(platform, &original, queued.at);

@@ -1,5 +1,5 @@
-//! The duplicate window moves on: what leaves it by age and by count, and what is too old to
-//! begin.
+//! The duplicate window moves on: what leaves it by age and by count, and which requests come from
+//! behind it.
 //!
 //! Contract: ages are measured on the monotonic clock, by marks that say which record was the
 //! last when; requests leave a few at a time, because other inputs must not wait for a whole
@@ -88,17 +88,17 @@ impl Switch {
         (upto, since)
     }
 
-    /// Whether this request, which neither memory nor journal has, comes too late to begin: older
-    /// than the memory reaches, or a repeat of what the last run may have declined without living
-    /// to write that down.
-    pub(super) fn is_stale(&self, msg: &Canonical) -> bool {
-        let now = self.steady_wall();
-        let age = msg.transmission.and_then(|f7| age_of(&f7, now));
-        if age.is_some_and(|age| age > self.policy.duplicates.age) {
-            return true;
-        }
+    /// Whether this request bears a stamp older than the memory reaches.
+    pub(super) fn is_aged(&self, msg: &Canonical) -> bool {
+        let age = msg.transmission.and_then(|f7| age_of(&f7, self.now.wall));
+        age.is_some_and(|age| age > self.policy.duplicates.age)
+    }
+
+    /// Whether this is a repeat of what the last run may have declined without living to write
+    /// that down: neither memory nor journal has it.
+    pub(super) fn may_have_been_declined(&self, msg: &Canonical) -> bool {
         let begun = self.started.wall.millis().div_euclid(1_000) + CLOCK_AHEAD_S;
-        let stamp = || own_stamp(&reply::origin_of(msg), now);
+        let stamp = || own_stamp(&reply::origin_of(msg), self.now.wall);
         self.former_run && msg.repeat && stamp().is_some_and(|stamp| i64::from(stamp) <= begun)
     }
 

@@ -70,8 +70,10 @@ fn policy() -> Policy {
         pin_translation: false,
     };
     let (budget, margin) = (30 * SECOND, SECOND);
-    let name = text("pos");
-    let pos = Platform { name, budget, margin, max_in_flight: 8, echo: None, idle_limit: None };
+    let (name, repeat_window, restamps) = (text("pos"), 600 * SECOND, false);
+    let (echo, idle_limit, max_in_flight) = (None, None, 8);
+    let pos =
+        Platform { name, budget, margin, max_in_flight, echo, idle_limit, repeat_window, restamps };
     let door = Line { name: text("door"), owner: Owner::Platform(PlatformId(0)) };
     let line = Line { name: text("union"), owner: Owner::Bank(BankId(0)) };
     Policy {
@@ -90,6 +92,7 @@ fn policy() -> Policy {
             bank: BankId(0),
             second: None,
             credit: None,
+            unreferenced_refunds: true,
         }],
         duplicates: DuplicateWindow { age: 86_400 * SECOND, count: 1_000 },
     }
@@ -137,10 +140,8 @@ impl Bench {
                     self.switch.handle(self.time(), Input::Released { id: send.id });
                 }
                 Output::Recall { ticket, key } => {
-                    let super::output::RecallKey::Record(no) = key else { continue };
-                    let record = self.journal.get(no.0 as usize - 1).cloned();
-                    let records = record.map(|record| (no, Box::new(record))).into_iter().collect();
-                    let found = super::library::Recalled { records, ..Default::default() };
+                    let numbered = (1..).map(RecordNo).zip(&self.journal).collect::<Vec<_>>();
+                    let found = super::library::search(&key, &numbered);
                     self.switch.handle(self.time(), Input::Recalled { ticket, found });
                 }
                 Output::Cancel { .. } | Output::Close { .. } | Output::Event(_) => {}

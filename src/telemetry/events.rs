@@ -35,6 +35,7 @@ impl Watch {
                 self.meters.count(names::CONFLICTS, "platform", *platform, None);
                 warn!(%platform, "a known key with other content: refused");
             }
+            Event::UnclearOriginal { .. } | Event::ClockSkew { .. } => self.platform_event(event),
             Event::LineReady { .. }
             | Event::LineOff { .. }
             | Event::LineLost { .. }
@@ -84,6 +85,32 @@ impl Watch {
             | Event::PinDeclined { .. }
             | Event::Reconciled { .. }
             | Event::StansExhausted { .. } => self.bank_event(event),
+        }
+    }
+
+    fn platform_event(&mut self, event: &Event) {
+        match event {
+            Event::UnclearOriginal { platform, stan, terminal, cause } => {
+                let reason = cause.map_or("never_sent", Cause::word);
+                let detail = Some(("reason", reason));
+                self.meters.count(names::UNCLEAR_ORIGINALS, "platform", *platform, detail);
+                let terminal = terminal.unwrap_or_default();
+                match cause {
+                    Some(cause) => warn!(%platform, stan, %terminal, "not sent: {cause}"),
+                    None => warn!(%platform, stan, %terminal, "a reversal of what never came"),
+                }
+            }
+            Event::ClockSkew { platform, processed } => {
+                let result = if *processed { "processed" } else { "refused" };
+                self.meters.count(
+                    names::CLOCK_SKEW,
+                    "platform",
+                    *platform,
+                    Some(("result", result)),
+                );
+                warn!(%platform, result, "a new request is stamped long ago: is a clock wrong?");
+            }
+            _ => {}
         }
     }
 

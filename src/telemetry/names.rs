@@ -85,6 +85,10 @@ metrics_table! {
         "Requests that a platform repeated, by platform.";
     CONFLICTS = "pointsman_duplicate_conflicts_total", Counter,
         "Requests with a known key and other content, refused, by platform.";
+    UNCLEAR_ORIGINALS = "pointsman_unclear_originals_total", Counter,
+        "Messages whose original is not clear, by platform and reason (never_sent, or a cause).";
+    CLOCK_SKEW = "pointsman_clock_skew_total", Counter,
+        "Requests older than the duplicate window, by platform and result (processed, refused).";
     GARBLED = "pointsman_garbled_total", Counter,
         "Messages that could not be understood, by line.";
     NETWORK = "pointsman_network_total", Counter,

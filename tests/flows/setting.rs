@@ -156,7 +156,24 @@ fn route(name: &str, low: &str, high: &str, to: u16) -> Route {
         bank: BankId(to),
         second: None,
         credit: None,
+        unreferenced_refunds: true,
     }
+}
+
+fn routes(options: &Options<'_>) -> Vec<Route> {
+    let second = options.has("second").then_some(BankId(2));
+    let visa = Route { second, ..route("visa", "4", "5", 0) };
+    let mut routes = vec![route("cup", "62", "62", 1), visa];
+    if options.has("topup") {
+        let credit = Some(BankId(2));
+        routes.insert(0, Route { credit, ..route("topup", "4", "5", 0) });
+    }
+    if options.has("small_to_purse") {
+        let amount = Some((0, 400));
+        routes.insert(0, Route { amount, ..route("small", "4", "5", 2) });
+    }
+    let unreferenced_refunds = !options.has("referenced_refunds_only");
+    routes.into_iter().map(|route| Route { unreferenced_refunds, ..route }).collect()
 }
 
 /// What `# policy:` may switch.
@@ -178,6 +195,8 @@ pub(crate) fn policy(options: &Options<'_>) -> Policy {
             .has("platform_echo")
             .then_some(Echo { interval: Duration::from_secs(5), missed: 2 }),
         idle_limit: options.stated("idle=").map(Duration::from_secs),
+        repeat_window: options.seconds("repeat_window=", 600),
+        restamps: options.has("restamps"),
     };
     let mut alfa = bank(options, "alfa", &[1, 2], alfa_signs, false);
     alfa.stand_in = stand_in(options);
@@ -186,14 +205,7 @@ pub(crate) fn policy(options: &Options<'_>) -> Policy {
         platforms: vec![pos],
         banks: vec![alfa, bank(options, "union", &[3], terminals, true), purse(options)],
         lines: LINES.iter().zip(owners).map(line).collect(),
-        routes: if options.has("topup") {
-            let credit = Some(BankId(2));
-            let top_up = Route { credit, ..route("topup", "4", "5", 0) };
-            vec![top_up, route("cup", "62", "62", 1), route("visa", "4", "5", 0)]
-        } else {
-            let second = options.has("second").then_some(BankId(2));
-            vec![route("cup", "62", "62", 1), Route { second, ..route("visa", "4", "5", 0) }]
-        },
+        routes: routes(options),
         duplicates: DuplicateWindow {
             age: options.seconds("remember=", 86_400),
             count: options.number("count=", 1_000_000) as usize,

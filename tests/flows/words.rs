@@ -13,7 +13,7 @@ use pointsman::money::{Amount, Currency};
 use pointsman::sensitive::{Pan, PinBlock};
 use pointsman::switch::ids::RecordNo;
 use pointsman::switch::output::Event;
-use pointsman::switch::record::Record;
+use pointsman::switch::record::{Cause, Record};
 use pointsman::switch::totals::Period;
 use std::fmt::Write;
 
@@ -110,10 +110,18 @@ pub(crate) fn read(mti: &str, words: &[&str]) -> Fallible<Canonical> {
         msg.pin_block = PinBlock::new(&[7; 8]).ok();
     }
     msg.terminal = stated("term").map(text);
+    msg.rrn = stated("rrn").map(text);
+    msg.local_time = stated("f12").map(text);
+    msg.local_date = stated("f13").map(text);
+    // `of7=none`: an original without a time, as UnionPay's `F61` names it.
+    let unstated = |value: &&str| *value != "none";
     msg.original = stated("orig").map(|stan| OriginalData {
         stan: stan.parse().ok(),
         mti: stated("omti").map(text),
-        transmission: Some(text(stated("of7").unwrap_or("1122000000"))),
+        transmission: stated("of7").or(Some("1122000000")).filter(unstated).map(text),
+        batch: stated("obatch").and_then(|b| b.parse().ok()),
+        date: stated("odate").map(text),
+        time: stated("otime").map(text),
         ..OriginalData::default()
     });
     if flow.is_answer() {
@@ -122,10 +130,12 @@ pub(crate) fn read(mti: &str, words: &[&str]) -> Fallible<Canonical> {
             .transpose()?;
     } else if !matches!(kind, Kind::NetworkManagement(_)) {
         let pan = stated("pan").unwrap_or("4111111111111111");
-        msg.pan = Pan::new(pan.as_bytes()).ok();
-        msg.transmission = Some(text(stated("f7").unwrap_or("1122000000")));
-        msg.terminal = Some(text(stated("term").unwrap_or("TERM1")));
-        msg.merchant = Some(text(stated("shop").unwrap_or("SHOP")));
+        // `none`: the field is left out.
+        let usual = |key, usual| stated(key).or(Some(usual)).filter(unstated);
+        msg.pan = Pan::new(pan.as_bytes()).ok().filter(|_| pan != "none");
+        msg.transmission = usual("f7", "1122000000").map(text);
+        msg.terminal = usual("term", "TERM1").map(text);
+        msg.merchant = usual("shop", "SHOP").map(text);
     }
     Ok(msg)
 }
@@ -219,6 +229,11 @@ fn on(date: Option<pointsman::text::Text<4>>) -> String {
     date.map(|date| format!(" f15={date}")).unwrap_or_default()
 }
 
+/// Why an operator has to look, or why the original is not clear.
+fn because(cause: Option<Cause>) -> String {
+    cause.map(|cause| format!(" {cause:?}")).unwrap_or_default()
+}
+
 /// Records worth a line: outcomes and obligations, not what a message line says already.
 pub(crate) fn show_record(no: RecordNo, record: &Record) -> Option<String> {
     Some(match record {
@@ -231,8 +246,7 @@ pub(crate) fn show_record(no: RecordNo, record: &Record) -> Option<String> {
             format!("journal {no} owed {:?} {of} {:?}", q.owed, q.reason)
         }
         Record::Closed(c) => {
-            let why = c.cause.map(|cause| format!(" {cause:?}")).unwrap_or_default();
-            let date = on(c.settlement_date);
+            let (why, date) = (because(c.cause), on(c.settlement_date));
             format!("journal {no} closed {} {:?}{why}{date}", c.entry, c.ending)
         }
         Record::Late(l) => {
@@ -240,7 +254,7 @@ pub(crate) fn show_record(no: RecordNo, record: &Record) -> Option<String> {
             format!("journal {no} late {of} {:?}", l.leg)
         }
         Record::Desk(d) => format!("journal {no} desk {} {:?}", d.item, d.verb),
-        Record::Refused(r) => format!("journal {no} refused {:?}", r.reason),
+        Record::Refused(r) => format!("journal {no} refused {:?}{}", r.reason, because(r.cause)),
         Record::Cutover(c) => format!("journal {no} cutover {} {}", c.bank, c.date),
         Record::Reconciled(r) => {
             let period = match r.period {
@@ -287,6 +301,14 @@ pub(crate) fn show_event(event: &Event) -> Option<String> {
             format!("event {bank} answers {code}, which no list has{told}")
         }
         Event::ReloadRefused(why) => format!("event reload refused, {why}"),
+        Event::UnclearOriginal { stan, terminal, cause, .. } => {
+            let terminal = terminal.unwrap_or_default();
+            let why = cause.map_or("it never came".to_owned(), |cause| cause.to_string());
+            format!("event unclear original of {stan} {terminal}: {why}")
+        }
+        Event::ClockSkew { processed, .. } => {
+            format!("event clock skew, {}", if *processed { "processed" } else { "refused" })
+        }
         Event::LineReady { line } => format!("event line {line} ready"),
         Event::LineOff { line } => format!("event line {line} signed off"),
         Event::LineLost { line } => format!("event line {line} lost"),

@@ -73,6 +73,8 @@ fn platform(name: &str) -> Platform {
         max_in_flight,
         echo: None,
         idle_limit: None,
+        repeat_window: Duration::from_secs(600),
+        restamps: false,
     }
 }
 
@@ -88,6 +90,7 @@ fn route(name: &str, prefixes: &[(&str, &str)], bank: u16) -> Route {
         bank: BankId(bank),
         second: None,
         credit: None,
+        unreferenced_refunds: true,
     }
 }
 

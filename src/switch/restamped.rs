@@ -1,0 +1,163 @@
+//! Repeats that bear another stamp than what they repeat.
+//!
+//! Contract: `F7` says when a message was transmitted, so a repeat may have one of its own, and
+//! then its name is unknown. It is the repeat of the one request of its platform, card and trace
+//! number within `repeat_window_s` that agrees in all that both state, among it `F12` or `F37`;
+//! where nothing but the trace number says so, or where several do, it is refused with an alarm:
+//! never sent, and never told the old approval. Deliberately absent: exact names
+//! ([`super::recalled`]).
+
+use super::Switch;
+use super::finding::{Body, Candidate, newest_of_each};
+use super::ids::RecordNo;
+use super::inflight::Requester;
+use super::library::Recalled;
+use super::record::{Cause, Ending, Origin};
+use super::{duplicates, reply};
+use crate::canonical::{Canonical, Flow, Reason};
+use crate::text::Text;
+use std::time::Duration;
+
+/// How much of an earlier request a repeat agrees with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Agreement {
+    /// It is another one.
+    None,
+    /// In the trace number, and in nothing that a counter would not give again.
+    Weak,
+    /// In its own time or reference number as well, but it asks for something else.
+    Other,
+    /// In its own time or reference number as well.
+    Full,
+}
+
+impl Switch {
+    /// Whether this may repeat something under another stamp.
+    pub(super) fn may_be_restamped(&self, from: &Requester, msg: &Canonical) -> bool {
+        let platform = self.policy.platforms.get(usize::from(from.platform.0));
+        msg.repeat || msg.flow == Flow::Request && platform.is_some_and(|p| p.restamps)
+    }
+
+    /// The journal has nothing of its name, and this of its trace number and card.
+    pub(super) fn restamped(
+        &mut self,
+        from: Requester,
+        msg: Box<Canonical>,
+        since: RecordNo,
+        recalled: &Recalled,
+    ) {
+        if let Some(ticket) = self.waits_like(&from, &msg) {
+            return self.join_waiting(from, msg, ticket);
+        }
+        let mut candidates = self.candidates(recalled, None);
+        candidates.extend(self.arrived_since(since, &candidates));
+        let own = reply::origin_of(&msg);
+        let near = |candidate: &Candidate| self.is_recent(&from, candidate);
+        let same_flow = |body: &Body| matches!(body, Body::Asked(_)) == (msg.flow == Flow::Request);
+        let agreements = newest_of_each(candidates).into_iter();
+        let agreements = agreements.filter(|one| same_flow(&one.body) && near(one));
+        let agreements = agreements.map(|one| (agreement(&msg, &own, &one), one.no));
+        let alike: Vec<_> = agreements.filter(|(how, _)| *how != Agreement::None).collect();
+        match (alike.as_slice(), recalled.more) {
+            ([], false) => self.not_found_either(from, msg, recalled.coverage),
+            ([(Agreement::Full, no)], false) if msg.flow == Flow::Request => {
+                self.join(from, msg, *no);
+            }
+            ([(Agreement::Full, no)], false) => {
+                self.repeat_event(&from, *no);
+                self.answer_own(&from, msg, Reason::Accepted, Some(*no));
+            }
+            _ => self.refuse_restamped(from, msg),
+        }
+    }
+
+    /// It may be a repeat, and of what nobody can say.
+    fn refuse_restamped(&mut self, from: Requester, msg: Box<Canonical>) {
+        let cause = Some(Cause::SeveralOriginals);
+        self.unclear(&from, &msg, cause);
+        if msg.flow == Flow::Request {
+            return self.refuse_because(&from, msg, Reason::Duplicate, None, cause);
+        }
+        self.keep_unsent(&from, msg, None, (Ending::Dead, cause));
+    }
+
+    fn is_recent(&self, from: &Requester, candidate: &Candidate) -> bool {
+        let platform = self.policy.platforms.get(usize::from(from.platform.0));
+        let Some(platform) = platform else { return false };
+        let (at, theirs) = match &candidate.body {
+            Body::Asked(intent) => (intent.at, Some(intent.platform)),
+            Body::Told(queued) => (queued.at, queued.platform),
+        };
+        let age = self.now.wall.millis().saturating_sub(at.millis()).unsigned_abs();
+        theirs == Some(platform.name) && Duration::from_millis(age) <= platform.repeat_window
+    }
+
+    /// The waiting request that this one repeats.
+    fn waits_like(&self, from: &Requester, msg: &Canonical) -> Option<u64> {
+        let own = reply::origin_of(msg);
+        let waiting = self.air.waiting.iter();
+        let mut alike = waiting.filter(|(_, pending)| {
+            let theirs = reply::origin_of(&pending.msg);
+            pending.requester.platform == from.platform
+                && pending.msg.pan == msg.pan
+                && theirs.stan == own.stan
+                && names_agree(&own, &theirs)
+                && is_sure(&own, &theirs)
+        });
+        alike.next().map(|(ticket, _)| *ticket)
+    }
+
+    fn join_waiting(&mut self, from: Requester, msg: Box<Canonical>, ticket: u64) {
+        let Some(pending) = self.air.waiting.get(&ticket) else { return };
+        let likeness = pending.likeness;
+        let asked = content_of(&msg);
+        if asked != likeness.content() {
+            return self.conflict(from, msg, None);
+        }
+        self.repeat_of_waiting(from, msg, likeness, ticket);
+    }
+}
+
+fn content_of(msg: &Canonical) -> u32 {
+    duplicates::content(msg.pan.as_ref(), msg.processing_code.as_ref(), msg.amount)
+}
+
+/// How much this message agrees with an earlier one of its trace number and card.
+fn agreement(msg: &Canonical, own: &Origin, earlier: &Candidate) -> Agreement {
+    let Some(theirs) = earlier.origin() else { return Agreement::None };
+    let content = match &earlier.body {
+        Body::Asked(intent) => intent.likeness.content(),
+        Body::Told(queued) => {
+            let code = queued.facts.processing_code.as_ref();
+            duplicates::content(queued.pan.as_ref(), code, queued.amount)
+        }
+    };
+    let same = content == content_of(msg);
+    match (theirs.stan == own.stan && names_agree(own, theirs), is_sure(own, theirs), same) {
+        (false, ..) | (true, false, false) => Agreement::None,
+        (true, false, true) => Agreement::Weak,
+        (true, true, false) => Agreement::Other,
+        (true, true, true) => Agreement::Full,
+    }
+}
+
+/// Whether they agree in every name that both state and that nobody stamps anew.
+fn names_agree(own: &Origin, theirs: &Origin) -> bool {
+    agrees(own.local_time.as_ref(), theirs.local_time.as_ref())
+        && agrees(own.local_date.as_ref(), theirs.local_date.as_ref())
+        && agrees(own.acquirer.as_ref(), theirs.acquirer.as_ref())
+        && agrees(own.terminal.as_ref(), theirs.terminal.as_ref())
+        && agrees(own.merchant.as_ref(), theirs.merchant.as_ref())
+        && agrees(own.rrn.as_ref(), theirs.rrn.as_ref())
+        && (own.batch.is_none() || theirs.batch.is_none() || own.batch == theirs.batch)
+}
+
+/// Whether both state the same time of the transaction, or the same reference number.
+fn is_sure(own: &Origin, theirs: &Origin) -> bool {
+    let time = own.local_time.is_some() && own.local_time == theirs.local_time;
+    time || own.rrn.is_some() && own.rrn == theirs.rrn
+}
+
+fn agrees<const N: usize>(a: Option<&Text<N>>, b: Option<&Text<N>>) -> bool {
+    a.zip(b).is_none_or(|(a, b)| a.eq_ignore_padding(b))
+}
