@@ -215,6 +215,31 @@ const CASES: &[(&str, &str, &str)] = &[
         "bad.toml:3: reversal.fields: F192 is not a field of this dialect",
     ),
     (
+        "a reversal without an amount",
+        "[reversal]\nfields = [3, 39, 90]\n",
+        "bad.toml:3: reversal.fields: F4 carries the amount and is missing",
+    ),
+    (
+        "a reversal that nothing would name",
+        "[reversal]\noriginal = 'referred'\n",
+        "bad.toml:3: reversal.original: \"referred\" means nothing with stan = \"new\"",
+    ),
+    (
+        "a part that has no amount to be a part of",
+        "[messages]\nreversal-advice = { partial = { 24 = '401' } }\n",
+        "bad.toml:3: messages.reversal-advice.partial: needs a field of [canonical] with",
+    ),
+    (
+        "a secret that would be journaled",
+        "[canonical]\nkeep = [55]\n",
+        "bad.toml:3: canonical.keep: F55 is secret and is never journaled",
+    ),
+    (
+        "a date that has no field",
+        "[follow_up]\ndate = 'bank'\n",
+        "bad.toml:3: follow_up.date: original-date stands in no field of this dialect",
+    ),
+    (
         "a currency in a field that there is not",
         "[fields]\n4 = { currency = 105 }\n105 = false\n",
         "bad.toml:3: fields.4.currency: no field 105",
@@ -286,6 +311,9 @@ fn the_pages_say_what_the_dialects_say() {
     for name in shipped_names() {
         let compiled = Dialect::compile(name, &|name| shipped(name).map(str::to_owned));
         let page = compiled.map(|dialect| page(&dialect)).unwrap_or_default();
+        if std::env::var_os("UPDATE_PAGES").is_some() && !page.is_empty() {
+            let _ = std::fs::write(folder.join(format!("{name}.md")), &page);
+        }
         let written = std::fs::read_to_string(folder.join(format!("{name}.md")));
         if page.is_empty() || written.ok().as_ref() != Some(&page) {
             stale.push(format!("cargo run -- dialect doc {name} > docs/dialects/{name}.md"));

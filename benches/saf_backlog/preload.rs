@@ -114,6 +114,8 @@ fn advice(stan: u32, at: Wall) -> Queued {
         debit: None,
         of: None,
         knows: Knowledge::Unknown,
+        kept: None,
+        original_amount: None,
     }
 }
 

@@ -134,6 +134,12 @@ pub enum WriteError {
         /// `answer`, `reason` or `currency`.
         name: &'static str,
     },
+    /// Money is stated that this message has no field for: it is never left out.
+    #[error("F{de}: there is no place for it here, and money depends on it")]
+    NoPlace {
+        /// The data element, as it is stated or as it would be.
+        de: u8,
+    },
     /// The reversal keeps the STAN of its original, but has another.
     #[error("F{de} (stan): a reversal of this dialect has the STAN of its original")]
     OtherStan {
@@ -158,6 +164,7 @@ impl WriteError {
             | Self::Length { de, .. }
             | Self::NoCode { de, .. }
             | Self::OtherStan { de }
+            | Self::NoPlace { de }
             | Self::Full { de } => Some(*de),
         }
     }

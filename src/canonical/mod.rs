@@ -7,6 +7,7 @@
 
 mod error;
 mod passed_on;
+mod places;
 mod quick;
 mod read;
 mod render;
@@ -23,6 +24,7 @@ pub use crate::meaning::{
 };
 pub use error::{ReadError, WriteError};
 pub use passed_on::{Carried, Header};
+pub use places::without_place;
 
 use crate::iso8583::{Dialect, Message};
 use crate::money::{Amount, Currency};
@@ -76,6 +78,9 @@ pub struct Canonical {
     pub processing_code: Option<Text<6>>,
     /// `F4` with `F49`.
     pub amount: Option<Amount>,
+    /// `F4` of an answer that names no currency: minor units in the currency of what it answers
+    /// ([`Canonical::in_currency_of`]).
+    pub bare_amount: Option<u64>,
     /// `F49` where there is no amount, as in a balance inquiry: routes may ask for it.
     pub currency: Option<Currency>,
     /// `F7`, MMDDhhmmss, GMT.
@@ -92,6 +97,8 @@ pub struct Canonical {
     pub expiry: Option<Text<4>>,
     /// `F15`, MMDD: the business date a settlement counts on.
     pub settlement_date: Option<Text<4>>,
+    /// The year of `settlement_date` where the dialect states one, 00–99.
+    pub settlement_year: Option<u8>,
     /// `F18`, merchant category code.
     pub merchant_type: Option<Text<4>>,
     /// `F22`: three digits (1987), twelve characters (1993).
@@ -132,12 +139,24 @@ pub struct Canonical {
     /// In a reversal: what the reversed message itself referred to (UnionPay `F61` in the
     /// reversal of a void or completion). Unset elsewhere.
     pub referred: Option<OriginalData>,
-    /// `F95` or `F30`: what the amount really was, in a partial reversal or completion.
+    /// What of the original stands, in the reversal of a part (`F95`; from 1993 on `F4`).
     pub replacement_amount: Option<Amount>,
+    /// What its original was for, in a completion (1993 `F30`).
+    pub original_amount: Option<Amount>,
     /// In a reconciliation: what is compared.
     pub reconciliation: Option<Box<Reconciliation>>,
     /// The platform says that it takes partial approvals.
     pub accepts_partial: bool,
+    /// Its processing code says more than its kind does (cash, cash back): never to be written
+    /// as another.
+    pub special: bool,
+    /// Money besides the amount (fees, cash back) in a request or advice, as it is: said to the
+    /// bank, or the message is not.
+    pub money: Carried,
+    /// The first data element with money that the sender's dialect does not pass on.
+    pub unplaced: Option<u8>,
+    /// What a bank's answer says for its follow-ups to repeat (network data).
+    pub kept: Carried,
     /// Allow-listed fields passed on as they are.
     pub carried: Carried,
 }
@@ -147,11 +166,11 @@ pub struct Canonical {
 macro_rules! each_optional {
     ($then:ident) => {
         $then! {
-            mti pan processing_code amount currency transmission stan local_time local_date
-            local_year expiry settlement_date merchant_type pos_entry_mode card_sequence
-            network_id pos_condition pin_capture acquirer forwarder track2 rrn auth_id answer
-            reason terminal merchant pin_block batch original referred replacement_amount
-            reconciliation
+            mti pan processing_code amount bare_amount currency transmission stan local_time
+            local_date local_year expiry settlement_date settlement_year merchant_type
+            pos_entry_mode card_sequence network_id pos_condition pin_capture acquirer forwarder
+            track2 rrn auth_id answer reason terminal merchant pin_block batch original referred
+            replacement_amount original_amount reconciliation unplaced
         }
     };
 }
@@ -170,6 +189,9 @@ impl Canonical {
                     mac: MacCheck::NotRequired,
                     keys: KeyCheck::NotCarried,
                     accepts_partial: false,
+                    special: false,
+                    money: Carried::default(),
+                    kept: Carried::default(),
                     carried: Carried::default(),
                     $($field: None,)*
                 }
@@ -187,29 +209,52 @@ impl Canonical {
             };
         }
         each_optional!(leave);
-        (self.repeat, self.accepts_partial) = (false, false);
+        (self.repeat, self.accepts_partial, self.special) = (false, false, false);
         (self.mac, self.keys) = (MacCheck::NotRequired, KeyCheck::NotCarried);
         self.header = Header::EMPTY;
         self.carried.clear();
+        self.money.clear();
+        self.kept.clear();
     }
 
-    /// Gives the local date the year nearest to `now`, where it has none: dialects from 1993 on
-    /// state one, the older ones do not (domain.md section 6).
+    /// Gives the local date and the settlement date the year nearest to `now`, where they have
+    /// none: dialects from 1993 on state one, the older ones do not (domain.md section 6).
     pub fn complete_year(&mut self, now: Wall) {
-        if self.local_year.is_some() {
-            return;
+        let dates = [
+            (&mut self.local_year, &self.local_date),
+            (&mut self.settlement_year, &self.settlement_date),
+        ];
+        for (year, date) in dates {
+            if year.is_none()
+                && let Some(date) = date
+            {
+                *year = nearest_year(*date, now);
+            }
         }
-        let Some(digits) = self.local_date.as_ref().map(Text::as_bytes) else { return };
-        let number = |range| std::str::from_utf8(digits.get::<std::ops::Range<usize>>(range)?).ok();
-        let month = number(0..2).and_then(|n| n.parse::<i8>().ok()).unwrap_or_default();
-        let day = number(2..4).and_then(|n| n.parse::<i8>().ok()).unwrap_or_default();
-        let today = now.utc().date();
-        let dates = [0, -1, 1].into_iter().filter_map(|years| {
-            jiff::civil::Date::new(today.year().checked_add(years)?, month, day).ok()
-        });
-        let nearest = dates.min_by_key(|date| date.duration_since(today).unsigned_abs());
-        self.local_year = nearest.and_then(|d| u8::try_from(d.year().rem_euclid(100)).ok());
     }
+
+    /// Gives an answer's amount the currency of what it answers, where it names none itself.
+    #[inline]
+    pub fn in_currency_of(&mut self, asked: Option<Amount>) {
+        let bare = self.bare_amount.filter(|_| self.amount.is_none());
+        if let (Some(minor), Some(asked)) = (bare, asked) {
+            self.amount = Some(Amount::new(minor, asked.currency));
+        }
+    }
+}
+
+/// The year, 00–99, in which a date (MMDD) is nearest to `now`; `None` where it is none.
+fn nearest_year(date: Text<4>, now: Wall) -> Option<u8> {
+    let digits = date.as_bytes();
+    let number = |range| std::str::from_utf8(digits.get::<std::ops::Range<usize>>(range)?).ok();
+    let month = number(0..2).and_then(|n| n.parse::<i8>().ok())?;
+    let day = number(2..4).and_then(|n| n.parse::<i8>().ok())?;
+    let today = now.utc().date();
+    let dates = [0, -1, 1].into_iter().filter_map(|years| {
+        jiff::civil::Date::new(today.year().checked_add(years)?, month, day).ok()
+    });
+    let nearest = dates.min_by_key(|date| date.duration_since(today).unsigned_abs());
+    nearest.and_then(|d| u8::try_from(d.year().rem_euclid(100)).ok())
 }
 
 /// Reads a message into meaning. Everything `into` held is forgotten; its memory is kept.
@@ -234,8 +279,8 @@ pub fn read_new(dialect: &Dialect, message: &Message) -> Result<Box<Canonical>, 
 }
 
 /// Reads what suffices to answer a message that cannot be read, or not wholly be unpacked, with
-/// a format error: kind, flow, STAN, terminal, times. `false` where that is not there, or where
-/// the message is an answer itself.
+/// a format error, or to find what it answers: kind, flow, STAN, terminal, times. `false` where
+/// that is not there. It never has an amount or a code: an answer read so says nothing.
 pub fn read_partial(dialect: &Dialect, message: &Message, into: &mut Canonical) -> bool {
     read::read_partial(dialect.rules(), message, into)
 }

@@ -4,6 +4,7 @@
 //! (ICC tags), so they are wiped on drop and never printed. Deliberately absent: which fields are
 //! carried ([`super::read`](super::read())).
 
+use crate::sensitive::Pan;
 use zeroize::Zeroize;
 
 /// Opaque header bytes of the peer, at most 64, to be given back with the reply.
@@ -79,6 +80,44 @@ impl Carried {
             rest = after;
             Some((*de, value))
         })
+    }
+
+    /// Whether there is nothing.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The same as one run of bytes: data element, length (two bytes), value.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What [`Carried::as_bytes`] gave; `None` for anything else.
+    pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        let carried = Self { bytes: bytes.to_vec() };
+        let whole = carried.iter().map(|(_, value)| value.len() + 3).sum::<usize>();
+        (whole == bytes.len()).then_some(carried)
+    }
+
+    /// Takes out everything in which the card number stands, as characters or two to a byte.
+    pub fn without_card(mut self, pan: &Pan) -> Self {
+        let digits = pan.expose();
+        let found = |value: &[u8]| {
+            let plain = value.windows(digits.len().max(1)).any(|run| run == digits);
+            let packed: Vec<u8> =
+                value.iter().flat_map(|b| [b'0' + (b >> 4), b'0' + (b & 15)]).collect();
+            plain || packed.windows(digits.len().max(1)).any(|run| run == digits)
+        };
+        if self.iter().any(|(_, value)| found(value)) {
+            let mut rest = Self::default();
+            self.iter()
+                .filter(|(_, value)| !found(value))
+                .for_each(|(de, value)| rest.push(de, value));
+            self.clear();
+            return rest;
+        }
+        self
     }
 
     /// Forgets everything and keeps the memory.

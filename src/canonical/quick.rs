@@ -50,7 +50,6 @@ fn take_text(
         Atom::LocalTime => keep(&mut into.local_time, text),
         Atom::LocalDate => keep(&mut into.local_date, text),
         Atom::Expiry => keep(&mut into.expiry, text),
-        Atom::SettlementDate => keep(&mut into.settlement_date, text),
         Atom::MerchantType => keep(&mut into.merchant_type, text),
         Atom::PosEntryMode => keep(&mut into.pos_entry_mode, text),
         Atom::CardSequence => keep(&mut into.card_sequence, text),
@@ -147,7 +146,7 @@ pub(super) fn said(writer: &Writer<'_>, atom: Atom, link: &Link) -> Said {
             None => Said::Nothing,
         },
         Atom::Stan => number(from.stan.map(u64::from), link),
-        Atom::Amount => number(from.amount.map(|a| a.minor), link),
+        Atom::Amount => number(writer.amount(), link),
         Atom::Currency if link.shape.class != Class::A => {
             let amount = from.amount.or(from.replacement_amount);
             let currency = amount.map(|a| a.currency).or(from.currency);

@@ -7,10 +7,12 @@
 //! [`crate::iso8583::mac`]) and anything about other messages.
 
 use super::quick;
-use super::settle::{settle_amounts, settle_card, settle_codes, settle_original, settle_totals};
+use super::settle::{
+    settle_amounts, settle_card, settle_codes, settle_original, settle_part, settle_totals,
+};
 use super::take::{Pending, take_link};
 use super::{Canonical, Flow, Header, Kind, NetworkFunction, ReadError, TransactionType};
-use crate::iso8583::rules::{Atom, Breach, FieldSet, NoMessage, Part, Rules, What};
+use crate::iso8583::rules::{Atom, Breach, Entry, FieldSet, NoMessage, Part, Rules, What};
 use crate::iso8583::{Message, Mti};
 use crate::money::Currency;
 use crate::text::Text;
@@ -42,7 +44,7 @@ pub(super) fn read<const SHORT: bool>(
         }
     }
     let original_mti = pending.original.as_ref().and_then(|original| original.mti);
-    identify(rules, message, original_mti, into)?;
+    let entry = identify(rules, message, original_mti, into)?;
     if into.kind == Kind::Reconciliation {
         for link in rules.fields().settlement() {
             if let Some(value) = message.get(link.de).filter(|v| !v.is_empty()) {
@@ -52,12 +54,25 @@ pub(super) fn read<const SHORT: bool>(
         settle_totals(rules, &pending, into);
     }
     settle_amounts(rules, &pending, into)?;
+    if let Some(entry) = entry {
+        settle_part(entry.is_partial(message), into);
+        let code = into.processing_code.as_ref();
+        into.special = code.is_some_and(|code| entry.is_special(code.as_bytes()));
+    }
     settle_codes(rules, &pending, into);
     settle_original(rules, pending.original, into);
     settle_card(into);
     let answer = into.flow.is_answer();
     into.accepts_partial |= fields.accepts_partial() && !answer;
-    for de in present.and(fields.carry(answer)).iter() {
+    if !answer && matches!(into.kind, Kind::Transaction(_)) {
+        take_money(rules, message, present, into);
+    }
+    for de in present.and(fields.keep()).iter().filter(|_| answer) {
+        into.kept.push(de, message.value(de));
+    }
+    let carried =
+        if answer { fields.carry(true) } else { fields.carry(false).without(fields.money()) };
+    for de in present.and(carried).iter() {
         let value = message.value(de);
         let lettered = if is_currency(de) { Currency::from_letters(value) } else { None };
         match lettered {
@@ -68,18 +83,39 @@ pub(super) fn read<const SHORT: bool>(
     Ok(())
 }
 
+/// What a request or advice says of money besides its amount: passed on, or known to be missing.
+fn take_money(rules: &Rules, message: &Message, present: FieldSet, into: &mut Canonical) {
+    let fields = rules.fields();
+    let money = present.and(fields.money());
+    if money.is_empty() {
+        return;
+    }
+    for de in money.iter() {
+        // Zeros are no money.
+        if message.value(de).iter().all(|c| matches!(c, b'0' | b' ' | b'C' | b'D')) {
+            continue;
+        }
+        if fields.carry(false).contains(de) {
+            into.money.push(de, message.value(de));
+        } else if fields.link(de).is_none() {
+            into.unplaced = into.unplaced.or(Some(de));
+        }
+    }
+}
+
 /// The currencies that are carried untyped: of settlement and of billing.
 pub(super) const fn is_currency(de: u8) -> bool {
     matches!(de, 50 | 51)
 }
 
 /// What can still be said of a message that could not be unpacked or read: enough to answer that
-/// its format is wrong. `false` where not even that is possible.
+/// its format is wrong, or of an answer to know what it answers. `false` where not even that is
+/// possible.
 pub(super) fn read_partial(rules: &Rules, message: &Message, into: &mut Canonical) -> bool {
     into.forget();
     begin(into, message);
     let mti = message.mti();
-    if !rules.messages().has(mti) || mti.is_response() {
+    if !rules.messages().has(mti) {
         return false;
     }
     let mut pending = Pending::default();
@@ -96,6 +132,7 @@ pub(super) fn read_partial(rules: &Rules, message: &Message, into: &mut Canonica
                     | Atom::LocalDate
                     | Atom::ProcessingCode
                     | Atom::Batch
+                    | Atom::Rrn
             )
         };
         if link.parts.iter().any(useful)
@@ -112,7 +149,7 @@ pub(super) fn read_partial(rules: &Rules, message: &Message, into: &mut Canonica
             (into.kind, into.flow) = (kind, flow);
         }
     }
-    into.stan.is_some() && into.flow.answer().is_some()
+    into.stan.is_some() && (into.flow.answer().is_some() || into.flow.is_answer())
 }
 
 fn kind_of_class(mti: Mti) -> Option<(Kind, Flow)> {
@@ -126,7 +163,9 @@ fn kind_of_class(mti: Mti) -> Option<(Kind, Flow)> {
     };
     let flow = match mti.function() {
         0 => Flow::Request,
+        1 => Flow::Response,
         2 => Flow::Advice,
+        3 => Flow::AdviceResponse,
         _ => return None,
     };
     Some((kind, flow))
@@ -142,12 +181,12 @@ fn begin(into: &mut Canonical, message: &Message) {
     }
 }
 
-fn identify(
-    rules: &Rules,
+fn identify<'a>(
+    rules: &'a Rules,
     message: &Message,
     original_mti: Option<Text<4>>,
     into: &mut Canonical,
-) -> Result<(), ReadError> {
+) -> Result<Option<&'a Entry>, ReadError> {
     let mti = into.mti.unwrap_or_default();
     let found = rules.messages().find(message, original_mti).map_err(|why| match why {
         NoMessage::Mti => ReadError::UnknownMti { mti },
@@ -165,5 +204,6 @@ fn identify(
     need.check(FieldSet::from_words(message.present())).map_err(|breach| match breach {
         Breach::Missing(de) => ReadError::Missing { mti, de },
         Breach::Forbidden(de) => ReadError::Forbidden { mti, de },
-    })
+    })?;
+    Ok(rules.messages().entry(found.entry))
 }

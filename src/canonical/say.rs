@@ -8,6 +8,7 @@ use super::render::Value;
 use super::write::Writer;
 use super::{Answer, Flow, Kind, OriginalData, Reason, WriteError};
 use crate::iso8583::rules::Atom;
+use crate::money::Amount;
 use crate::sensitive::{Pan, PinBlock, Track};
 use crate::text::{Short, Text};
 
@@ -43,7 +44,7 @@ impl<'a> Writer<'a> {
             Atom::Terminal => in_text(&from.terminal),
             Atom::Merchant => in_text(&from.merchant),
             Atom::Stan => from.stan.map(u64::from).map(Value::Number),
-            Atom::Amount => from.amount.map(|a| Value::Number(a.minor)),
+            Atom::Amount => self.amount().map(Value::Number),
             Atom::PosEntryMode | Atom::Answer | Atom::Reason | Atom::NetAmount => None,
             _ => self.seldom(atom),
         }
@@ -58,7 +59,11 @@ impl<'a> Writer<'a> {
             Atom::Currency => currency().map(|c| c.code().into()),
             Atom::Exponent => currency().map(|c| c.exponent().into()),
             Atom::ReplacementAmount => from.replacement_amount.map(|a| a.minor),
+            Atom::OriginalAmount => self.before()?.minor.into(),
+            Atom::OriginalCurrency => u64::from(self.before()?.currency.code()).into(),
+            Atom::OriginalExponent => u64::from(self.before()?.currency.exponent()).into(),
             Atom::LocalYear => from.local_year.map(u64::from),
+            Atom::SettlementYear => from.settlement_year.map(u64::from),
             Atom::AcceptsPartial => Some(from.accepts_partial.into()),
             Atom::Batch => self.batch().map(u64::from),
             Atom::OriginalStan => self.original?.stan.map(u64::from),
@@ -139,6 +144,21 @@ impl<'a> Writer<'a> {
             _ => b'0',
         };
         Ok(Short::of(&[b'0', read, pin]).map(Value::Short))
+    }
+
+    /// What `F4` says: where the function says that a part is reversed, what stands.
+    #[inline]
+    pub(super) fn amount(&self) -> Option<u64> {
+        let stands = self.partial && matches!(self.from.kind, Kind::Reversal(_));
+        let amount = if stands { self.from.replacement_amount } else { self.from.amount };
+        amount.map(|amount| amount.minor)
+    }
+
+    /// What the original's amount was, where this one's is another.
+    fn before(&self) -> Option<Amount> {
+        let reverses = matches!(self.from.kind, Kind::Reversal(_));
+        let before = if reverses { self.from.amount } else { self.from.original_amount };
+        before.filter(|_| self.partial)
     }
 
     /// A reversal states the batch of its original.

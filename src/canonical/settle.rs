@@ -1,12 +1,13 @@
 //! What fields say of a message once its kind is known: amounts, codes, the original, the card.
 //!
-//! Contract: an amount has a currency or the message is refused; an unknown code is an unknown
+//! Contract: an amount has a currency or the message is refused, but for an answer's, which is in
+//! the currency of what it answers; an unknown code is an unknown
 //! class, never an approval; the card number comes from `F2`, or else from track 2. Deliberately
 //! absent: single values ([`super::take`]).
 
 use super::take::Pending;
 use super::{Answer, Canonical, Flow, Kind, OriginalData, ReadError};
-use crate::iso8583::rules::{Atom, Rules, StanRule};
+use crate::iso8583::rules::{Atom, OriginalRule, Rules, StanRule};
 use crate::money::Amount;
 use crate::text::Text;
 
@@ -31,14 +32,36 @@ pub(super) fn settle_amounts(
     }
     let de = || rules.fields().element_of(Atom::Amount).unwrap_or(4);
     let currency = pending.currency.or(rules.fields().currency());
-    let currency = currency.ok_or_else(|| ReadError::NoCurrency { de: de() })?;
+    let Some(currency) = currency else {
+        if !into.flow.is_answer() {
+            return Err(ReadError::NoCurrency { de: de() });
+        }
+        into.bare_amount = pending.minor;
+        return Ok(());
+    };
     if pending.exponent.is_some_and(|e| e != currency.exponent()) {
         let expected = "the minor digits of its currency";
         return Err(ReadError::Value { de: de(), name: "exponent", expected, got: 1 });
     }
     into.amount = pending.minor.map(|minor| Amount::new(minor, currency));
     into.replacement_amount = pending.replacement.map(|minor| Amount::new(minor, currency));
+    let (before, of) = pending.before;
+    into.original_amount = before.map(|minor| Amount::new(minor, of.unwrap_or(currency)));
     Ok(())
+}
+
+/// What the function of a message says of its amount: in the reversal of a part it is what
+/// stands, and the original's stands beside it.
+pub(super) fn settle_part(partial: bool, into: &mut Canonical) {
+    if matches!(into.kind, Kind::Reversal(_)) {
+        let before = into.original_amount.take();
+        if partial {
+            into.replacement_amount = into.amount;
+            into.amount = before;
+        }
+    } else if !partial {
+        into.original_amount = None;
+    }
 }
 
 /// `F39` is an answer, or in a reversal perhaps the reason.
@@ -61,9 +84,13 @@ pub(super) fn settle_codes(rules: &Rules, pending: &Pending, into: &mut Canonica
 /// data is what the reversed message itself referred to.
 pub(super) fn settle_original(rules: &Rules, original: Option<OriginalData>, into: &mut Canonical) {
     let stated = original.filter(|original| *original != OriginalData::default());
-    let same_stan = rules.reversal().is_some_and(|r| r.stan == StanRule::Same);
+    let rule = rules.reversal().filter(|r| r.stan == StanRule::Same);
     let reverses = matches!(into.kind, Kind::Reversal(_)) && !into.flow.is_answer();
-    if same_stan && reverses {
+    if let Some(OriginalRule::Itself) = rule.map(|r| r.original).filter(|_| reverses) {
+        let stated = stated.unwrap_or_default();
+        let stan = stated.stan.or(into.stan);
+        into.original = Some(OriginalData { stan, ..stated });
+    } else if rule.is_some() && reverses {
         into.referred = stated;
         into.original =
             Some(OriginalData { stan: into.stan, batch: into.batch, ..OriginalData::default() });

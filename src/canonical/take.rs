@@ -17,6 +17,8 @@ use crate::text::{Short, Text};
 pub(super) struct Pending {
     pub(super) minor: Option<u64>,
     pub(super) replacement: Option<u64>,
+    /// What the original's amount was, and its currency where that is stated.
+    pub(super) before: (Option<u64>, Option<Currency>),
     pub(super) currency: Option<Currency>,
     pub(super) exponent: Option<u32>,
     pub(super) code: Option<Text<4>>,
@@ -171,7 +173,8 @@ fn take(
         Atom::LocalDate => into.local_date = text(short)?,
         Atom::LocalYear => into.local_year = Some(year(value)?),
         Atom::Expiry => into.expiry = text(short)?,
-        Atom::SettlementDate => into.settlement_date = text(short)?,
+        Atom::SettlementDate => into.settlement_date = filled(value)?,
+        Atom::SettlementYear => into.settlement_year = Some(year(value)?),
         Atom::MerchantType => into.merchant_type = text(short)?,
         Atom::PosEntryMode => into.pos_entry_mode = text(short)?,
         Atom::CardSequence => into.card_sequence = text(short)?,
@@ -205,6 +208,14 @@ fn take_pending(atom: Atom, value: &[u8], pending: &mut Pending) -> Result<(), U
             let code = code.or_else(|| Currency::from_letters(value));
             pending.currency = Some(code.ok_or("a currency code of ISO 4217")?);
         }
+        Atom::OriginalAmount => {
+            pending.before.0 = number(value).ok_or("digits").map(|n| (n > 0).then_some(n))?;
+        }
+        Atom::OriginalCurrency => {
+            let code = number(value).and_then(|n| u16::try_from(n).ok()).and_then(Currency::new);
+            pending.before.1 = code;
+        }
+        Atom::OriginalExponent => {}
         Atom::Exponent => {
             let exponent = number(value).and_then(|n| u32::try_from(n).ok());
             pending.exponent = Some(exponent.ok_or("one digit")?);

@@ -13,7 +13,8 @@ use super::say::is_coded;
 use super::take::name_of;
 use super::{Canonical, Kind, OriginalData, WriteError};
 use crate::iso8583::rules::{
-    Atom, Breach, Entry, FieldSet, Link, Need, Part, Rules, StanRule, Subject, What,
+    Atom, Breach, Entry, FieldSet, Link, Literal, Need, OriginalRule, Part, Rules, StanRule,
+    Subject, What,
 };
 use crate::iso8583::{Class, Message, Mti};
 use crate::money::Currency;
@@ -26,6 +27,7 @@ pub(super) fn write<const SHORT: bool>(
 ) -> Result<(), WriteError> {
     let writer = Writer::new(rules, from)?;
     writer.check_currency()?;
+    writer.check_places()?;
     message.clear();
     message.set_mti(writer.mti);
     for link in rules.fields().links() {
@@ -74,6 +76,8 @@ pub(super) struct Writer<'a> {
     allowed: FieldSet,
     /// What stands in the original data.
     pub(super) original: Option<&'a OriginalData>,
+    /// Whether the function of the message says that its amount is not its original's.
+    pub(super) partial: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -87,7 +91,8 @@ impl<'a> Writer<'a> {
         };
         let only = reversal.filter(|_| !answer);
         let same_stan = reversal.filter(|r| r.stan == StanRule::Same && !answer);
-        let original = if same_stan.is_some() { &from.referred } else { &from.original };
+        let referred = same_stan.is_some_and(|r| r.original == OriginalRule::Referred);
+        let original = if referred { &from.referred } else { &from.original };
         let writer = Self {
             rules,
             from,
@@ -97,6 +102,7 @@ impl<'a> Writer<'a> {
             answer,
             allowed: only.map_or(FieldSet::ALL, |r| r.fields).without(need.never),
             original: original.as_ref(),
+            partial: is_of_part(entry, from),
         };
         if let Some(stan) = from.original.as_ref().and_then(|o| o.stan)
             && same_stan.is_some()
@@ -114,7 +120,14 @@ impl<'a> Writer<'a> {
     fn has(&self, subject: Subject) -> bool {
         match subject {
             Subject::Original => self.original.is_some(),
-            Subject::Replacement => self.from.replacement_amount.is_some(),
+            Subject::Replacement => {
+                self.from.replacement_amount.is_some() && !self.partial && !self.answer
+            }
+            Subject::OriginalAmount => self.partial,
+            // A date that is in no year is none.
+            Subject::Settlement => {
+                self.from.settlement_date.is_some() && self.from.settlement_year.is_some()
+            }
         }
     }
 
@@ -147,6 +160,9 @@ impl<'a> Writer<'a> {
 
     /// A composite is there when one of its typed fields, or what tells the message, is.
     fn put_parts(&self, link: &Link, message: &mut Message) -> Result<(), WriteError> {
+        if link.subject.is_some_and(|subject| !self.has(subject)) {
+            return Ok(());
+        }
         let mut room = Room::EMPTY;
         let mut has_content = false;
         let mut missing = None;
@@ -219,11 +235,19 @@ impl<'a> Writer<'a> {
 
     /// Sets what tells this message from others: whole fields, over what stands there.
     fn put_literals(&self, message: &mut Message) -> Result<(), WriteError> {
-        let literals = self.entry.into_iter().flat_map(Entry::literals);
+        let partial = self.entry.filter(|_| self.partial).map_or(&[][..], Entry::partial);
+        let replaced = |l: &&Literal| !partial.iter().any(|p| p.de == l.de);
+        let literals = self.entry.into_iter().flat_map(Entry::literals).filter(replaced);
+        let literals = literals.chain(partial);
         for literal in literals.filter(|l| l.part.is_none() && self.may_write(l.de)) {
             let present = message.get(literal.de).filter(|v| v.len() == literal.mask.len());
-            if present.is_some_and(|value| literal.fits(value)) {
+            // An answer says the processing code as its asker did.
+            let echo = self.answer && literal.de == 3;
+            if present.is_some_and(|value| echo || literal.fits(value)) {
                 continue;
+            }
+            if literal.de == 3 && self.from.special && present.is_some() {
+                return Err(WriteError::NoPlace { de: 3 });
             }
             let mut room = Room::EMPTY;
             let present = present.unwrap_or(&ZEROS);
@@ -235,7 +259,62 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// An amount that is stated is said, or nothing is.
+    fn check_places(&self) -> Result<(), WriteError> {
+        let from = self.from;
+        if from.replacement_amount.is_none() && from.original_amount.is_none() {
+            return Ok(());
+        }
+        let atom = if self.partial { Atom::OriginalAmount } else { Atom::ReplacementAmount };
+        let needed = self.partial || (from.replacement_amount.is_some() && !self.answer);
+        let place = self.rules.fields().holder_of(atom);
+        match place.filter(|de| self.may_write(*de)) {
+            None if needed => Err(WriteError::NoPlace { de: place.unwrap_or(95) }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Money besides the amount: a reversal takes back what its original names, whatever it was.
+    fn put_money(&self, message: &mut Message) -> Result<(), WriteError> {
+        let reverses = matches!(self.from.kind, Kind::Reversal(_));
+        let missing = self.from.unplaced.filter(|_| !self.answer && !reverses);
+        if let Some(de) = missing {
+            return Err(WriteError::NoPlace { de });
+        }
+        let fields = self.rules.fields();
+        for (de, value) in self.from.money.iter().filter(|_| !self.answer) {
+            let allowed = fields.money().contains(de) && fields.carry(false).contains(de);
+            if !allowed || !self.may_write(de) {
+                if reverses {
+                    continue;
+                }
+                return Err(WriteError::NoPlace { de });
+            }
+            check_carried(de, value, fields.carried_shape(de))?;
+            set(message, de, value)?;
+        }
+        Ok(())
+    }
+
+    /// What the answer to the original said for this to repeat.
+    fn put_kept(&self, message: &mut Message) -> Result<(), WriteError> {
+        let fields = self.rules.fields();
+        for (de, value) in self.from.kept.iter().filter(|_| !self.answer) {
+            if fields.keep().contains(de) && self.may_write(de) {
+                check_carried(de, value, fields.carried_shape(de))?;
+                set(message, de, value)?;
+            }
+        }
+        Ok(())
+    }
+
     fn put_carried(&self, message: &mut Message) -> Result<(), WriteError> {
+        if !self.from.money.is_empty() || self.from.unplaced.is_some() {
+            self.put_money(message)?;
+        }
+        if !self.from.kept.is_empty() {
+            self.put_kept(message)?;
+        }
         let fields = self.rules.fields();
         let allowed = fields.carry(self.answer);
         for (de, value) in self.from.carried.iter() {
@@ -273,6 +352,15 @@ impl<'a> Writer<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// Whether the message says by its function that its amount is not its original's.
+fn is_of_part(entry: Option<&Entry>, from: &Canonical) -> bool {
+    let differs = match from.kind {
+        Kind::Reversal(_) => from.replacement_amount.is_some(),
+        _ => from.original_amount.is_some() && from.original_amount != from.amount,
+    };
+    differs && entry.is_some_and(|entry| !entry.partial().is_empty())
 }
 
 /// The currency where the dialect spells it in letters.

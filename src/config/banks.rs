@@ -55,6 +55,8 @@ fn bank(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
         must_echo: dialect.as_deref().map_or_else(Vec::new, must_echo),
         codes: super::codes::read(section, dialect.as_deref()),
         reversal: dialect.as_deref().map_or_else(no_reversal, reversal),
+        follow_up: dialect.as_deref().map(|d| d.rules().follow_up()).unwrap_or_default(),
+        dialect: dialect.clone(),
         original_lifetime: section.millis("original_lifetime_ms", 120_000, 0..=86_400_000),
         saf,
         stand_in: super::stand_in::read(section, dialect.as_deref()),
@@ -97,6 +99,7 @@ fn reversal(dialect: &Dialect) -> Reversal {
         repeat_mti: rule.is_some_and(|rule| rule.repeat),
         same_stan: rule.is_some_and(|rule| rule.stan == StanRule::Same),
         original_batch: rule.is_some_and(|rule| rule.original_batch),
+        partial: dialect.rules().says_part(),
     }
 }
 
@@ -108,6 +111,7 @@ fn no_reversal() -> Reversal {
         repeat_mti: false,
         same_stan: false,
         original_batch: false,
+        partial: false,
     }
 }
 
@@ -133,7 +137,9 @@ fn lines(
     for (index, line_section) in listed.iter().enumerate() {
         let default_name = format!("{bank_name}-{}", index + 1);
         let name = line_section.string("name").unwrap_or(default_name);
-        let line = Line { name: checked_name(line_section, &name), owner: Owner::Bank(bank) };
+        let years = dialect.rules().fields().has_years();
+        let name = checked_name(line_section, &name);
+        let line = Line { name, owner: Owner::Bank(bank), years };
         let endpoint = connect(line_section);
         line_section.finish();
         let Some(framing) = framing.clone() else { continue };

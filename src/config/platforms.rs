@@ -5,7 +5,7 @@ use super::settings::{Endpoint, LineSettings};
 use super::top::Builder;
 use crate::framing::{Framing, FramingSpec};
 use crate::switch::ids::{Name, PlatformId};
-use crate::switch::policy::{Echo, Line, Owner, Platform};
+use crate::switch::policy::{Echo, Line, Owner, Platform, RrnRule};
 
 pub(super) fn read(builder: &mut Builder<'_>, root: &Section<'_, '_>) {
     for (name, section) in root.named("platform") {
@@ -16,6 +16,9 @@ pub(super) fn read(builder: &mut Builder<'_>, root: &Section<'_, '_>) {
         root.wrong("platform", "is missing: without a platform nobody can submit a request");
     }
 }
+
+/// Whose `F37` its answers carry.
+const RRN: [(&str, RrnRule); 2] = [("platform", RrnRule::Platform), ("bank", RrnRule::Bank)];
 
 fn platform(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
     let name = checked_name(section, name);
@@ -35,6 +38,7 @@ fn platform(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
             0..=86_400,
         )),
         restamps: section.flag("restamps_transmission", false),
+        rrn: section.word("rrn", &RRN).unwrap_or_default(),
     };
     if platform.idle_limit.is_some_and(|limit| limit < platform.budget) {
         section.wrong("idle_limit_ms", "must not be smaller than budget_ms; 0: no limit");
@@ -50,7 +54,8 @@ fn platform(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
     let id = PlatformId(builder.policy.platforms.len() as u16);
     builder.policy.platforms.push(platform);
     let Some((dialect, framing)) = builder.dialect(section).zip(framing(section)) else { return };
-    let line = Line { name, owner: Owner::Platform(id) };
+    let line =
+        Line { name, owner: Owner::Platform(id), years: dialect.rules().fields().has_years() };
     let wire = LineSettings {
         dialect,
         framing,

@@ -52,7 +52,13 @@ impl Switch {
                 let mut queued = self.entry_for(&from, &msg, bank, keys, Owed::Repeat);
                 queued.flow = Flow::Advice;
                 if let Some(Original { no, keys, .. }) = referred {
+                    queued.keys.rrn = self.rrn_of_follow_up(bank, &keys, queued.keys.rrn);
                     (queued.of, queued.original) = (Some(no), keys);
+                }
+                if let Some(field) = self.without_place(bank, &msg) {
+                    self.no_place(&from, bank, &msg, field);
+                    let ending = (Ending::Dead, Some(Cause::NoPlace(field)));
+                    return self.acknowledge_unsent(&from, msg, queued, ending);
                 }
                 self.acknowledge_queued(&from, msg, queued, self.now.mono);
             }
@@ -117,6 +123,8 @@ impl Switch {
             debit: None,
             of: None,
             knows: Knowledge::Unknown,
+            kept: (!msg.kept.is_empty()).then(|| Box::new(msg.kept.clone())),
+            original_amount: msg.original_amount,
         }
     }
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 impl Switch {
     /// A message of a bank other than network management.
-    pub(super) fn bank_message(&mut self, from: SessionId, bank: BankId, msg: Box<Canonical>) {
+    pub(super) fn bank_message(&mut self, from: SessionId, bank: BankId, mut msg: Box<Canonical>) {
         if msg.flow == crate::canonical::Flow::Notification {
             // Nobody waits for an answer; the journal has it.
             return self.unmatched(bank, None, &msg);
@@ -51,10 +51,12 @@ impl Switch {
                 true
             }
             Some(Target::Decided(txn)) => {
+                msg.in_currency_of(self.state.unanswered.get(&txn).and_then(|i| i.amount));
                 self.answer_too_late(txn, bank, &msg);
                 true
             }
             Some(Target::Saf(entry)) if self.saf_expects(entry, &msg, line) => {
+                msg.in_currency_of(self.state.saf.get(&entry).and_then(|e| e.queued.amount));
                 self.saf_answer(entry, &msg);
                 true
             }
@@ -96,8 +98,9 @@ impl Switch {
         bank.map_or((&[], Unlisted::Reverse), |bank| (&bank.must_echo, bank.codes.unlisted))
     }
 
-    fn answer_in_flight(&mut self, slot: usize, bank: BankId, msg: Box<Canonical>) {
+    fn answer_in_flight(&mut self, slot: usize, bank: BankId, mut msg: Box<Canonical>) {
         let Some(flight) = self.air.flights.get(slot) else { return };
+        msg.in_currency_of(flight.intent.amount);
         let (verdict, fault) = judge(&flight.intent, &msg, self.judging(bank));
         let verdict = self.judged(verdict, &flight.intent, &msg);
         self.happen(slot, Happening::Answered(verdict), Some(Answered { msg, fault }));

@@ -63,11 +63,19 @@ impl Switch {
             digest: garbled.digest,
         }));
         self.event(Event::Garbled { line: name, at });
-        if let (Owner::Platform(_), Some(readable)) = (owner, garbled.readable)
-            && readable.flow.answer().is_some()
-        {
-            let answer = reply::own_answer(readable, Reason::FormatError);
-            self.send((line, session), answer, None, None, SendOwner::Plain);
+        match (owner, garbled.readable) {
+            (Owner::Platform(_), Some(readable)) if readable.flow.answer().is_some() => {
+                let answer = reply::own_answer(readable, Reason::FormatError);
+                self.send((line, session), answer, None, None, SendOwner::Plain);
+            }
+            // An answer that says nothing is no reason to wait for another: it is judged like one
+            // that cannot be trusted.
+            (Owner::Bank(bank), Some(answer))
+                if answer.flow.is_answer() && answer.kind.family() != 8 =>
+            {
+                self.bank_message(session, bank, answer);
+            }
+            _ => {}
         }
     }
 

@@ -11,7 +11,7 @@ use super::ids::{Name, RecordNo};
 use super::library::Coverage;
 use super::record::{Intent, Origin, Queued};
 use super::stamps;
-use crate::canonical::{Kind, OriginalData, TransactionType};
+use crate::canonical::{Carried, Kind, OriginalData, TransactionType};
 use crate::money::Amount;
 use crate::sensitive::Pan;
 use crate::text::Text;
@@ -93,6 +93,10 @@ pub(super) struct Candidate {
     pub auth_id: Option<Text<6>>,
     /// `F37` of its answer.
     pub rrn: Option<Text<12>>,
+    /// `F13` of its answer.
+    pub local_date: Option<Text<4>>,
+    /// What of its answer is repeated in what follows it.
+    pub kept: Option<Box<Carried>>,
     /// What became of it.
     pub standing: Standing,
 }

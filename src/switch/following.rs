@@ -98,7 +98,10 @@ impl Switch {
     }
 
     /// Sent after its original.
-    fn follow(&mut self, from: Requester, msg: Box<Canonical>, one: &Candidate) {
+    fn follow(&mut self, from: Requester, mut msg: Box<Canonical>, one: &Candidate) {
+        msg.kept = one.kept.as_deref().cloned().unwrap_or_default();
+        let completes = msg.kind == Kind::Transaction(TransactionType::Completion);
+        msg.original_amount = one.granted.filter(|_| completes);
         let leg = match &one.body {
             Body::Asked(intent) => matches!(intent.role, Role::Debit | Role::Credit(_)),
             Body::Told(_) => false,
@@ -110,8 +113,14 @@ impl Switch {
                 let (no, reason) = (Some(one.no), Reason::OriginalNotFound);
                 self.refuse_because(&from, msg, reason, no, Some(Cause::NothingStands));
             }
-            _ if msg.flow == Flow::Request => self.admit(from, msg, Some(Original::of(one))),
-            _ => self.advise(from, msg, Some(Original::of(one))),
+            _ => {
+                let mut original = Original::of(one);
+                self.put_banks_names(&original.bank, one, &mut original.keys);
+                match msg.flow {
+                    Flow::Request => self.admit(from, msg, Some(original)),
+                    _ => self.advise(from, msg, Some(original)),
+                }
+            }
         }
     }
 

@@ -27,10 +27,12 @@ impl Switch {
         };
         let (no, outcome) = self.outcome(slot, leg, Some((&msg, None)));
         let Some(flight) = self.air.flights.get_mut(slot) else { return };
-        let amount = outcome.amount;
+        let (amount, rrn) = (outcome.amount, outcome.rrn);
         flight.outcome = Some((no, outcome));
         reply::restore(&mut msg, &flight.intent, flight.requester.header);
         msg.amount = amount.or(msg.amount);
+        let platform = flight.requester.platform;
+        self.put_banks_rrn(platform, rrn, &mut msg);
         self.flight_event(slot, word_of(leg));
         self.offer(slot, no, msg);
     }
@@ -127,7 +129,8 @@ impl Switch {
                 let to = self.way_back(&from);
                 let not_after = from.received.after(budget);
                 if let Some(to) = to {
-                    let msg = reply::stored_answer(msg, &outcome);
+                    let mut msg = reply::stored_answer(msg, &outcome);
+                    self.put_banks_rrn(from.platform, outcome.rrn, &mut msg);
                     let owner = SendOwner::Grant(slot);
                     let id = self.send(to, msg, Some(no), Some(not_after), owner);
                     if let Some(flight) = self.air.flights.get_mut(slot) {
@@ -147,7 +150,8 @@ impl Switch {
         let empty = reply::own_answer_to(&intent, from.header, Reason::SystemError);
         let not_after = from.received.after(self.budget(from.platform));
         let Some(to) = self.way_back(&from) else { return };
-        let msg = reply::stored_answer(empty, &outcome);
+        let mut msg = reply::stored_answer(empty, &outcome);
+        self.put_banks_rrn(from.platform, outcome.rrn, &mut msg);
         let id = self.send(to, msg, Some(no), Some(not_after), SendOwner::Grant(slot));
         if let Some(flight) = self.air.flights.get_mut(slot) {
             flight.grants.push(id);

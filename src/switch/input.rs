@@ -116,8 +116,8 @@ pub struct Garbled {
     pub len: u32,
     /// Keyed hash of the message, to recognize it again.
     pub digest: [u8; 16],
-    /// What could be read of it, where that suffices to answer with a format error: at least
-    /// kind, flow and STAN.
+    /// What could be read of it, where that suffices to answer with a format error, or to find
+    /// what it answers: at least kind, flow and STAN.
     pub readable: Option<Box<Canonical>>,
 }
 

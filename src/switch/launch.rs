@@ -123,7 +123,10 @@ impl Switch {
             self.event(Event::StansExhausted { bank: bank.name });
             return self.give_up(pending, Reason::BankDown);
         };
-        let keys = self.keys_at(bank, &pending.msg, names, (over.0, stan), transmission);
+        let mut keys = self.keys_at(bank, &pending.msg, names, (over.0, stan), transmission);
+        if let Some((_, of)) = &pending.original {
+            keys.rrn = self.rrn_of_follow_up(pending.bank, of, keys.rrn);
+        }
         let intent = self.intent(&pending, over.0, keys);
         self.take_off(pending, intent, over);
     }

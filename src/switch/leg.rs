@@ -6,6 +6,7 @@
 //! is due.
 
 use super::Switch;
+use super::bank_names::kept_of;
 use super::ids::{BankId, RecordNo, SendId, SessionId, TxnNo};
 use super::inflight::{Flight, Requester, SendOwner, Target, match_key};
 use super::input::Unsent;
@@ -159,7 +160,9 @@ impl Switch {
         let header = flight.requester.header;
         let reply = match (answer, reason) {
             (Some(Answered { mut msg, .. }), None) => {
+                let rrn = msg.rrn;
                 reply::restore(&mut msg, &flight.intent, header);
+                self.put_banks_rrn(flight.requester.platform, rrn, &mut msg);
                 msg
             }
             (_, reason) => {
@@ -215,6 +218,8 @@ impl Switch {
             outcome.auth_id = msg.auth_id;
             outcome.rrn = msg.rrn;
             outcome.settlement_date = msg.settlement_date;
+            outcome.local_date = msg.local_date;
+            outcome.kept = kept_of(msg, flight.intent.pan.as_ref());
             let partly = leg != Leg::Approved;
             outcome.amount = if partly { msg.amount } else { flight.intent.amount };
         } else {

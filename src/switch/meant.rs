@@ -205,6 +205,8 @@ impl Switch {
             granted: granted.and_then(|outcome| outcome.amount),
             auth_id: outcome.and_then(|outcome| outcome.auth_id),
             rrn: outcome.and_then(|outcome| outcome.rrn),
+            local_date: outcome.and_then(|outcome| outcome.local_date),
+            kept: outcome.and_then(|outcome| outcome.kept.clone()),
             standing: self.taken_back(no, ends).unwrap_or_else(|| self.ended(no, outcome)),
         }
     }
@@ -216,6 +218,8 @@ impl Switch {
             granted: None,
             auth_id: queued.auth_id,
             rrn: None,
+            local_date: None,
+            kept: None,
             standing: self.taken_back(no, ends).unwrap_or_else(|| self.forwarded(no, ends)),
         }
     }

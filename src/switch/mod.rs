@@ -34,6 +34,7 @@ mod advice;
 mod advice_reversal;
 mod answer;
 mod arrival;
+mod bank_names;
 mod by_number;
 mod checkpoint;
 mod checkpoint_values;
@@ -59,6 +60,7 @@ mod originals;
 mod other_bank;
 mod other_line;
 mod past;
+mod places;
 mod prints;
 mod questions;
 mod recalled;
@@ -337,11 +339,14 @@ impl Switch {
     fn send(
         &mut self,
         to: (LineId, SessionId),
-        msg: Box<Canonical>,
+        mut msg: Box<Canonical>,
         after: Option<RecordNo>,
         not_after: Option<Instant>,
         owner: SendOwner,
     ) -> SendId {
+        if self.policy.lines.get(usize::from(to.0.0)).is_some_and(|line| line.years) {
+            msg.complete_year(self.now.wall);
+        }
         let after = after.filter(|_| !self.leaves_early(owner, &msg));
         let not_after = not_after.filter(|_| !self.planted.has(Plant::FrameLeavesAfterDeadline));
         self.last_send += 1;

@@ -37,6 +37,10 @@ impl Switch {
             return None;
         }
         let names = routing::identify(bank, msg).ok()?;
+        // What the first bank can be told the second need not have a field for.
+        if self.without_place(second, msg).is_some() {
+            return None;
+        }
         Some((second, self.way_to(second, names, msg)?))
     }
 

@@ -326,6 +326,20 @@ pub enum Event {
         /// The bank.
         bank: Name,
     },
+    /// Money is stated that the bank's dialect has no place for: a request is declined, an
+    /// advice put before an operator.
+    NoPlace {
+        /// The bank.
+        bank: Name,
+        /// Who stated it.
+        platform: Name,
+        /// Its STAN.
+        stan: u32,
+        /// Its terminal.
+        terminal: Text<16>,
+        /// The data element.
+        field: u8,
+    },
     /// No STAN is free on this bank.
     StansExhausted {
         /// The bank.

@@ -5,8 +5,10 @@
 
 use super::ids::{BankId, LineId, Name, PlatformId};
 use crate::canonical::{Flow, TransactionType};
-use crate::iso8583::rules::Atom;
+use crate::iso8583::Dialect;
+use crate::iso8583::rules::{Atom, FollowUpRule};
 use crate::text::Text;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::bank_codes::{Codes, NotFoundAfterTry, Unlisted};
@@ -59,6 +61,18 @@ pub struct Platform {
     pub repeat_window: Duration,
     /// Whether such a repeat need not say that it is one.
     pub restamps: bool,
+    /// Whose `F37` its answers carry where both have one.
+    pub rrn: RrnRule,
+}
+
+/// Whose `F37` an answer to a platform carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RrnRule {
+    /// The platform's; the bank's only where the platform sent none.
+    #[default]
+    Platform,
+    /// The bank's, wherever it states one: what receipts and disputes name.
+    Bank,
 }
 
 /// One bank.
@@ -79,11 +93,16 @@ pub struct Bank {
     pub must_echo: Vec<Atom>,
     /// What its codes mean.
     pub codes: Codes,
+    /// The dialect of its lines, asked whether it has a place for all money of a message; unset:
+    /// it has.
+    pub dialect: Option<Arc<Dialect>>,
     /// How reversals are written and when they are finished, from the dialect.
     pub reversal: Reversal,
     /// How long an original may still reach the bank after its release: until then "original
     /// not found" is not final.
     pub original_lifetime: Duration,
+    /// What its follow-ups repeat of their original, from the dialect.
+    pub follow_up: FollowUpRule,
     /// Store and forward.
     pub saf: Saf,
     /// What the switch may decide in its place while it cannot be reached; unset: nothing.
@@ -115,6 +134,8 @@ pub struct Reversal {
     pub same_stan: bool,
     /// Whether it states the batch of the original (UnionPay) and so must go within it.
     pub original_batch: bool,
+    /// Whether it can leave a part of the original standing (`F95`; `F24` 401 with `F30`).
+    pub partial: bool,
 }
 
 /// Where an answer is looked for.
@@ -219,6 +240,8 @@ pub struct Line {
     pub name: Name,
     /// Whose it is.
     pub owner: Owner,
+    /// Whether its dialect states years (1993 and later).
+    pub years: bool,
 }
 
 /// Whose a line is.

@@ -147,6 +147,8 @@ impl Switch {
             debit: None,
             of: None,
             knows: Knowledge::Unknown,
+            kept: None,
+            original_amount: None,
             flow: Flow::Request,
             reason: Reason::Accepted,
             origin: None,

@@ -11,7 +11,7 @@ use super::input::DeskVerb;
 use super::proof::Knowledge;
 use super::role::Debited;
 use super::totals::{Bucket, Period};
-use crate::canonical::{Flow, Kind, NetworkFunction, Reason, ResponseClass, Totals};
+use crate::canonical::{Carried, Flow, Kind, NetworkFunction, Reason, ResponseClass, Totals};
 use crate::money::{Amount, Currency};
 use crate::sensitive::Pan;
 use crate::text::Text;
@@ -123,6 +123,10 @@ pub struct Queued {
     pub of: Option<TxnNo>,
     /// What was known of the original of a reversal when it became owed.
     pub knows: Knowledge,
+    /// What the bank's answer to the original said for this to repeat (network data).
+    pub kept: Option<Box<Carried>>,
+    /// In a completion: what was held.
+    pub original_amount: Option<Amount>,
 }
 
 impl Queued {

@@ -15,6 +15,7 @@
 
 use super::ids::RecordNo;
 use super::record::Record;
+use crate::canonical::Carried;
 use crate::money::{Amount, Currency};
 use crate::sensitive::Pan;
 use crate::text::Text;
@@ -347,6 +348,20 @@ impl Coded for Pan {
         let odd = len % 2 == 1 && packed.last().is_some_and(|byte| byte & 0x0F != 0x0F);
         let digits = digits.get(..len).filter(|_| !odd).ok_or(from.wrong())?;
         Self::new(digits).map_err(|_| from.wrong())
+    }
+}
+
+/// Allow-listed fields as they are, none of them secret.
+impl Coded for Carried {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.as_bytes().len() as u64).put(out);
+        out.extend_from_slice(self.as_bytes());
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+        let len = usize::try_from(u64::take(from)?).map_err(|_| from.wrong())?;
+        let bytes = from.take(len)?;
+        Self::of_bytes(bytes).ok_or(from.wrong())
     }
 }
 

@@ -126,7 +126,7 @@ record_struct!(CardFacts {
     card_sequence,
     network_id,
     pos_condition,
-});
+} since 4 { special, money });
 record_struct!(Intent {
     at,
     platform,
@@ -162,7 +162,7 @@ record_struct!(Outcome {
     rrn,
     amount,
     settlement_date,
-});
+} since 4 { local_date, kept });
 record_struct!(Refused {
     at,
     platform,
@@ -196,7 +196,7 @@ record_struct!(Queued {
     facts,
     auth_id,
     not_found_final_after,
-} since 2 { debit } since 4 { of, knows });
+} since 2 { debit } since 4 { of, knows, kept, original_amount });
 record_struct!(Debited { txn, bank, line, kind, keys, owes, pan, amount, facts, auth_id, left });
 record_struct!(Moved { txn, at, line });
 record_struct!(Attempt { entry, at, count });

@@ -6,6 +6,7 @@
 
 use super::ids::RecordNo;
 use super::record::Record;
+use crate::canonical::Carried;
 use crate::money::Amount;
 use crate::sensitive::Pan;
 use crate::text::Text;
@@ -97,6 +98,13 @@ impl<const N: usize> Shown for Text<N> {
 impl Shown for Pan {
     fn shown(&self) -> Value {
         Value::from(self.masked())
+    }
+}
+
+/// Which fields and how long, not what.
+impl Shown for Carried {
+    fn shown(&self) -> Value {
+        Value::from(format!("{self:?}"))
     }
 }
 

@@ -6,7 +6,7 @@ use super::duplicates::Likeness;
 use super::ids::{Name, TxnNo};
 use super::record::Cause;
 use super::role::Role;
-use crate::canonical::{Flow, Kind, Reason, ResponseClass};
+use crate::canonical::{Carried, Flow, Kind, Reason, ResponseClass};
 use crate::money::Amount;
 use crate::sensitive::Pan;
 use crate::text::Text;
@@ -82,6 +82,10 @@ pub struct CardFacts {
     pub network_id: Option<Text<3>>,
     /// `F25`.
     pub pos_condition: Option<Text<2>>,
+    /// `F3` says more than the kind does (cash, cash back).
+    pub special: bool,
+    /// Money besides the amount: fees, cash back.
+    pub money: Option<Box<Carried>>,
 }
 
 /// A request accepted and about to be sent to a bank.
@@ -197,6 +201,10 @@ pub struct Outcome {
     pub amount: Option<Amount>,
     /// `F15` of the leg.
     pub settlement_date: Option<Text<4>>,
+    /// `F13` as the bank gave it: the date under which it has the transaction.
+    pub local_date: Option<Text<4>>,
+    /// What of its answer is repeated in what follows (network data).
+    pub kept: Option<Box<Carried>>,
 }
 
 impl Outcome {
@@ -213,6 +221,8 @@ impl Outcome {
             rrn: None,
             amount: None,
             settlement_date: None,
+            local_date: None,
+            kept: None,
         }
     }
 }

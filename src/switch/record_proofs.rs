@@ -12,6 +12,7 @@ use super::record::*;
 use super::record_bytes::RecordError;
 use super::record_json::describe;
 use super::role::{Debited, Role};
+use crate::canonical::Carried;
 use crate::meaning::{Flow, Kind, NetworkFunction, Reason, ResponseClass, TransactionType};
 use crate::money::{Amount, Currency};
 use crate::sensitive::Pan;
@@ -90,8 +91,20 @@ fn keys() -> BoxedStrategy<BankKeys> {
         .boxed()
 }
 
+fn carried() -> BoxedStrategy<Carried> {
+    let field = (1_u8..=192, proptest::collection::vec(any::<u8>(), 0..20));
+    proptest::collection::vec(field, 0..4)
+        .prop_map(|fields| {
+            let mut carried = Carried::default();
+            fields.iter().for_each(|(de, value)| carried.push(*de, value));
+            carried
+        })
+        .boxed()
+}
+
 fn facts() -> BoxedStrategy<CardFacts> {
-    (of(text()), of(text()), of(text()), of(text()), of(text()), of(text()), of(text()))
+    let more = (any::<bool>(), of(carried()));
+    (of(text()), of(text()), of(text()), of(text()), of(text()), of(text()), of(text()), more)
         .prop_map(
             |(
                 expiry,
@@ -101,6 +114,7 @@ fn facts() -> BoxedStrategy<CardFacts> {
                 card,
                 network_id,
                 condition,
+                (special, money),
             )| {
                 CardFacts {
                     expiry,
@@ -110,6 +124,8 @@ fn facts() -> BoxedStrategy<CardFacts> {
                     card_sequence: card,
                     network_id,
                     pos_condition: condition,
+                    special,
+                    money: money.map(Box::new),
                 }
             },
         )
@@ -186,12 +202,14 @@ fn queued() -> BoxedStrategy<Record> {
     let names = (text(), of(text()), of(text()), of(text()), of(text()));
     let money = (pan(), amount(), amount());
     let knows = proptest::sample::select(Knowledge::ALL.to_vec());
-    let rest = (of(no()), facts(), of(origin()), wall(), (of(debited()), of(no()), knows));
+    let later = (of(debited()), of(no()), knows, of(carried()), amount());
+    let rest = (of(no()), facts(), of(origin()), wall(), later);
     (wall(), names, kind(), reason(), (keys(), keys()), money, rest)
         .prop_map(
             |(at, names, kind, reason, (keys, original), (pan, amount, replacement), rest)| {
                 let (bank, line, platform, original_mti, auth_id) = names;
-                let (txn, facts, origin, not_found_final_after, (debit, of, knows)) = rest;
+                let (txn, facts, origin, not_found_final_after, later) = rest;
+                let (debit, of, knows, kept, original_amount) = later;
                 Record::Queued(Arc::new(Queued {
                     at,
                     txn,
@@ -216,6 +234,8 @@ fn queued() -> BoxedStrategy<Record> {
                     debit,
                     of,
                     knows,
+                    kept: kept.map(Box::new),
+                    original_amount,
                 }))
             },
         )
@@ -224,9 +244,11 @@ fn queued() -> BoxedStrategy<Record> {
 
 fn outcome() -> BoxedStrategy<Record> {
     let texts = (of(text()), of(text()), of(text()), of(text()));
+    let later = (of(text()), of(carried()));
     let classes = proptest::sample::select(vec![ResponseClass::Approved, ResponseClass::Unknown]);
-    (no(), wall(), of(classes), of(reason()), texts, amount())
-        .prop_map(|(txn, at, class, reason, (bank_code, auth_id, rrn, settlement_date), amount)| {
+    (no(), wall(), of(classes), of(reason()), texts, amount(), later)
+        .prop_map(|(txn, at, class, reason, texts, amount, (local_date, kept))| {
+            let (bank_code, auth_id, rrn, settlement_date) = texts;
             Record::Outcome(Outcome {
                 txn,
                 at,
@@ -238,6 +260,8 @@ fn outcome() -> BoxedStrategy<Record> {
                 rrn,
                 amount,
                 settlement_date,
+                local_date,
+                kept: kept.map(Box::new),
             })
         })
         .boxed()
@@ -384,9 +408,11 @@ fn an_intent_of_the_first_version_is_one_whole_request() {
     let record = Record::Intent(Arc::new(intent));
     let mut bytes = vec![];
     record.encode(&mut bytes);
-    // The role is the last byte, and was not there.
+    // The role is the last byte, and was not there; nor were the last two of the facts.
     bytes[0] = 1;
-    bytes.pop();
+    let behind = bytes.split_off(bytes.len() - 6);
+    bytes.truncate(bytes.len() - 2);
+    bytes.extend_from_slice(&behind[..5]);
     assert_eq!(Record::decode(&bytes), Ok(record));
 }
 

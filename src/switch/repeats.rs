@@ -101,6 +101,8 @@ impl Switch {
         let granted = outcome.leg.grants();
         let owner = if granted { SendOwner::Restated(outcome.txn) } else { SendOwner::Plain };
         let after = granted.then_some(no);
-        self.send(to, reply::stored_answer(msg, outcome), after, None, owner);
+        let mut msg = reply::stored_answer(msg, outcome);
+        self.put_banks_rrn(from.platform, outcome.rrn, &mut msg);
+        self.send(to, msg, after, None, owner);
     }
 }

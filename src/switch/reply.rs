@@ -37,6 +37,8 @@ pub(super) fn facts_of(msg: &Canonical) -> CardFacts {
         card_sequence: msg.card_sequence,
         network_id: msg.network_id,
         pos_condition: msg.pos_condition,
+        special: msg.special,
+        money: (!msg.money.is_empty()).then(|| Box::new(msg.money.clone())),
     }
 }
 
@@ -99,7 +101,9 @@ pub(super) fn own_answer(mut msg: Box<Canonical>, reason: Reason) -> Box<Canonic
     msg.answer = Some(Answer::Own(reason));
     msg.reason = None;
     msg.original = None;
-    msg.replacement_amount = None;
+    // An answer to the reversal of a part says the same of its amount, where its function does.
+    msg.replacement_amount =
+        msg.replacement_amount.filter(|_| matches!(msg.kind, Kind::Reversal(_)));
     // The asker's totals are not ours.
     msg.reconciliation = None;
     // An answer has the fields that a bank's answer comes home with, so that a stored one is the
@@ -109,6 +113,8 @@ pub(super) fn own_answer(mut msg: Box<Canonical>, reason: Reason) -> Box<Canonic
     msg.pos_entry_mode = None;
     msg.card_sequence = None;
     msg.carried.clear();
+    msg.money.clear();
+    (msg.special, msg.unplaced, msg.original_amount) = (false, None, None);
     msg
 }
 
@@ -172,6 +178,7 @@ pub(super) fn owed_message(queued: &Queued, repeat: bool) -> Box<Canonical> {
     msg.pan = queued.pan.clone();
     msg.amount = queued.amount;
     msg.replacement_amount = queued.replacement;
+    msg.original_amount = queued.original_amount;
     msg.processing_code = facts.processing_code;
     msg.expiry = facts.expiry;
     msg.merchant_type = facts.merchant_type;
@@ -179,6 +186,13 @@ pub(super) fn owed_message(queued: &Queued, repeat: bool) -> Box<Canonical> {
     msg.card_sequence = facts.card_sequence;
     msg.network_id = facts.network_id;
     msg.pos_condition = facts.pos_condition;
+    msg.special = facts.special;
+    if let Some(money) = &facts.money {
+        msg.money = (**money).clone();
+    }
+    if let Some(kept) = &queued.kept {
+        msg.kept = (**kept).clone();
+    }
     msg.auth_id = queued.auth_id;
     msg.reason = matches!(queued.kind, Kind::Reversal(_)).then_some(queued.reason);
     if queued.original.stan != 0 {

@@ -145,6 +145,9 @@ impl Switch {
         };
         let names = routing::identify(at, msg).map_err(|why| (why, Some(bank)))?;
         self.may_be_sent(from, msg, bank)?;
+        if let Some(credit) = credit {
+            self.may_be_sent(from, msg, credit)?;
+        }
         let (bank, way) = match self.way_to(bank, names, msg) {
             Some(way) => (bank, way),
             None => self.way_to_second(index, bank, msg).ok_or((Reason::BankDown, Some(bank)))?,
@@ -181,6 +184,10 @@ impl Switch {
             let bank_name = self.bank_name(bank);
             self.event(Event::PinDeclined { bank: bank_name });
             return Err((Reason::PinNotSupported, Some(bank)));
+        }
+        if let Some(field) = self.without_place(bank, msg) {
+            self.no_place(from, bank, msg, field);
+            return Err((Reason::InvalidTransaction, Some(bank)));
         }
         if self.draining || self.over_cap(from) {
             return Err((Reason::SystemError, Some(bank)));
@@ -231,6 +238,9 @@ impl Switch {
         bank: Option<BankId>,
     ) {
         let Some(platform) = self.platform_name(from) else { return };
+        let unplaced = bank.filter(|_| reason == Reason::InvalidTransaction);
+        let unplaced = unplaced.and_then(|bank| self.without_place(bank, &msg));
+        let cause = cause.or(unplaced.map(Cause::NoPlace));
         let no = self.record(Record::Refused(Box::new(Refused {
             at: self.now.wall,
             platform,

@@ -141,6 +141,7 @@ impl Switch {
         queued.origin = Some(reply::origin_of(&msg));
         queued.platform = self.platform_name(from);
         queued.replacement = msg.replacement_amount;
+        queued.kept = (!msg.kept.is_empty()).then(|| Box::new(msg.kept.clone()));
         if let Some(debit) = queued.debit.as_mut().filter(|_| queued.replacement.is_some()) {
             Arc::make_mut(debit).left = queued.replacement;
         }

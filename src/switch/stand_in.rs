@@ -275,6 +275,8 @@ impl Switch {
             debit: None,
             of: None,
             knows: Knowledge::Unknown,
+            kept: None,
+            original_amount: None,
         }
     }
 

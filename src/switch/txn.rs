@@ -318,6 +318,7 @@ mod tests {
             repeat_mti: true,
             same_stan: false,
             original_batch: false,
+            partial: false,
         };
         let debt = |t, flow| unknown_debt(Kind::Transaction(t), flow, &reversal);
         assert_eq!(debt(TransactionType::Purchase, Flow::Request), Debt::Reversal);

@@ -131,6 +131,8 @@ impl Switch {
             debit: of.debit.map(Arc::clone),
             of: None,
             knows: self.known_of(txn),
+            kept: None,
+            original_amount: None,
         };
         Some((queued, final_after))
     }

@@ -26,6 +26,20 @@ fn text<const N: usize>(s: &str) -> Text<N> {
     s.parse().unwrap_or_default()
 }
 
+fn platform() -> Platform {
+    Platform {
+        name: text("pos"),
+        budget: 30 * SECOND,
+        margin: SECOND,
+        max_in_flight: 8,
+        echo: None,
+        idle_limit: None,
+        repeat_window: 600 * SECOND,
+        restamps: false,
+        rrn: Default::default(),
+    }
+}
+
 /// One platform, one bank whose reversals keep the STAN of their original.
 fn policy() -> Policy {
     let bank = Bank {
@@ -37,12 +51,15 @@ fn policy() -> Policy {
         must_echo: vec![],
         codes: Codes::default(),
         stand_in: None,
+        dialect: None,
+        follow_up: Default::default(),
         reversal: Reversal {
             types: vec![TransactionType::Purchase],
             flow: Flow::Request,
             repeat_mti: false,
             same_stan: true,
             original_batch: true,
+            partial: false,
         },
         original_lifetime: 60 * SECOND,
         saf: Saf {
@@ -69,16 +86,11 @@ fn policy() -> Policy {
         reconcile_at_cutover: false,
         pin_translation: false,
     };
-    let (budget, margin) = (30 * SECOND, SECOND);
-    let (name, repeat_window, restamps) = (text("pos"), 600 * SECOND, false);
-    let (echo, idle_limit, max_in_flight) = (None, None, 8);
-    let pos =
-        Platform { name, budget, margin, max_in_flight, echo, idle_limit, repeat_window, restamps };
-    let door = Line { name: text("door"), owner: Owner::Platform(PlatformId(0)) };
-    let line = Line { name: text("union"), owner: Owner::Bank(BankId(0)) };
+    let door = Line { name: text("door"), owner: Owner::Platform(PlatformId(0)), years: false };
+    let line = Line { name: text("union"), owner: Owner::Bank(BankId(0)), years: false };
     Policy {
         hash: 1,
-        platforms: vec![pos],
+        platforms: vec![platform()],
         banks: vec![bank],
         lines: vec![door, line],
         routes: vec![Route {

@@ -83,6 +83,7 @@ impl Watch {
             | Event::OnDesk { .. }
             | Event::UnlistedCode { .. }
             | Event::PinDeclined { .. }
+            | Event::NoPlace { .. }
             | Event::Reconciled { .. }
             | Event::StansExhausted { .. } => self.bank_event(event),
         }
@@ -193,6 +194,11 @@ impl Watch {
             Event::PinDeclined { bank } => {
                 self.meters.count(names::PIN_DECLINED, "bank", *bank, None);
                 debug!(%bank, "declined: its PIN cannot be translated");
+            }
+            Event::NoPlace { bank, platform, stan, terminal, field } => {
+                self.meters.count(names::NO_PLACE, "bank", *bank, None);
+                warn!(%bank, %platform, stan, %terminal, "F{field} states money that the bank's \
+                    dialect has no place for: not sent");
             }
             Event::Reconciled { bank, balanced } => {
                 let result = if *balanced { "in_balance" } else { "out_of_balance" };

@@ -2,13 +2,16 @@
 //! an issuer of stored value, with what `# policy:` switches.
 
 use pointsman::canonical::{Flow, ResponseClass, TransactionType};
+use pointsman::iso8583::rules::FollowUpRule;
+use pointsman::iso8583::{Dialect, shipped};
 use pointsman::switch::ids::{BankId, LineId, PlatformId};
 use pointsman::switch::policy::{
     Bank, Codes, DuplicateWindow, Echo, Identities, Identity, JUDGED, Line, MatchScope, Network,
-    NotFoundAfterTry, Owner, Platform, Policy, Reversal, Route, Saf, SignOn, StandIn, StandInLimit,
-    Unlisted,
+    NotFoundAfterTry, Owner, Platform, Policy, Reversal, Route, RrnRule, Saf, SignOn, StandIn,
+    StandInLimit, Unlisted,
 };
 use pointsman::text::Text;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Lines by index: the platform's door, two lines of one bank, one of a UnionPay bank, one of a
@@ -39,6 +42,13 @@ impl Options<'_> {
         Duration::from_secs(self.number(key, default))
     }
 
+    /// The dialect that says what the banks have a place for.
+    fn stated_dialect(&self) -> Option<Arc<Dialect>> {
+        let name = self.0.split_whitespace().find_map(|w| w.strip_prefix("dialect="))?;
+        let source = |name: &str| shipped(name).map(str::to_owned);
+        Dialect::compile(name, &source).ok().map(Arc::new)
+    }
+
     fn stated(&self, key: &str) -> Option<u64> {
         Some(self.number(key, 0)).filter(|number| *number > 0)
     }
@@ -51,12 +61,18 @@ fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union
         response_timeout: options.seconds("timeout=", 20),
         window: options.number("window=", 8) as usize,
         match_scope: if options.has("line_scope") { MatchScope::Line } else { MatchScope::Bank },
+        dialect: options.stated_dialect(),
+        follow_up: FollowUpRule {
+            original_rrn: options.has("original_rrn"),
+            banks_date: options.has("banks_date"),
+        },
         reversal: Reversal {
             types: vec![TransactionType::Purchase, TransactionType::PreAuthorization],
             flow: if union { Flow::Request } else { Flow::Advice },
             repeat_mti: !union,
             same_stan: union,
             original_batch: union,
+            partial: !union,
         },
         codes: codes(options),
         must_echo: if options.has("must_echo") { JUDGED.to_vec() } else { Vec::new() },
@@ -185,7 +201,8 @@ pub(crate) fn policy(options: &Options<'_>) -> Policy {
     let platform = Owner::Platform(PlatformId(0));
     let [to_alfa, union, issuer] = [0, 1, 2].map(|bank| Owner::Bank(BankId(bank)));
     let owners = [platform, to_alfa, to_alfa, union, issuer];
-    let line = |(name, owner): (&&str, Owner)| Line { name: text(name), owner };
+    let years = options.has("years");
+    let line = |(name, owner): (&&str, Owner)| Line { name: text(name), owner, years };
     let pos = Platform {
         name: text("pos"),
         budget: Duration::from_secs(30),
@@ -197,6 +214,7 @@ pub(crate) fn policy(options: &Options<'_>) -> Policy {
         idle_limit: options.stated("idle=").map(Duration::from_secs),
         repeat_window: options.seconds("repeat_window=", 600),
         restamps: options.has("restamps"),
+        rrn: if options.has("rrn=bank") { RrnRule::Bank } else { RrnRule::Platform },
     };
     let mut alfa = bank(options, "alfa", &[1, 2], alfa_signs, false);
     alfa.stand_in = stand_in(options);

@@ -2,7 +2,8 @@
 //!
 //! A script is a header of `# ...` lines, of which `# policy: ...` sets switches, then lines
 //! `t=SECONDS what`. What happens: `platform > 0200 stan=1 amt=100`, `alfa > 0210 stan=1 rc=00`,
-//! `alfa down`, `alfa up`, `gate hold`, `gate go`, `disk stop`, `disk go`, `crash`, `end`.
+//! `alfa garbles 0210 stan=1`, `alfa down`, `alfa up`, `gate hold`, `gate go`, `disk stop`,
+//! `disk go`, `crash`, `end`.
 
 use crate::setting::{LINES, Options, policy, text};
 use crate::words::{read, show, show_event, show_record};
@@ -11,7 +12,7 @@ use pointsman::switch::Switch;
 use pointsman::switch::desk::Listing;
 use pointsman::switch::ids::{LineId, RecordNo, SessionId, Ticket};
 use pointsman::switch::input::{
-    BankSignOff, Command, DeskAction, DeskSweep, DeskVerb, Input, Unsent,
+    BankSignOff, Command, DeskAction, DeskSweep, DeskVerb, Garbled, Input, Unsent,
 };
 use pointsman::switch::library::{self, Recalled};
 use pointsman::switch::output::{Output, RecallKey, Send};
@@ -267,13 +268,17 @@ impl Stage {
             ["signon", bank] => self.sign_off(bank, None),
             [name, "up"] => self.session_up(line_of(name).ok_or("no such line")?),
             [name, "down"] => self.line_down(line_of(name).ok_or("no such line")?),
-            [name, ">", mti, ..] => {
+            [name, how @ (">" | "garbles"), mti, ..] => {
                 let line = line_of(name).ok_or("no such line")?;
-                let msg = read(mti, &words[3..])?;
+                let msg = Box::new(read(mti, &words[3..])?);
                 let newest = self.sessions.iter().rev().find(|(_, l)| **l == line);
                 let session = SessionId(*newest.ok_or("that line is down")?.0);
-                let (received, msg) = (self.now, Box::new(msg));
-                self.feed(Input::Message { session, received, msg });
+                let received = self.now;
+                self.feed(if how == ">" {
+                    Input::Message { session, received, msg }
+                } else {
+                    Input::Garbled { session, received, garbled: Box::new(garbled(msg)) }
+                });
             }
             _ => return Err(format!("not understood: {line}")),
         }
@@ -372,6 +377,12 @@ impl Stage {
             self.say(&format!("late {no}: {kind}, {became}"));
         }
     }
+}
+
+/// A message of which no more could be read than this.
+fn garbled(msg: Box<Canonical>) -> Garbled {
+    let (path, digest) = (text("15"), [0; 16]);
+    Garbled { path, offset: 0, len: 0, digest, readable: Some(msg) }
 }
 
 impl Stage {

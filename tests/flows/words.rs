@@ -96,8 +96,8 @@ pub(crate) fn read(mti: &str, words: &[&str]) -> Fallible<Canonical> {
     msg.amount = stated("amt").map(euros).transpose()?;
     msg.replacement_amount = stated("new").map(euros).transpose()?;
     msg.auth_id = stated("auth").map(text);
-    msg.rrn = stated("rrn").map(text);
     msg.batch = stated("batch").and_then(|b| b.parse().ok());
+    seldom(&mut msg, words);
     msg.settlement_date = stated("f15").map(text);
     if kind == Kind::Reconciliation {
         msg.reconciliation = Some(Box::new(totals::read(&stated)?));
@@ -138,6 +138,22 @@ pub(crate) fn read(mti: &str, words: &[&str]) -> Fallible<Canonical> {
         msg.merchant = usual("shop", "SHOP").map(text);
     }
     Ok(msg)
+}
+
+/// What few messages state: the bank's names for it, and money besides the amount.
+fn seldom(msg: &mut Canonical, words: &[&str]) {
+    let stated = |key: &str| words.iter().find_map(|w| w.strip_prefix(key)?.strip_prefix('='));
+    msg.bare_amount = stated("bare").and_then(|minor| minor.parse().ok());
+    if let Some(data) = stated("f62") {
+        msg.kept.push(62, data.as_bytes());
+    }
+    msg.unplaced = stated("unplaced").and_then(|de| de.parse().ok());
+    if let Some(de) = stated("money").and_then(|de| de.parse().ok()) {
+        msg.money.push(de, b"0040978D000000002000");
+    }
+    if words.contains(&"cashback") {
+        (msg.processing_code, msg.special) = (Some(text("090000")), true);
+    }
 }
 
 /// Writes a message line.
@@ -182,12 +198,19 @@ pub(crate) fn show(msg: &Canonical) -> String {
     };
     put("stan", msg.stan.map(|n| n.to_string()));
     put("amt", msg.amount.map(|a| a.minor.to_string()));
-    put("new", msg.replacement_amount.map(|a| a.minor.to_string()));
+    let left = msg.replacement_amount.filter(|_| !msg.flow.is_answer());
+    put("new", left.map(|a| a.minor.to_string()));
+    put("f54", msg.money.get(54).map(|money| String::from_utf8_lossy(money).into_owned()));
     put("rc", msg.answer.map(code));
     put("auth", msg.auth_id.map(|a| a.to_string()));
     put("f15", msg.settlement_date.filter(|_| class == 5).map(|d| d.to_string()));
     put("batch", msg.batch.map(|b| b.to_string()));
     put("orig", msg.original.as_ref().and_then(|o| o.stan).map(|n| n.to_string()));
+    put("of13", msg.original.as_ref().and_then(|o| o.date).map(|date| date.to_string()));
+    put("year", msg.local_year.map(|year| year.to_string()));
+    put("rrn", msg.rrn.map(|rrn| rrn.to_string()));
+    let kept = msg.kept.get(62).filter(|_| !msg.flow.is_answer());
+    put("f62", kept.map(|data| String::from_utf8_lossy(data).into_owned()));
     put("reason", msg.reason.map(|r| format!("{r:?}")));
     let identified = msg.terminal.filter(|t| t.as_str() != "TERM1");
     put("term", identified.map(|t| t.to_string()));
@@ -300,6 +323,7 @@ pub(crate) fn show_event(event: &Event) -> Option<String> {
             let told = if *first { " for the first time" } else { "" };
             format!("event {bank} answers {code}, which no list has{told}")
         }
+        Event::NoPlace { field, .. } => format!("event no place for F{field}"),
         Event::ReloadRefused(why) => format!("event reload refused, {why}"),
         Event::UnclearOriginal { stan, terminal, cause, .. } => {
             let terminal = terminal.unwrap_or_default();

@@ -111,6 +111,8 @@ impl Ledgers {
             debit: None,
             of: None,
             knows: Knowledge::Unknown,
+            kept: None,
+            original_amount: None,
         })))
     }
 

@@ -6,6 +6,7 @@ mod bank_flows;
 mod both_ways;
 mod codes;
 mod kinds;
+mod money;
 mod reconciliation;
 mod sealing;
 

@@ -47,6 +47,8 @@ atoms! {
     Expiry = "expiry",
     /// Settlement date, MMDD.
     SettlementDate = "settlement-date",
+    /// Two-digit year of the settlement date.
+    SettlementYear = "settlement-year",
     /// Merchant category code.
     MerchantType = "merchant-type",
     /// How card data were entered.
@@ -103,6 +105,12 @@ atoms! {
     OriginalYear = "original-year",
     /// Minor units of the replacement amount, in the transaction currency.
     ReplacementAmount = "replacement-amount",
+    /// Minor units of the original's amount, in the transaction currency (1993 `F30`).
+    OriginalAmount = "original-amount",
+    /// Currency of the original's amount, three digits (2003).
+    OriginalCurrency = "original-currency",
+    /// How many minor digits the original's amount has (2003).
+    OriginalExponent = "original-exponent",
     /// Reconciliation: number of credits.
     CreditsNumber = "credits-number",
     /// Reconciliation: number of reversals of credits.
@@ -156,6 +164,11 @@ impl Atom {
         (self as u8) >= (Self::OriginalMti as u8) && (self as u8) <= (Self::OriginalYear as u8)
     }
 
+    /// Whether it says what the original's amount was.
+    pub(super) const fn is_original_amount(self) -> bool {
+        matches!(self, Self::OriginalAmount | Self::OriginalCurrency | Self::OriginalExponent)
+    }
+
     pub(super) fn named(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|atom| atom.word() == word)
     }
@@ -164,9 +177,20 @@ impl Atom {
     /// PIN block check themselves.
     pub(super) const fn room(self) -> usize {
         match self {
-            Self::Exponent | Self::AcceptsPartial | Self::SettlementCode => 1,
-            Self::LocalYear | Self::OriginalYear | Self::PosCondition | Self::PinCapture => 2,
-            Self::Currency | Self::CardSequence | Self::NetworkId | Self::SettlementCurrency => 3,
+            Self::Exponent
+            | Self::OriginalExponent
+            | Self::AcceptsPartial
+            | Self::SettlementCode => 1,
+            Self::LocalYear
+            | Self::SettlementYear
+            | Self::OriginalYear
+            | Self::PosCondition
+            | Self::PinCapture => 2,
+            Self::Currency
+            | Self::OriginalCurrency
+            | Self::CardSequence
+            | Self::NetworkId
+            | Self::SettlementCurrency => 3,
             Self::CreditsNumber
             | Self::CreditsReversalNumber
             | Self::DebitsNumber
@@ -194,6 +218,7 @@ impl Atom {
             Self::Terminal => 16,
             Self::Amount
             | Self::ReplacementAmount
+            | Self::OriginalAmount
             | Self::CreditsAmount
             | Self::CreditsReversalAmount
             | Self::DebitsAmount

@@ -68,6 +68,10 @@ pub enum Subject {
     Original,
     /// What the amount really was.
     Replacement,
+    /// The settlement date, with its year.
+    Settlement,
+    /// What the original's amount was, where this one's is another.
+    OriginalAmount,
 }
 
 impl Subject {
@@ -81,6 +85,12 @@ impl Subject {
         };
         if all(Atom::is_original) {
             return Some(Self::Original);
+        }
+        if all(|atom| matches!(atom, Atom::SettlementDate | Atom::SettlementYear)) {
+            return Some(Self::Settlement);
+        }
+        if all(Atom::is_original_amount) {
+            return Some(Self::OriginalAmount);
         }
         all(|atom| atom == Atom::ReplacementAmount).then_some(Self::Replacement)
     }
@@ -121,6 +131,9 @@ pub struct FieldMap {
     pub(super) carry: [FieldSet; 2],
     pub(super) carried: Vec<(u8, Shape)>,
     pub(super) lossy: FieldSet,
+    pub(super) money: FieldSet,
+    pub(super) keep: FieldSet,
+    pub(super) kept: Vec<(u8, Shape)>,
     pub(super) currency: Option<Currency>,
     pub(super) defaults: Vec<Default>,
     pub(super) accepts_partial: bool,
@@ -206,9 +219,10 @@ impl FieldMap {
         })
     }
 
-    /// The structure of a carried field.
+    /// The structure of a carried or kept field.
     pub fn carried_shape(&self, de: u8) -> Option<Shape> {
-        self.carried.iter().find(|(d, _)| *d == de).map(|(_, shape)| *shape)
+        let all = self.carried.iter().chain(&self.kept);
+        all.into_iter().find(|(d, _)| *d == de).map(|(_, shape)| *shape)
     }
 
     /// Whether a typed field stands anywhere.
@@ -216,10 +230,31 @@ impl FieldMap {
         self.atoms & atom.bit() != 0
     }
 
+    /// Whether dates of this dialect state their year.
+    pub fn has_years(&self) -> bool {
+        [Atom::LocalYear, Atom::SettlementYear, Atom::OriginalYear].iter().any(|a| self.has(*a))
+    }
+
     /// Where a typed field stands as a whole element; `None` if nowhere, or inside a composite.
     pub fn element_of(&self, atom: Atom) -> Option<u8> {
         let whole = |l: &&Link| l.parts.len() == 1 && l.parts[0].what == What::Atom(atom);
         self.links.iter().find(whole).map(|l| l.de)
+    }
+
+    /// The data element that a typed field stands in, wholly or among others.
+    pub fn holder_of(&self, atom: Atom) -> Option<u8> {
+        let holds = |link: &&Link| link.parts.iter().any(|p| p.what == What::Atom(atom));
+        self.links.iter().find(holds).map(|link| link.de)
+    }
+
+    /// What moves money besides the amount: never left behind where a request or advice has it.
+    pub fn money(&self) -> FieldSet {
+        self.money
+    }
+
+    /// Fields of an answer that its follow-ups repeat.
+    pub fn keep(&self) -> FieldSet {
+        self.keep
     }
 
     /// Fields passed on untyped, in requests or in answers.

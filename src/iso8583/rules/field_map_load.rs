@@ -9,7 +9,7 @@
 //! absent: what is asked per message ([`super::field_map`]).
 
 use super::field_map::{Default, FieldMap, Index, Link, Part, Subject, What, Width};
-use super::field_set::data_element;
+use super::field_set::{FieldSet, data_element};
 use super::{Atom, Faults, Shape};
 use crate::limits::DE_MAX;
 use crate::money::Currency;
@@ -97,14 +97,24 @@ struct BalanceCodes {
     out_of_balance: Vec<Text<4>>,
 }
 
+/// What moves money besides `F4` in 1987: settlement and billing amounts, fees, amounts of other
+/// kinds (cash back, surcharges).
+const MONEY: [u8; 9] = [5, 6, 8, 28, 29, 30, 31, 54, 95];
+
+/// The same from 1993 on, where fees stand in `F46` and `F66`, and 28, 29 and 31 are others.
+const MONEY_LATER: [u8; 7] = [5, 6, 8, 30, 46, 54, 66];
+
 impl FieldMap {
     pub(super) fn compile(
         section: &Table,
+        version: i64,
         shape: &impl Fn(u8) -> Option<Shape>,
         faults: &mut Faults,
     ) -> Self {
-        let known = (2..=DE_MAX).filter(|de| shape(*de).is_some()).collect();
-        let mut map = Self { known, ..Self::default() };
+        let known: FieldSet = (2..=DE_MAX).filter(|de| shape(*de).is_some()).collect();
+        let money = if version == 0 { &MONEY[..] } else { &MONEY_LATER };
+        let money = money.iter().copied().collect::<FieldSet>().and(known);
+        let mut map = Self { known, money, ..Self::default() };
         for (de, parts) in &NUMBERING {
             if let Some(shape) = shape(*de) {
                 let parts: Option<Box<[Part]>> = parts.iter().map(|p| part(p)).collect();
@@ -136,6 +146,11 @@ impl FieldMap {
                 let des: Vec<u8> = faults.typed(&path, value.clone()).unwrap_or_default();
                 self.lossy = faults.known_set(&path, &des, shape);
             }
+            "money" => {
+                let des: Vec<u8> = faults.typed(&path, value.clone()).unwrap_or_default();
+                self.money = faults.known_set(&path, &des, shape);
+            }
+            "keep" => self.take_keep(value, shape, faults),
             "currency" => {
                 let code: Option<Text<3>> = faults.typed(&path, value.clone());
                 self.currency = code.and_then(|c| c.as_str().parse().ok()).and_then(Currency::new);
@@ -157,6 +172,29 @@ impl FieldMap {
                 None => faults.add(&path, "unknown key"),
             },
         }
+    }
+
+    /// What an answer says is repeated by what follows it; it is journaled, so that none of it
+    /// may be secret.
+    fn take_keep(
+        &mut self,
+        value: &Value,
+        shape: &impl Fn(u8) -> Option<Shape>,
+        faults: &mut Faults,
+    ) {
+        let key = "canonical.keep";
+        let des: Vec<u8> = faults.typed(key, value.clone()).unwrap_or_default();
+        self.keep = faults.known_set(key, &des, shape);
+        for de in self.keep.iter() {
+            if SECRET.contains(&de) || de == 55 || shape(de).is_some_and(|shape| shape.secret) {
+                faults.add(key, &format!("F{de} is secret and is never journaled"));
+            }
+            if self.carry(true).contains(de) {
+                faults.add(key, &format!("F{de} is carried and kept; one of the two"));
+            }
+        }
+        let shapes = self.keep.iter().filter_map(|de| Some((de, shape(de)?)));
+        self.kept.extend(shapes);
     }
 
     fn take_carry(

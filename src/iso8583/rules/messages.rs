@@ -22,6 +22,8 @@ pub struct Literal {
     pub part: Option<u8>,
     /// Its characters; `x` leaves the character as it is, or `0`.
     pub mask: Box<[u8]>,
+    /// Further characters that stand for the same: what has them already keeps them.
+    pub also: Box<[Box<[u8]>]>,
 }
 
 /// A value that an entry compares: one of several masks at a place.
@@ -52,6 +54,10 @@ pub struct Entry {
     pub flow: Flow,
     pub(super) conditions: Vec<Condition>,
     pub(super) literals: Vec<Literal>,
+    /// Set instead of the same of its literals where the amount is not its original's.
+    pub(super) partial: Vec<Literal>,
+    /// The processing code that says no more than its kind, where it is read with others too.
+    pub(super) plain: Option<Box<[u8]>>,
     /// Of a reversal: the MTIs of what it reverses.
     pub(super) origins: Vec<Mti>,
     pub(super) reads: bool,
@@ -95,7 +101,7 @@ const NOBODY: u16 = u16::MAX;
 impl Literal {
     /// Whether a value has these characters already.
     pub fn fits(&self, value: &[u8]) -> bool {
-        fits(&self.mask, value)
+        fits(&self.mask, value) || self.also.iter().any(|mask| fits(mask, value))
     }
 }
 
@@ -103,6 +109,31 @@ impl Entry {
     /// What its messages set, distinguishing values first.
     pub fn literals(&self) -> impl Iterator<Item = &Literal> {
         self.literals.iter()
+    }
+
+    /// What its messages set where their amount is not their original's: in the reversal of a
+    /// part, in a completion of another amount.
+    pub fn partial(&self) -> &[Literal] {
+        &self.partial
+    }
+
+    /// Whether a message of it says that its amount is not its original's.
+    #[inline]
+    pub fn is_partial(&self, message: &Message) -> bool {
+        let says = |one: &Literal| message.get(one.de).is_some_and(|value| one.fits(value));
+        !self.partial.is_empty() && self.partial.iter().all(says)
+    }
+
+    /// Whether a processing code says more than the kind does (cash, cash back).
+    #[inline]
+    pub fn is_special(&self, code: &[u8]) -> bool {
+        self.plain.as_ref().is_some_and(|plain| !fits(plain, code))
+    }
+
+    /// Whether its messages may have this processing code.
+    pub fn takes_code(&self, code: &[u8]) -> bool {
+        let of_code = |l: &&Literal| l.de == 3 && l.part.is_none();
+        self.literals.iter().find(of_code).is_none_or(|literal| literal.fits(code))
     }
 
     /// Whether its requests, or its answers, are ever written.

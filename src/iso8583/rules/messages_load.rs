@@ -71,6 +71,8 @@ impl Messages {
         stated.extend(derived);
         stated.sort_by_key(|entry| (entry.mti, std::cmp::Reverse(entry.weight())));
         let said = said(&stated);
+        let plain: Vec<_> = stated.iter().map(|entry| plain_code(entry, &stated, &said)).collect();
+        stated.iter_mut().zip(plain).for_each(|(entry, plain)| entry.plain = plain);
         for same in stated.chunk_by(|one, next| one.mti == next.mti) {
             if same.len() > ENTRIES_MAX {
                 let why = format!("MTI {} has more than {ENTRIES_MAX} entries", same[0].mti);
@@ -102,6 +104,19 @@ fn said(entries: &[Entry]) -> Vec<(Kind, Flow, usize)> {
         }
     }
     said
+}
+
+/// The first processing code of what is written for the same kind, where this entry is read with
+/// others too: whoever writes those as that says less than was said.
+fn plain_code(entry: &Entry, entries: &[Entry], said: &[(Kind, Flow, usize)]) -> Option<Box<[u8]>> {
+    let moves = entry.kind.transaction().is_some_and(TransactionType::has_money_effect);
+    let of_code = |c: &&Condition| c.place.de == 3 && c.place.part.is_none();
+    let own = entry.conditions.iter().find(of_code).filter(|_| moves)?;
+    let written = said.iter().find(|(k, f, _)| (*k, *f) == (entry.kind, entry.flow));
+    let written = written.and_then(|(_, _, at)| entries.get(*at));
+    let usual = written.and_then(|entry| entry.conditions.iter().find(of_code)).unwrap_or(own);
+    let plain = usual.masks.first()?;
+    own.masks.iter().any(|mask| mask != plain).then(|| plain.clone())
 }
 
 enum Stated {
@@ -139,16 +154,11 @@ fn read_entry(name: &str, value: &Value, fields: &FieldMap, faults: &mut Faults)
         }
     };
     let conditions = read_conditions(&key, table, fields, faults);
-    let mut literals: Vec<Literal> = conditions
-        .iter()
-        .filter_map(|c| Some(literal(c.place, c.masks.first()?.clone())))
-        .collect();
-    if let Some(Value::Table(set)) = table.get("set") {
-        for (place, value) in set {
-            let at = format!("{key}.set.{place}");
-            let masks = read_masks(&at, place, value, fields, faults);
-            literals.extend(masks.and_then(|c| Some(literal(c.place, c.masks.first()?.clone()))));
-        }
+    let mut literals: Vec<Literal> = conditions.iter().filter_map(literal).collect();
+    literals.extend(read_set(&key, "set", table, fields, faults));
+    let partial = read_set(&key, "partial", table, fields, faults);
+    if partial.iter().any(|one| one.part.is_some()) {
+        faults.add(&format!("{key}.partial"), "expected whole fields");
     }
     let writes = match table.get("write") {
         Some(Value::Boolean(false)) => Writes::Never,
@@ -161,6 +171,8 @@ fn read_entry(name: &str, value: &Value, fields: &FieldMap, faults: &mut Faults)
         flow,
         conditions,
         literals,
+        partial,
+        plain: None,
         origins: Vec::new(),
         reads: true,
         writes,
@@ -169,8 +181,27 @@ fn read_entry(name: &str, value: &Value, fields: &FieldMap, faults: &mut Faults)
     Some(if reversal { Stated::Reversal(entry) } else { Stated::Entry(entry) })
 }
 
-fn literal(place: Place, mask: Box<[u8]>) -> Literal {
-    Literal { de: place.de, part: place.part, mask }
+/// The values that `set` or `partial` of an entry gives.
+fn read_set(
+    key: &str,
+    word: &str,
+    table: &Table,
+    fields: &FieldMap,
+    faults: &mut Faults,
+) -> Vec<Literal> {
+    let Some(Value::Table(set)) = table.get(word) else { return Vec::new() };
+    let mut read = |(place, value): (&String, &Value)| {
+        let at = format!("{key}.{word}.{place}");
+        read_masks(&at, place, value, fields, faults).as_ref().and_then(literal)
+    };
+    set.iter().filter_map(&mut read).collect()
+}
+
+/// What an entry writes of a condition: the first of its masks, where none is there already.
+fn literal(condition: &Condition) -> Option<Literal> {
+    let (mask, also) = condition.masks.split_first()?;
+    let Place { de, part, .. } = condition.place;
+    Some(Literal { de, part, mask: mask.clone(), also: also.into() })
 }
 
 fn is_request(mti: &Mti) -> bool {
@@ -212,7 +243,7 @@ fn read_conditions(
     fields: &FieldMap,
     faults: &mut Faults,
 ) -> Vec<Condition> {
-    let reserved = ["mti", "kind", "flow", "set", "write", "repeat"];
+    let reserved = ["mti", "kind", "flow", "set", "partial", "write", "repeat"];
     // A parent's distinguishing value is taken away by `false`.
     let stated =
         |(k, v): &(&String, &Value)| !reserved.contains(&k.as_str()) && v.as_bool() != Some(false);

@@ -29,11 +29,12 @@ pub use keys::KeyRule;
 pub use mac::{MacRule, MacScope};
 pub use messages::{Entry, Literal, Messages, NoMessage};
 pub use peer::{
-    MatchField, MatchRule, MatchScope, NetworkRule, ReversalRule, SignOnScope, StanRule,
+    FollowUpRule, MatchField, MatchRule, MatchScope, NetworkRule, OriginalRule, ReversalRule,
+    SignOnScope, StanRule,
 };
 pub use presence::{Breach, Need, Presence};
 
-use super::{Class, DialectError, FieldTable};
+use super::{Class, DialectError, FieldTable, Secret};
 use crate::limits::DE_MAX;
 use crate::meaning::{Answer, Kind};
 use crate::text::Text;
@@ -48,6 +49,8 @@ pub struct Shape {
     pub fixed: bool,
     /// The longest value in normal form, in characters (bytes for `b`).
     pub max: usize,
+    /// Whether it is nobody's to see.
+    pub secret: bool,
 }
 
 /// The compiled semantic sections of a dialect.
@@ -63,10 +66,11 @@ pub struct Rules {
     matching: MatchRule,
     reversal: Option<ReversalRule>,
     network: NetworkRule,
+    follow_up: FollowUpRule,
 }
 
 /// The sections this module reads; all others are none of its business.
-pub const SECTIONS: [&str; 10] = [
+pub const SECTIONS: [&str; 11] = [
     "messages",
     "responses",
     "reasons",
@@ -77,6 +81,7 @@ pub const SECTIONS: [&str; 10] = [
     "canonical",
     "presence",
     "network",
+    "follow_up",
 ];
 
 impl Rules {
@@ -89,7 +94,8 @@ impl Rules {
         let shape = |de| {
             let field = elements.get(de)?;
             let (fixed, max) = (field.is_fixed(), field.max_len());
-            Some(Shape { class: field.class(), fixed, max })
+            let secret = !matches!(field.secret(), Secret::None | Secret::Unstated);
+            Some(Shape { class: field.class(), fixed, max, secret })
         };
         if !SECTIONS.iter().any(|name| file.contains_key(*name)) {
             return Ok(Self::default());
@@ -116,10 +122,12 @@ impl Rules {
             canonical,
             presence,
             network,
+            follow_up,
         ] = SECTIONS.map(&mut section);
-        let mut fields = FieldMap::compile(&canonical, &shape, &mut faults);
-        let reversal = ReversalRule::compile(&reversal, &mut fields, &shape, &mut faults);
         let version = file.get("version").and_then(Value::as_integer);
+        let mut fields =
+            FieldMap::compile(&canonical, version.unwrap_or_default(), &shape, &mut faults);
+        let reversal = ReversalRule::compile(&reversal, &mut fields, &shape, &mut faults);
         faults.check_version(&messages, version);
         let messages = Messages::compile(&messages, &fields, reversal.as_ref(), &mut faults);
         let reason_field = reversal.as_ref().is_some_and(|r| r.has_reason);
@@ -131,6 +139,7 @@ impl Rules {
             keys: KeyRule::compile(&keys, &shape, &mut faults),
             matching: MatchRule::compile(&matching, &fields, &mut faults),
             network: NetworkRule::compile(&network, &messages, &mut faults),
+            follow_up: FollowUpRule::compile(&follow_up, &fields, &mut faults),
             presence: Presence::compile(&presence, &messages, &shape, &mut faults),
             messages,
             fields,
@@ -142,6 +151,16 @@ impl Rules {
         }
         rules.lint(&mut faults);
         if faults.found.is_empty() { Ok(rules) } else { Err(faults.found) }
+    }
+
+    /// Whether a reversal can say that a part of its original stands: in a field of its own
+    /// (`F95`), or by a function of its own with what the original's amount was (`F24`, `F30`).
+    pub fn says_part(&self) -> bool {
+        let Some(rule) = &self.reversal else { return false };
+        let says = |atom| self.fields.holder_of(atom).is_some_and(|de| rule.fields.contains(de));
+        let by_function = |entry: &Entry| entry.mti == rule.mti && !entry.partial().is_empty();
+        let by_function = self.messages.entries().iter().any(by_function);
+        says(Atom::ReplacementAmount) || (by_function && says(Atom::OriginalAmount))
     }
 
     /// How this dialect says an answer to this kind of message; `None` where it cannot.
@@ -202,13 +221,31 @@ impl Rules {
         self.reversal.as_ref()
     }
 
+    /// `[follow_up]`
+    pub fn follow_up(&self) -> FollowUpRule {
+        self.follow_up
+    }
+
     /// `[network]`
     pub fn network(&self) -> &NetworkRule {
         &self.network
     }
 
-    /// Mandatory fields of messages that are written need a source.
+    /// Mandatory fields of messages that are written need a source, and amounts a place.
     fn lint(&self, faults: &mut Faults) {
+        let amount = self.fields.holder_of(Atom::Amount);
+        if let (Some(de), Some(rule)) = (amount, &self.reversal)
+            && !rule.fields.contains(de)
+        {
+            let why = format!("F{de} carries the amount and is missing");
+            faults.add("reversal.fields", &why);
+        }
+        for entry in self.messages.entries() {
+            if !entry.partial().is_empty() && !self.fields.has(Atom::OriginalAmount) {
+                let key = format!("messages.{}.partial", entry.name);
+                faults.add(&key, "needs a field of [canonical] with original-amount");
+            }
+        }
         for (index, entry) in self.messages.entries().iter().enumerate() {
             for answer in [false, true] {
                 let need = self.presence.of(index, answer);

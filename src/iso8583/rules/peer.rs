@@ -141,6 +141,16 @@ pub enum StanRule {
     Same,
 }
 
+/// What stands in the original data of a reversal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OriginalRule {
+    /// Its original.
+    Itself,
+    /// What its original itself referred to: the reversal has the original's STAN.
+    Referred,
+}
+
 /// How this dialect reverses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReversalRule {
@@ -152,6 +162,8 @@ pub struct ReversalRule {
     pub repeat: bool,
     /// Which STAN it has.
     pub stan: StanRule,
+    /// What stands in its original data.
+    pub original: OriginalRule,
     /// The only fields it may carry; the writer leaves out all others.
     pub fields: FieldSet,
     /// Whether it says why, spelled by `[reasons]`.
@@ -172,6 +184,7 @@ struct ReversalText {
     repeat: bool,
     #[serde(default)]
     stan: StanRule,
+    original: Option<OriginalRule>,
     fields: Vec<u8>,
     reason: Option<u8>,
     types: Option<Vec<String>>,
@@ -207,6 +220,14 @@ impl ReversalRule {
         if let Some(de) = text.reason.filter(|de| !fields.contains(*de)) {
             faults.add("reversal.fields", &format!("F{de} carries the reason and is missing"));
         }
+        let original = text.original.unwrap_or(match text.stan {
+            StanRule::New => OriginalRule::Itself,
+            StanRule::Same => OriginalRule::Referred,
+        });
+        if (text.stan, original) == (StanRule::New, OriginalRule::Referred) {
+            let why = "\"referred\" means nothing with stan = \"new\": nothing would name it";
+            faults.add("reversal.original", why);
+        }
         let types = text.types.map_or(TransactionType::ALL.to_vec(), |words| {
             named("reversal.types", &words, &TransactionType::ALL, |t| t.word(), faults)
         });
@@ -222,6 +243,7 @@ impl ReversalRule {
             flow: if mti.function() == 0 { Flow::Request } else { Flow::Advice },
             repeat: text.repeat,
             stan: text.stan,
+            original,
             fields,
             has_reason: text.reason.is_some(),
             original_batch: map.has(Atom::Batch),
@@ -287,6 +309,56 @@ fn named<T: Copy>(
         }
     }
     found
+}
+
+/// `[follow_up]`: what a void, completion or refund repeats of its original.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FollowUpRule {
+    /// `F37` is the original's, as its bank gave it (UnionPay); otherwise the message's own.
+    pub original_rrn: bool,
+    /// The date of the original is the one its bank gave it; otherwise the one it was sent with.
+    pub banks_date: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct FollowUpText {
+    rrn: FollowUpRrn,
+    date: FollowUpDate,
+}
+
+#[derive(Deserialize, Default, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum FollowUpRrn {
+    #[default]
+    Own,
+    Original,
+}
+
+#[derive(Deserialize, Default, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum FollowUpDate {
+    #[default]
+    Sent,
+    Bank,
+}
+
+impl FollowUpRule {
+    pub(super) fn compile(section: &Table, fields: &FieldMap, faults: &mut Faults) -> Self {
+        let text: Option<FollowUpText> = faults.typed("follow_up", Value::Table(section.clone()));
+        let text = text.unwrap_or_default();
+        let rule = Self {
+            original_rrn: text.rrn == FollowUpRrn::Original,
+            banks_date: text.date == FollowUpDate::Bank,
+        };
+        if rule.original_rrn && !fields.has(Atom::Rrn) {
+            faults.add("follow_up.rrn", "rrn stands in no field of this dialect");
+        }
+        if rule.banks_date && !fields.has(Atom::OriginalDate) {
+            faults.add("follow_up.date", "original-date stands in no field of this dialect");
+        }
+        rule
+    }
 }
 
 /// Who signs on.

@@ -81,6 +81,8 @@ pub(super) fn reversal(txn: u64, stan: u32, owed: Owed) -> Record {
         debit: None,
         of: None,
         knows: Knowledge::Unknown,
+        kept: None,
+        original_amount: None,
     }))
 }
 

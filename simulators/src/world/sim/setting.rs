@@ -54,7 +54,9 @@ pub fn policy() -> Policy {
         hash: 1,
         platforms: PLATFORM_NAMES.iter().map(|name| platform(name)).collect(),
         banks: vec![east(), west()],
-        lines: lines.map(|(at, name)| Line { name: text(name), owner: owner(at) }).collect(),
+        lines: lines
+            .map(|(at, name)| Line { name: text(name), owner: owner(at), years: false })
+            .collect(),
         routes: vec![
             Route { credit: Some(BankId(CREDIT_BANK as u16)), ..route("top-up", &[], 0) },
             route("union", &[("62", "62")], 1),
@@ -75,6 +77,7 @@ fn platform(name: &str) -> Platform {
         idle_limit: None,
         repeat_window: Duration::from_secs(600),
         restamps: false,
+        rrn: Default::default(),
     }
 }
 
@@ -101,6 +104,7 @@ fn east() -> Bank {
         repeat_mti: true,
         same_stan: false,
         original_batch: false,
+        partial: true,
     };
     Bank {
         name: text(BANKS[0]),
@@ -125,6 +129,7 @@ fn west() -> Bank {
         repeat_mti: false,
         same_stan: true,
         original_batch: true,
+        partial: false,
     };
     let (merchant, terminal) = (text(WEST_MERCHANT), text(WEST_TERMINAL));
     let sign_on = SignOn::Terminals(vec![(terminal, merchant)]);
@@ -148,12 +153,15 @@ fn bank() -> Bank {
         response_timeout: 15 * SECOND,
         window: 6,
         match_scope: MatchScope::Bank,
+        dialect: None,
+        follow_up: Default::default(),
         reversal: Reversal {
             types: vec![],
             flow: Flow::Advice,
             repeat_mti: false,
             same_stan: false,
             original_batch: false,
+            partial: false,
         },
         original_lifetime: LIFETIME,
         must_echo: Vec::new(),
