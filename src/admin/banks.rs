@@ -60,5 +60,5 @@ fn order_of(bank: &str, body: &[u8], off: bool) -> Result<BankOrder, String> {
         (false, true) => BankVerb::SignOn,
         (false, false) => return Err("a sign-on takes no reason".to_owned()),
     };
-    Ok(BankOrder { bank, operator: operator(&said.operator)?, verb, date: None })
+    Ok(BankOrder { bank, operator: operator(&said.operator)?, verb, date: None, batch: None })
 }

@@ -8,6 +8,7 @@
 use super::operators::{BankOrder, BankVerb, OperatorDoor, OrderRefused, Question};
 use super::wording::{Answer, BODY_MAX, body_of, operator, put, told, unknown_bank};
 use crate::switch::ids::Name;
+use crate::switch::totals::TerminalBatch;
 use crate::text::Text;
 use axum::Router;
 use axum::body::Bytes;
@@ -24,6 +25,10 @@ struct Said {
     operator: String,
     #[serde(default)]
     date: Option<String>,
+    #[serde(default)]
+    terminal: Option<String>,
+    #[serde(default)]
+    batch: Option<u32>,
 }
 
 /// The routes of the books.
@@ -77,7 +82,9 @@ pub(super) async fn answer_to(
             let asked: Vec<u64> = done.questions.iter().map(|no| no.0).collect();
             let body = json!({
                 "bank": bank, "decided": order.verb.word(), "record": done.no.0,
-                "date": done.date.as_ref().map(Text::as_str), "asked": asked,
+                "date": done.date.map(|day| day.digits().to_string()),
+                "day": done.date.map(|day| day.to_string()),
+                "asked": asked, "waiting": done.waiting,
             });
             told(StatusCode::OK, &body)
         }
@@ -91,9 +98,28 @@ pub(super) async fn answer_to(
 fn order_of(verb: BankVerb, bank: &str, body: &[u8]) -> Result<BankOrder, String> {
     let bank = bank_named(bank)?;
     let said: Said = body_of("{\"operator\": …, \"date\": …}", body)?;
+    let batch = batch_of(&said, verb)?;
     let operator = operator(&said.operator)?;
     let date = said.date.as_deref().map(month_and_day).transpose()?;
-    Ok(BankOrder { bank, operator, verb, date })
+    Ok(BankOrder { bank, operator, verb, date, batch })
+}
+
+/// The batch that is named: with its terminal, and instead of a date.
+fn batch_of(said: &Said, verb: BankVerb) -> Result<Option<TerminalBatch>, String> {
+    let (terminal, batch) = match (&said.terminal, said.batch) {
+        (None, None) => return Ok(None),
+        (Some(terminal), Some(batch)) => (terminal, batch),
+        (Some(_), None) | (None, Some(_)) => {
+            return Err("expected terminal and batch together".to_owned());
+        }
+    };
+    if verb != BankVerb::Reconcile || said.date.is_some() {
+        return Err("a batch is settled, and without a date".to_owned());
+    }
+    let named: Result<Text<16>, _> = terminal.parse();
+    let expected = || format!("terminal: expected at most 16 characters, got {terminal:?}");
+    let terminal = named.map_err(|_| expected())?.trimmed();
+    Ok(Some(TerminalBatch { terminal, batch }))
 }
 
 /// A bank as the path names it.

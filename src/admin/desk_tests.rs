@@ -96,6 +96,7 @@ fn late() -> LateItem {
         terminal: None,
         merchant: None,
         batch: None,
+        settlement_date: None,
     };
     LateItem { no: RecordNo(9), kind: LateKind::Late, late, became: "its reversal is owed" }
 }
@@ -143,11 +144,13 @@ async fn drive(mut asked: mpsc::Receiver<Question>) {
             Question::Order(order, answer) => {
                 let said = match (order.bank.as_str(), order.verb) {
                     ("river", BankVerb::Cutover) => {
-                        Ok(Ordered { date: order.date, questions: vec![], no: RecordNo(41) })
+                        let digits = order.date.and_then(|date| date.as_str().parse().ok());
+                        let date = digits.and_then(crate::time::Day::from_number);
+                        Ok(Ordered { date, questions: vec![], waiting: 0, no: RecordNo(41) })
                     }
                     ("river", BankVerb::SignOff(reason)) => {
                         assert_eq!(reason.as_str(), "works on the line");
-                        Ok(Ordered { date: None, questions: vec![], no: RecordNo(42) })
+                        Ok(Ordered { date: None, questions: vec![], waiting: 0, no: RecordNo(42) })
                     }
                     ("river", BankVerb::SignOn) => {
                         Err(OrderRefused::Senseless(Senseless::AlreadySo))
@@ -351,7 +354,8 @@ async fn orders_about_books_are_answered_with_what_was_recorded() {
     let order = r#"{"operator":"anna","date":"1231"}"#;
     let (status, said) = ask(to, "POST /books/river/cutover", "", order).await;
     let expected = json!({
-        "bank": "river", "decided": "cutover", "record": 41, "date": "1231", "asked": [],
+        "bank": "river", "decided": "cutover", "record": 41, "date": "1231",
+        "day": "1231", "asked": [], "waiting": 0,
     });
     assert_eq!((status, said), (200, expected));
     let (status, said) = ask(to, "POST /books/river/reconcile", "", order).await;

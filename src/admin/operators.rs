@@ -10,8 +10,9 @@ use crate::link::Inbox;
 use crate::switch::desk::{DeskItem, LateItem, Listing, Refusal};
 use crate::switch::ids::{Name, RecordNo};
 use crate::switch::input::{DeskAction, DeskSweep};
+use crate::switch::totals::TerminalBatch;
 use crate::text::Text;
-use crate::time::Now;
+use crate::time::{Day, Now};
 use axum::http::{HeaderMap, StatusCode, header};
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +54,8 @@ pub struct BankOrder {
     /// MMDD: the business date to move to, or to ask about. Unset: the day after the present one,
     /// or the present one.
     pub date: Option<Text<4>>,
+    /// The batch to ask about, instead of a date.
+    pub batch: Option<TerminalBatch>,
 }
 
 /// What may be ordered about a bank's books or lines.
@@ -84,9 +87,11 @@ impl BankVerb {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ordered {
     /// The new business date, where it moved.
-    pub date: Option<Text<4>>,
+    pub date: Option<Day>,
     /// The questions that go to the bank, as the desk numbers them.
     pub questions: Vec<RecordNo>,
+    /// How many periods wait for what is in flight or owed before their bank is asked.
+    pub waiting: usize,
     /// The last record of it.
     pub no: RecordNo,
 }
@@ -107,10 +112,14 @@ pub enum Senseless {
     NoQuestion,
     /// A date for a bank that is asked about the batches of its terminals.
     SettlesBatches,
+    /// A batch for a bank whose terminals settle none.
+    HasNoBatches,
     /// Nothing counted on that date, or its questions are open already.
     NothingToAsk,
     /// It is signed off, or on, already.
     AlreadySo,
+    /// No year near has that day.
+    NoSuchDay,
 }
 
 impl Senseless {
@@ -119,6 +128,8 @@ impl Senseless {
         match self {
             Self::NoQuestion => "its dialect has no message that asks about totals",
             Self::SettlesBatches => "its terminals settle batches: leave the date out",
+            Self::HasNoBatches => "its terminals settle no batches: leave terminal and batch out",
+            Self::NoSuchDay => "no year near has that day",
             Self::NothingToAsk => {
                 "nothing to ask: no totals stand under this date or batch, or they are asked about \
                  already"

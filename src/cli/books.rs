@@ -36,8 +36,14 @@ enum Order {
         /// The bank's name.
         bank: String,
         /// Of this day; otherwise of the present one.
-        #[arg(long, value_name = "MMDD")]
+        #[arg(long, value_name = "MMDD", conflicts_with = "terminal")]
         date: Option<String>,
+        /// Of a batch of this terminal, as the bank calls it.
+        #[arg(long, requires = "batch")]
+        terminal: Option<String>,
+        /// The batch, old or present.
+        #[arg(long, requires = "terminal")]
+        batch: Option<u32>,
         #[command(flatten)]
         by: By,
     },
@@ -48,13 +54,20 @@ enum Order {
 /// # Errors
 /// No address, a switch that cannot be reached or says no.
 pub fn run(args: &Args, secret: super::journal::Resolve) -> anyhow::Result<ExitCode> {
-    let (verb, bank, date, by) = match &args.order {
-        Order::Cutover { bank, date, by } => ("cutover", bank, date, by),
-        Order::Reconcile { bank, date, by } => ("reconcile", bank, date, by),
+    let (verb, bank, body) = match &args.order {
+        Order::Cutover { bank, date, by } => {
+            ("cutover", bank, json!({ "operator": by.operator, "date": date }))
+        }
+        Order::Reconcile { bank, date, terminal, batch, by } => {
+            let operator = &by.operator;
+            let period = json!({
+                "operator": operator, "date": date, "terminal": terminal, "batch": batch,
+            });
+            ("reconcile", bank, period)
+        }
     };
     let bank = bank_name(bank)?;
     let switch = Switch::of(&args.switch, secret)?;
-    let body = json!({ "operator": by.operator, "date": date });
     let answer = switch.ask("POST", &format!("/books/{bank}/{verb}"), Some(&body))?;
     args.switch.print(&answer, &text(&answer))?;
     Ok(ExitCode::SUCCESS)
@@ -68,7 +81,13 @@ fn text(answer: &Value) -> String {
         [] => String::new(),
         items => format!("{bank}: asked about its totals, items {}\n", items.join(", ")),
     };
-    moved.unwrap_or_default() + &asked
+    let waiting = match answer["waiting"].as_u64() {
+        None | Some(0) => String::new(),
+        Some(many) => {
+            format!("{bank}: {many} settlements wait for what is in flight or owed\n")
+        }
+    };
+    moved.unwrap_or_default() + &asked + &waiting
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //! Contract: the same bookkeeping as the running switch, over the same records; nothing is
 //! changed. One line per bank, period and currency, with the first and last record that counted,
 //! or with `--json` one object per line. A journal whose oldest segments are gone is told on
-//! standard error: what stood there does not count. Deliberately absent: periods beyond the
-//! newest 64 of a bank.
+//! standard error: what stood there does not count. Deliberately absent: settled periods that
+//! newer ones have replaced.
 
 use super::journal::{Resolve, is_damage};
 use super::journal_filter::no_such;
@@ -86,19 +86,19 @@ fn tell_missed(args: &Args, keeper: &Bookkeeper) {
 
 fn wanted(args: &Args, bucket: &Bucket) -> bool {
     args.bank.as_deref().is_none_or(|bank| bucket.bank.as_str() == bank)
-        && (args.date.is_none() || date_of(bucket) == args.date)
+        && args.date.as_ref().is_none_or(|date| date_of(bucket).as_ref() == Some(date))
 }
 
 fn date_of(bucket: &Bucket) -> Option<String> {
     match &bucket.period {
-        Period::Date(date) => Some(date.to_string()),
+        Period::Date(date) => Some(date.digits().to_string()),
         Period::Batch(_) => None,
     }
 }
 
 fn period(bucket: &Bucket) -> String {
     match &bucket.period {
-        Period::Date(date) => format!("date {date}"),
+        Period::Date(date) => format!("date {}", date.digits()),
         Period::Batch(of) => format!("terminal {} batch {:06}", of.terminal, of.batch),
     }
 }
@@ -123,13 +123,14 @@ fn print(bucket: &Bucket, kept: &Kept, out: &mut impl Write) -> std::io::Result<
 fn as_json(bucket: &Bucket, kept: &Kept) -> Value {
     let totals = &kept.totals;
     let sum = |sum: crate::canonical::Sum| json!({ "count": sum.count, "minor": sum.minor });
-    let (date, terminal, batch) = match &bucket.period {
-        Period::Date(date) => (Some(date.as_str()), None, None),
+    let (day, terminal, batch) = match &bucket.period {
+        Period::Date(day) => (Some(*day), None, None),
         Period::Batch(of) => (None, Some(of.terminal.as_str()), Some(of.batch)),
     };
     json!({
         "bank": bucket.bank.as_str(),
-        "date": date,
+        "date": day.map(|day| day.digits().to_string()),
+        "day": day.map(|day| day.to_string()),
         "terminal": terminal,
         "batch": batch,
         "currency": bucket.currency.to_string(),

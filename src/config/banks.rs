@@ -36,7 +36,8 @@ fn bank(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
     let master = master(section, &terminals, dialect.as_deref());
     let network = network(section, &terminals, master.is_some(), dialect.as_deref());
     let lines = dialect.as_ref().map_or(Vec::new(), |dialect| {
-        let queue = window + saf.slots + NETWORK_SLOTS;
+        // Every terminal of a line signs on at once.
+        let queue = window + saf.slots + NETWORK_SLOTS + terminals.len();
         lines(builder, section, (id, name), master, &Arc::clone(dialect), queue)
     });
     let match_scope = [("line", MatchScope::Line), ("bank", MatchScope::Bank)];

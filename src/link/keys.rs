@@ -108,16 +108,16 @@ impl LineKeys {
 /// One session's view of its line's keys: it knows which sign-ins it asked for.
 pub(super) struct SessionKeys {
     line: LineKeys,
-    /// By STAN; only the newest few can still be answered.
-    asked: VecDeque<(u32, SignIn)>,
+    /// By terminal: STAN and sign-in, newest first. Terminals are configured, thousands of them.
+    asked: BTreeMap<Option<Text<16>>, VecDeque<(u32, SignIn)>>,
 }
 
-/// Sign-ins of one session that may still be answered.
-const ASKED_MAX: usize = 64;
+/// Sign-ins of one terminal that may still be answered: the newest few.
+const ASKED_MAX: usize = 4;
 
 impl SessionKeys {
     pub(super) const fn new(line: LineKeys) -> Self {
-        Self { line, asked: VecDeque::new() }
+        Self { line, asked: BTreeMap::new() }
     }
 
     /// The key that seals a message which is about to leave.
@@ -125,8 +125,9 @@ impl SessionKeys {
         if let (LineKeys::SignedIn(keys), SIGN_ON, false) =
             (&self.line, msg.kind, msg.flow.is_answer())
         {
-            self.asked.truncate(ASKED_MAX - 1);
-            self.asked.push_front((msg.stan.unwrap_or_default(), keys.keys().asked()));
+            let asked = self.asked.entry(msg.terminal.map(|t| t.trimmed())).or_default();
+            asked.truncate(ASKED_MAX - 1);
+            asked.push_front((msg.stan.unwrap_or_default(), keys.keys().asked()));
         }
         self.line.seal(msg)
     }
@@ -142,11 +143,27 @@ impl SessionKeys {
         if msg.kind != SIGN_ON || !msg.flow.is_answer() {
             return;
         }
-        let asked = self.asked.iter().position(|(stan, _)| Some(*stan) == msg.stan);
+        let keys = Arc::clone(keys);
         let trusted = !matches!(msg.mac, MacCheck::Bad | MacCheck::Missing);
-        if let Some((_, ask)) = asked.and_then(|at| self.asked.remove(at)).filter(|_| trusted) {
+        if let Some(ask) = self.take_asked(msg).filter(|_| trusted) {
             msg.keys = keys.signed_in(ask, msg, message);
         }
+    }
+
+    /// The sign-in that is answered: by terminal and STAN, or by STAN alone where no terminal is
+    /// named.
+    fn take_asked(&mut self, msg: &Canonical) -> Option<SignIn> {
+        let terminal = msg.terminal.map(|t| t.trimmed());
+        let take = |asked: &mut VecDeque<(u32, SignIn)>| {
+            let at = asked.iter().position(|(stan, _)| Some(*stan) == msg.stan)?;
+            asked.remove(at).map(|(_, ask)| ask)
+        };
+        if terminal.is_none() {
+            return self.asked.values_mut().find_map(take);
+        }
+        let own = self.asked.get_mut(&terminal).and_then(take);
+        // The line as a whole may have signed on, and the answer names a terminal all the same.
+        own.or_else(|| self.asked.get_mut(&None).and_then(take))
     }
 }
 

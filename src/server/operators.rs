@@ -10,10 +10,10 @@ use crate::admin::{
 use crate::meaning::Kind;
 use crate::switch::desk::Refusal;
 use crate::switch::ids::{Name, RecordNo};
-use crate::switch::input::{BankSignOff, Command, DeskSweep};
+use crate::switch::input::{BankSignOff, Command, DeskSweep, Which};
 use crate::switch::output::Event;
-use crate::switch::record::Record;
-use std::collections::VecDeque;
+use crate::switch::record::{Record, Weighing};
+use std::collections::{BTreeSet, VecDeque};
 use tokio::sync::{mpsc, oneshot};
 
 /// Questions of one turn.
@@ -152,7 +152,7 @@ impl Operators {
 
     /// What the core is to do for an order, or why not.
     pub(super) fn command_of(&self, order: &BankOrder) -> Result<Command, OrderRefused> {
-        let BankOrder { bank, date, verb, operator } = *order;
+        let BankOrder { bank, date, batch, verb, operator } = *order;
         let known = self.banks.iter().find(|known| known.bank == bank);
         let known = known.ok_or_else(|| {
             OrderRefused::UnknownBank(self.banks.iter().map(|known| known.bank).collect())
@@ -165,14 +165,23 @@ impl Operators {
             BankVerb::Reconcile if known.batches && date.is_some() => {
                 return Err(OrderRefused::Senseless(Senseless::SettlesBatches));
             }
-            BankVerb::Reconcile => Command::Reconcile { bank, date, operator },
+            BankVerb::Reconcile if batch.is_some() && !known.batches => {
+                return Err(OrderRefused::Senseless(Senseless::HasNoBatches));
+            }
+            BankVerb::Reconcile => {
+                let of_date = date.map_or(Which::Present, Which::Date);
+                let which = batch.map_or(of_date, Which::Batch);
+                Command::Reconcile { bank, which, operator }
+            }
             BankVerb::SignOff(reason) => {
                 Command::SignOff(BankSignOff { bank, operator, off: Some(reason) })
             }
             BankVerb::SignOn => Command::SignOff(BankSignOff { bank, operator, off: None }),
         };
         let date = date.as_ref().map(|date| date.as_str());
-        tracing::info!(%bank, %operator, verb = verb.word(), date, "bank: ordered");
+        let terminal = batch.as_ref().map(|of| of.terminal.as_str());
+        let (verb, batch) = (verb.word(), batch.map(|of| of.batch));
+        tracing::info!(%bank, %operator, verb, date, terminal, batch, "bank: ordered");
         Ok(command)
     }
 
@@ -183,9 +192,8 @@ impl Operators {
         made: &[(RecordNo, Box<Record>)],
         answer: OrderAnswer,
     ) {
-        let lines = matches!(verb, BankVerb::SignOff(_) | BankVerb::SignOn);
-        let mut done = Ordered { date: None, questions: Vec::new(), no: RecordNo(0) };
-        let mut signed = false;
+        let mut done = Ordered { date: None, questions: vec![], waiting: 0, no: RecordNo(0) };
+        let (mut waiting, mut signed) = (BTreeSet::new(), false);
         for (no, record) in made {
             done.no = *no;
             match record.as_ref() {
@@ -193,16 +201,24 @@ impl Operators {
                 Record::Queued(queued) if queued.kind == Kind::Reconciliation => {
                     done.questions.push(*no);
                 }
+                Record::Reconciled(totals) if totals.weighing == Weighing::Ordered => {
+                    waiting.insert(totals.period);
+                }
+                Record::Reconciled(totals) => drop(waiting.remove(&totals.period)),
                 Record::LineState(line) => signed |= line.operator.is_some(),
                 _ => {}
             }
         }
-        let nothing = done.date.is_none() && done.questions.is_empty();
-        let why = if lines { Senseless::AlreadySo } else { Senseless::NothingToAsk };
-        if if lines { !signed } else { nothing } {
+        done.waiting = waiting.len();
+        let asks = !done.questions.is_empty() || !waiting.is_empty();
+        let (done_so, why) = match verb {
+            BankVerb::Cutover => (done.date.is_some(), Senseless::NoSuchDay),
+            BankVerb::Reconcile => (asks, Senseless::NothingToAsk),
+            BankVerb::SignOff(_) | BankVerb::SignOn => (signed, Senseless::AlreadySo),
+        };
+        if !done_so {
             // Whoever asked may have gone.
-            let refused = OrderRefused::Senseless(why);
-            return drop(answer.send(Err(refused)));
+            return drop(answer.send(Err(OrderRefused::Senseless(why))));
         }
         self.recorded.push_back(Recorded::Order(done, answer));
     }

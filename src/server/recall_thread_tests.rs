@@ -61,6 +61,7 @@ fn intent(stan: u32) -> Record {
         referred: None,
         policy: 1,
         role: Role::Whole,
+        date: None,
         likeness,
     }))
 }

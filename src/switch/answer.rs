@@ -191,6 +191,7 @@ impl Switch {
             terminal: msg.terminal.filter(|_| txn.is_none()),
             merchant: msg.merchant.filter(|_| txn.is_none()),
             batch: msg.batch.filter(|_| txn.is_none()),
+            settlement_date: msg.settlement_date,
         }))
     }
 }

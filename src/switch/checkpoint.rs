@@ -9,13 +9,14 @@
 //! next door ([`super::checkpoint_values`]).
 
 use super::Switch;
+use super::books::LastCutover;
 use super::doubt::{DeadLetter, Doubt, Granted, LateNote};
 use super::ids::RecordNo;
 use super::pieces::{OnMore, OnPiece, Pieces, Piecewise, RestoreError, Source, at_once, piecewise};
 use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
 use super::stand_in::Decisions;
 use super::state::{BankState, Entry, Gap, Open, Signed, State};
-use super::totals::{Asked, Books, Bucket, Closing, Kept};
+use super::totals::{Asked, Books, Bucket, Due, Kept};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -42,20 +43,21 @@ piecewise!(State {
     stood_in,
     gap,
 });
-piecewise!(Books { kept, chains, done, partials, asked, closing });
-at_once!(RecordNo, u64, Vec<BankState>, Arc<Decisions>, Gap);
+piecewise!(Books { kept, chains, done, partials, asked, questions, asking, due });
+at_once!(RecordNo, u64, Vec<BankState>, Arc<Decisions>, Gap, Option<Asked>);
 coded_struct!(Gap { lost, since });
 coded_struct!(Bucket { bank, period, currency });
-coded_struct!(Kept { totals, first, last });
+coded_struct!(Kept { totals, first, last, standing });
 coded_struct!(Asked { bucket, totals });
-coded_struct!(Closing { cutover, date });
+coded_struct!(Due { order, operator });
+coded_struct!(LastCutover { at, stan, transmission });
 coded_struct!(Open { intent, position });
-coded_struct!(Entry { queued, tries, again, knows, twin });
+coded_struct!(Entry { queued, tries, again, knows, twin, date });
 coded_struct!(Doubt { bank, at, intent, undelivered, cause, auth_id, bank_rrn, late, done });
 coded_struct!(Granted { intent, auth_id, bank_rrn });
-coded_struct!(DeadLetter { queued, tries, ending, bank_code, at, cause, knows });
+coded_struct!(DeadLetter { queued, tries, ending, bank_code, at, cause, knows, date });
 coded_struct!(LateNote { no, late, first, entry, ending });
-coded_struct!(BankState { name, stans, business_date, doubts, dead, unmatched });
+coded_struct!(BankState { name, stans, business_date, cutover, doubts, dead, unmatched });
 coded_struct!(Signed { on, batch, held });
 
 /// The state as it stood at one moment; nothing that happens later changes it.

@@ -9,7 +9,7 @@ use super::memory::{Memory, Past, Remembered, Stamp};
 use super::pieces::{Pieces, Piecewise, RestoreError, Source};
 use super::record_bytes::{Coded, Reader, RecordError};
 use super::stans::Stans;
-use super::totals::Counting;
+use super::totals::{Counting, Standing};
 use crate::limits::REMEMBERED_AT_ONCE;
 use std::collections::VecDeque;
 
@@ -71,6 +71,25 @@ impl Coded for Counting {
             0 => Ok(Self::Open),
             1 => Ok(Self::Counted),
             2 => Ok(Self::Done),
+            _ => Err(from.wrong()),
+        }
+    }
+}
+
+impl Coded for Standing {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(match self {
+            Self::Unsettled => 0,
+            Self::InBalance => 1,
+            Self::OutOfBalance => 2,
+        });
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+        match from.byte()? {
+            0 => Ok(Self::Unsettled),
+            1 => Ok(Self::InBalance),
+            2 => Ok(Self::OutOfBalance),
             _ => Err(from.wrong()),
         }
     }

@@ -6,6 +6,7 @@
 //! it had said so itself, on its business date. Deliberately absent: what may be said of which item
 //! ([`super::desk`]).
 
+use super::books::corrected;
 use super::doubt::Doubt;
 use super::ids::{RecordNo, TxnNo};
 use super::input::DeskVerb;
@@ -13,6 +14,7 @@ use super::record::{BankKeys, Cause, Closed, Debt, Desk, Ending, Intent, Late, L
 use super::state::State;
 use super::totals::Item;
 use crate::canonical::{Kind, TransactionType};
+use crate::time::Day;
 use std::sync::Arc;
 
 impl State {
@@ -32,10 +34,12 @@ impl State {
             (_, Some(late)) => self.book_stray(no, &late),
             // Of what was granted the bank has taken back by hand what has no reversal.
             (Some(intent), None) if cause == Some(Cause::NoReversal) => {
-                self.book_intent(no, &intent, true);
+                let date = self.business_date(&intent.bank);
+                self.book_intent(no, &intent, date, true);
             }
             (Some(intent), None) if !done => {
-                self.book_intent(no, &intent, false);
+                let date = self.date_of(&intent, None, desk.at);
+                self.book_intent(no, &intent, date, false);
                 self.note_done(desk.item);
             }
             _ => {}
@@ -64,7 +68,8 @@ impl State {
             return;
         }
         let told = Intent { amount: late.amount.or(intent.amount), ..(*intent).clone() };
-        self.book_intent(no, &told, false);
+        let date = self.date_of(&told, late.settlement_date, late.at);
+        self.book_intent(no, &told, date, false);
         self.note_done(txn);
     }
 
@@ -79,8 +84,7 @@ impl State {
         }
     }
 
-    fn book_intent(&mut self, no: RecordNo, intent: &Intent, reversal: bool) {
-        let date = self.business_date(&intent.bank);
+    fn book_intent(&mut self, no: RecordNo, intent: &Intent, date: Day, reversal: bool) {
         let of = intent.kind.transaction().unwrap_or(TransactionType::Unstated);
         let item = Item { bank: intent.bank, keys: &intent.keys, of, amount: intent.amount };
         self.books.count(no, &item, date, reversal);
@@ -95,7 +99,7 @@ impl State {
             batch: late.batch,
             ..BankKeys::default()
         };
-        let date = self.business_date(&late.bank);
+        let date = corrected(self.business_date(&late.bank), late.settlement_date, late.at);
         let item = Item { bank: late.bank, keys: &keys, of, amount: late.amount };
         self.books.count(no, &item, date, false);
     }

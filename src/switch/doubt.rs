@@ -15,7 +15,7 @@ use super::record::{
 };
 use super::state::{Entry, State};
 use crate::text::Text;
-use crate::time::Wall;
+use crate::time::{Day, Wall};
 use std::sync::Arc;
 
 /// Late answers that are remembered; the journal has them all.
@@ -80,6 +80,8 @@ pub(super) struct DeadLetter {
     pub cause: Option<Cause>,
     /// Of a reversal: what was known of its original.
     pub knows: Knowledge,
+    /// The bank's business date when it was sent, where it was.
+    pub date: Option<Day>,
 }
 
 impl DeadLetter {
@@ -172,7 +174,7 @@ impl State {
 
     /// An entry ended in a way that leaves it to an operator.
     pub(super) fn dies(&mut self, closed: &Closed, entry: Entry) {
-        let Entry { queued, tries, knows, .. } = entry;
+        let Entry { queued, tries, knows, date, .. } = entry;
         if let Some(bank) = self.bank_mut(&queued.bank) {
             bank.dead = bank.dead.saturating_add(1);
         }
@@ -181,7 +183,7 @@ impl State {
         let doubt = Doubt::about(bank, at, cause);
         self.desk.insert(closed.entry, doubt);
         let (ending, bank_code) = (closed.ending, closed.bank_code);
-        let letter = DeadLetter { queued, tries, ending, bank_code, at, cause, knows };
+        let letter = DeadLetter { queued, tries, ending, bank_code, at, cause, knows, date };
         if !letter.can_be_sent() {
             self.let_go(&letter.queued);
         }
@@ -236,7 +238,8 @@ impl State {
                     if let Some(txn) = queued.txn.filter(|_| queued.owed != Owed::Repeat) {
                         self.chains.insert(txn, item);
                     }
-                    self.saf.insert(item, Entry { queued, tries, again: false, knows, twin });
+                    let (again, date) = (false, None);
+                    self.saf.insert(item, Entry { queued, tries, again, knows, twin, date });
                 }
             }
         }

@@ -41,6 +41,8 @@ pub(super) struct Work {
     pub last_try: Option<SendId>,
     /// When the last try left.
     pub left: Option<Instant>,
+    /// A try of it may have reached the bank: it stays under the date of that.
+    pub dated: bool,
     /// When it is too old to be sent.
     pub expires: Option<Instant>,
     /// It tells of a decision in the bank's place.

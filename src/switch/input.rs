@@ -9,6 +9,7 @@ use super::ids::{LineId, RecordNo, SendId, SessionId, Ticket};
 use super::library::Recalled;
 use super::policy::Policy;
 use super::record::Cause;
+use super::totals::TerminalBatch;
 use crate::canonical::Canonical;
 use crate::text::Text;
 use crate::time::Instant;
@@ -130,13 +131,12 @@ pub enum Command {
     Drain,
     /// Sign a bank's lines off, or on again.
     SignOff(BankSignOff),
-    /// Compare totals with a bank: of this business date, or of the one in force; banks whose
-    /// terminals settle batches are asked about each terminal's.
+    /// Compare totals with a bank.
     Reconcile {
         /// The bank, by name.
         bank: super::ids::Name,
-        /// MMDD.
-        date: Option<Text<4>>,
+        /// Of which period.
+        which: Which,
         /// Who wants it.
         operator: super::ids::Name,
     },
@@ -164,6 +164,17 @@ pub struct BankSignOff {
     pub operator: super::ids::Name,
     /// Off, for this reason; unset: on again.
     pub off: Option<Text<64>>,
+}
+
+/// Which totals are to be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Those of the business date in force; where terminals settle batches, of each one's.
+    Present,
+    /// Those of a business date, MMDD.
+    Date(Text<4>),
+    /// Those of a batch of a terminal, old or new.
+    Batch(TerminalBatch),
 }
 
 /// An operator's decision about one item of the desk.

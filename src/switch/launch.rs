@@ -33,6 +33,9 @@ impl Switch {
         let bank = usize::from(pending.bank.0);
         let window = self.policy.banks.get(bank).map_or(0, |b| b.window);
         self.load(pending.requester.platform, 1);
+        if let Some(at) = self.holds_back(&pending) {
+            return self.hold_back(pending, at);
+        }
         let Some(live) = self.banks.get_mut(bank) else { return };
         if live.in_flight < window && live.waiting.is_empty() {
             return match way {
@@ -72,6 +75,7 @@ impl Switch {
         if let Some(live) = self.banks.get_mut(usize::from(pending.bank.0)) {
             live.waiting.retain(|t| *t != ticket);
         }
+        self.settling.withdraw(ticket);
         self.give_up(pending, reason);
     }
 
@@ -86,6 +90,9 @@ impl Switch {
 
     /// Its turn has come: sent, if there still is a way.
     fn launch(&mut self, pending: Pending) {
+        if let Some(at) = self.holds_back(&pending) {
+            return self.hold_back(pending, at);
+        }
         let Some(bank) = self.policy.banks.get(usize::from(pending.bank.0)) else { return };
         let original = pending.original.as_ref().map(|(_, keys)| &**keys);
         let way = Self::names_at(bank, &pending.msg, original).and_then(|names| {
@@ -181,6 +188,7 @@ impl Switch {
             referred: pending.original.as_ref().map(|(_, keys)| keys.clone()),
             policy: policy.hash,
             role: pending.role.clone(),
+            date: bank.map(|bank| self.state.business_date(&bank.name)),
             likeness: pending.likeness,
         })
     }

@@ -51,6 +51,8 @@ pub(super) struct Session {
     pub signers: Vec<Signer>,
     /// The bank signed it off, and nobody has to sign on.
     pub off: bool,
+    /// Where each terminal stands among them: there may be thousands.
+    terminals: BTreeMap<Text<16>, usize>,
     /// Whether sign-ons are with the peer, rather than waiting for their next try.
     pub signing: bool,
     /// When sign-ons were asked last.
@@ -73,12 +75,15 @@ impl Session {
             }
         };
         let asked = BTreeMap::new();
+        let named = |(at, signer): (usize, &Signer)| Some((signer.terminal?.0.trimmed(), at));
+        let terminals = signers.iter().enumerate().filter_map(named).collect();
         Self {
             line,
             owner,
             heard: now,
             signers,
             off: false,
+            terminals,
             signing: false,
             sign_on_asked: None,
             asked,
@@ -94,7 +99,15 @@ impl Session {
 
     /// Whether this terminal may ever send here, once signed on.
     pub(super) fn knows(&self, terminal: Option<&Text<16>>) -> bool {
-        self.signers.is_empty() || self.signers.iter().any(|s| s.is_for(terminal))
+        self.signers.is_empty() || self.signer_of(terminal).is_some()
+    }
+
+    /// Under whose sign-on this terminal sends.
+    fn signer_of(&self, terminal: Option<&Text<16>>) -> Option<&Signer> {
+        if self.terminals.is_empty() {
+            return self.signers.iter().find(|signer| signer.terminal.is_none());
+        }
+        self.signers.get(*self.terminals.get(&terminal?.trimmed())?)
     }
 
     /// Whether this terminal may send.
@@ -102,7 +115,7 @@ impl Session {
         if self.signers.is_empty() {
             return !self.off;
         }
-        self.signers.iter().any(|s| s.on && s.is_for(terminal))
+        self.signer_of(terminal).is_some_and(|signer| signer.on)
     }
 
     /// The bank signs it off, or this terminal of it: what was on and is not now, the line itself

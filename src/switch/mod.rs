@@ -35,10 +35,12 @@ mod advice_reversal;
 mod answer;
 mod arrival;
 mod bank_names;
+mod books;
 mod by_number;
 mod checkpoint;
 mod checkpoint_values;
 mod consequences;
+mod cutover;
 mod decided;
 mod doubt;
 mod finding;
@@ -60,6 +62,7 @@ mod originals;
 mod other_bank;
 mod other_line;
 mod past;
+mod periods;
 mod places;
 mod prints;
 mod questions;
@@ -78,6 +81,7 @@ mod reversal;
 mod routing;
 mod saf;
 mod saf_answer;
+mod settling;
 mod sign_off;
 mod silence;
 mod stamps;
@@ -87,6 +91,8 @@ mod state;
 mod stray_approval;
 mod timers;
 mod top_up;
+#[cfg(test)]
+mod totals_tests;
 mod undoing;
 mod window;
 #[cfg(test)]
@@ -165,8 +171,8 @@ pub struct Switch {
     last_send: u64,
     last_ticket: u64,
     draining: bool,
-    /// A business date may be over that a bank is to be asked about.
-    closing: bool,
+    /// What is to be settled, and who waits for that.
+    settling: settling::Settling,
     /// Settling what the last run left.
     recovering: bool,
     planted: plants::Planted,
@@ -197,7 +203,7 @@ impl Switch {
             last_send: 0,
             last_ticket: 0,
             draining: false,
-            closing: false,
+            settling: settling::Settling::default(),
             recovering: false,
             planted: plants::Planted::default(),
             met: txn::Met::default(),
@@ -243,8 +249,11 @@ impl Switch {
         if !self.state.debits.is_empty() {
             self.settle_debits();
         }
-        if self.closing {
-            self.reconcile_closed();
+        if self.settling.is_called() {
+            self.settle_due();
+        }
+        if self.keeps_too_much() {
+            self.let_go_oldest();
         }
     }
 
@@ -324,6 +333,9 @@ impl Switch {
     fn record(&mut self, record: Record) -> RecordNo {
         let no = RecordNo(self.state.last.0 + 1);
         self.state.apply(no, &record);
+        if self.settling.waits() {
+            self.settling.note(&record);
+        }
         self.out.push_back(Output::Append(no, Box::new(record)));
         no
     }
@@ -375,7 +387,7 @@ impl Switch {
             Command::Reload(policy) => self.reload(policy),
             Command::Drain => self.drain(),
             Command::SignOff(order) => self.sign_off(&order),
-            Command::Reconcile { bank, date, operator } => self.reconcile(&bank, date, operator),
+            Command::Reconcile { bank, which, operator } => self.reconcile(&bank, which, operator),
             Command::Cutover { bank, date, operator } => self.move_date(&bank, date, operator),
             Command::Desk(action) => self.desk_action(&action),
             Command::DeskAll(sweep) => self.desk_sweep(&sweep),

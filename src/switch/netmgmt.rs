@@ -1,4 +1,4 @@
-//! Sign-on, answers to echo tests, cutover: what keeps a line usable.
+//! Sign-on and answers to echo tests: what keeps a line usable.
 //!
 //! Contract: nothing but network management goes over a line before its sign-on (where it has
 //! one) succeeded in this session; a new session, a "sign on again" and a refused MAC start
@@ -6,13 +6,13 @@
 //! [`super::silence`].
 
 use super::Switch;
-use super::ids::{BankId, LineId, Name, SessionId};
+use super::ids::{BankId, LineId, SessionId};
 use super::inflight::SendOwner;
 use super::lines::Asked;
 use super::output::Event;
 use super::policy::{Network, Owner};
 use super::proof::{Knowledge, Proof, Question, proof};
-use super::record::{Cutover, LineState, Record};
+use super::record::{LineState, Record};
 use super::reply;
 use super::timers::Timer;
 use crate::canonical::{
@@ -155,7 +155,7 @@ impl Switch {
             (Function::Echo, _) => Reason::Accepted,
             (Function::SignOn | Function::SignOff, Owner::Platform(_)) => Reason::Accepted,
             (Function::Cutover, Owner::Bank(bank)) => {
-                after = Some(self.cutover(bank, msg.settlement_date, None));
+                after = Some(self.bank_cuts_over(bank, &msg));
                 Reason::Accepted
             }
             (Function::CutoverEnd, Owner::Bank(_)) => Reason::Accepted,
@@ -186,26 +186,6 @@ impl Switch {
         let asked = self.lines.sessions.get(session).and_then(|s| s.sign_on_asked);
         let pause = self.network(owner).map(|n| n.sign_on_retry);
         asked.zip(pause).is_some_and(|(at, pause)| self.now.mono < at.after(pause))
-    }
-
-    /// The bank's business date moves, on its own word or an operator's: to the one that is named,
-    /// or to the day after.
-    pub(super) fn cutover(
-        &mut self,
-        bank: BankId,
-        date: Option<Text<4>>,
-        operator: Option<Name>,
-    ) -> super::ids::RecordNo {
-        let bank = self.bank_name(bank);
-        let current = self.state.bank(&bank).and_then(|b| b.business_date);
-        let date = date.or_else(|| next_day(current?)).unwrap_or_else(|| {
-            let utc = self.now.wall.utc();
-            let text = format!("{:02}{:02}", utc.month(), utc.day());
-            Text::new(text.as_bytes()).unwrap_or_default()
-        });
-        let no = self.record(Record::Cutover(Cutover { bank, at: self.now.wall, date, operator }));
-        self.note_closing();
-        no
     }
 
     fn network_answer(&mut self, session: SessionId, msg: &Canonical) {
@@ -259,6 +239,9 @@ impl Switch {
         let (line, owner) = (at.line, at.owner);
         let all = at.signers.iter().all(|s| s.on);
         let name = self.line_name(line);
+        if let (Owner::Bank(bank), Some(terminal), true) = (owner, terminal, granted) {
+            self.batch_over(bank, terminal, msg.batch);
+        }
         self.record(Record::LineState(LineState {
             line: name,
             terminal,
@@ -311,22 +294,4 @@ impl Switch {
     pub(super) fn drain(&mut self) {
         self.draining = true;
     }
-}
-
-/// The day after a date without a year; 29 February is taken for one.
-fn next_day(date: Text<4>) -> Option<Text<4>> {
-    let digits = date.as_str();
-    let month: u8 = digits.get(..2)?.parse().ok()?;
-    let day: u8 = digits.get(2..)?.parse().ok()?;
-    let last = match month {
-        2 => 29,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    };
-    let (month, day) = match (month, day) {
-        (12, 31) => (1, 1),
-        (month, day) if day >= last => (month + 1, 1),
-        (month, day) => (month, day + 1),
-    };
-    Text::new(format!("{month:02}{day:02}").as_bytes()).ok()
 }

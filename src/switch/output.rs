@@ -11,7 +11,7 @@ use super::record::{Cause, Record};
 use crate::canonical::{Canonical, NetworkFunction};
 use crate::money::Amount;
 use crate::text::Text;
-use crate::time::Instant;
+use crate::time::{Day, Instant};
 
 /// One thing to do outside.
 #[derive(Debug)]
@@ -344,6 +344,15 @@ pub enum Event {
     StansExhausted {
         /// The bank.
         bank: Name,
+    },
+    /// A bank named a business date that is past, far away, or none: its date stays.
+    DateIgnored {
+        /// The bank.
+        bank: Name,
+        /// What it named, where that is a day.
+        stated: Option<Day>,
+        /// The date that stays in force.
+        current: Day,
     },
     /// Totals were compared with a bank's.
     Reconciled {

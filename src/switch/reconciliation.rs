@@ -2,20 +2,20 @@
 //!
 //! Contract: a question goes through the SAF: repeated until it is answered, on the desk after
 //! some tries, remembered over a restart. Totals in balance close it; out of balance it stands
-//! on the desk with both sides' totals in the journal, and alarms. After a cutover the old date is
-//! asked about once nothing of it is in flight. What a bank asks is compared with the same
-//! totals and answered once that is durable. Deliberately absent: batch upload (0320) after an
-//! unbalanced settlement, and reconciliation with platforms, who are answered 12.
+//! on the desk with both sides' totals in the journal, and alarms. What a bank asks is compared
+//! with the same totals and answered once that is durable. Deliberately absent: when a period may
+//! be asked about ([`super::settling`]), batch upload (0320) after an unbalanced settlement, and
+//! reconciliation with platforms, who are answered 12.
 
 use super::ids::{BankId, LineId, Name, RecordNo, SessionId};
 use super::inflight::SendOwner;
+use super::input::Which;
 use super::output::Event;
 use super::policy::{Bank, SignOn};
 use super::proof::Knowledge;
 use super::record::{
     BankKeys, CardFacts, Desk, Ending, Owed, Queued, Reconciled, Record, Weighing,
 };
-use super::state::Open;
 use super::totals::{Bucket, Period, TerminalBatch};
 use super::{Switch, reply};
 use crate::canonical::{
@@ -23,6 +23,7 @@ use crate::canonical::{
 };
 use crate::money::Currency;
 use crate::text::Text;
+use crate::time::Day;
 use std::sync::Arc;
 
 impl Switch {
@@ -31,57 +32,47 @@ impl Switch {
         &self.state.books
     }
 
-    /// An operator wants a bank reconciled: a date, or else its current batches, or the date in
-    /// force.
-    pub(super) fn reconcile(&mut self, name: &Name, date: Option<Text<4>>, operator: Name) {
+    /// An operator wants a bank reconciled.
+    pub(super) fn reconcile(&mut self, name: &Name, which: Which, operator: Name) {
         let Some(bank) = self.bank_id(name) else {
             return self.impossible("a reconciliation with an unknown bank");
         };
-        let periods = self.periods(bank, date);
-        self.ask_about(bank, &periods, Some(operator));
-    }
-
-    /// The operator moves a bank's business date.
-    pub(super) fn move_date(&mut self, name: &Name, date: Option<Text<4>>, operator: Name) {
-        match self.bank_id(name) {
-            Some(bank) => drop(self.cutover(bank, date, Some(operator))),
-            None => self.impossible("a cutover of an unknown bank"),
-        }
-    }
-
-    /// A bank's date has moved, or the process has started: dates that are over may be due.
-    pub(super) fn note_closing(&mut self) {
-        self.closing = self.policy.banks.iter().any(|b| b.reconcile_at_cutover);
-    }
-
-    /// Asks about dates that are over, once nothing of them is in flight.
-    pub(super) fn reconcile_closed(&mut self) {
-        self.closing = false;
-        let policy = Arc::clone(&self.policy);
-        for (at, bank) in policy.banks.iter().enumerate().filter(|(_, b)| b.reconcile_at_cutover) {
-            let Some(closing) = self.state.books.closing.get(&bank.name) else { continue };
-            let (cutover, date) = (closing.cutover, closing.date);
-            let late =
-                |(no, open): (RecordNo, &Open)| no < cutover && open.intent.bank == bank.name;
-            if self.state.open.iter().any(late) {
-                self.closing = true;
-                continue;
+        let date = match which {
+            Which::Batch(of) => {
+                return self.order_settlement(*name, &[Period::Batch(of)], operator);
             }
-            let id = BankId(u16::try_from(at).unwrap_or(u16::MAX));
-            let periods = self.periods(id, Some(date));
-            self.ask_about(id, &periods, None);
+            Which::Present => None,
+            Which::Date(stated) => match self.day_at(name, &stated) {
+                Some(day) => Some(day),
+                // The days before the bank named any.
+                None if stated == Day::UNNAMED.digits() => Some(Day::UNNAMED),
+                None => return,
+            },
+        };
+        let periods = self.periods(bank, date);
+        if let [Period::Date(_)] = periods[..] {
+            self.ask_about(bank, &periods, Some(operator));
+        } else {
+            self.order_settlement(*name, &periods, operator);
         }
     }
 
-    fn periods(&self, bank: BankId, date: Option<Text<4>>) -> Vec<Period> {
+    /// The day that these digits name at a bank: near its own date, or else today.
+    fn day_at(&self, bank: &Name, stated: &Text<4>) -> Option<Day> {
+        let current = self.state.business_date(bank);
+        let today = Day::of(self.now.wall);
+        Day::stated(stated, if current == Day::UNNAMED { today } else { current })
+    }
+
+    /// What is settled together now: a business date, or the batches of the bank's terminals.
+    pub(super) fn periods(&self, bank: BankId, date: Option<Day>) -> Vec<Period> {
         let Some(settings) = self.policy.banks.get(usize::from(bank.0)) else { return vec![] };
         match &settings.network.sign_on {
             SignOn::Terminals(terminals) => terminals
                 .iter()
                 .filter_map(|(terminal, _)| {
                     let terminal = terminal.trimmed();
-                    let mut lines = settings.lines.iter();
-                    let batch = lines.find_map(|line| self.batch_of(*line, Some(&terminal)))?;
+                    let batch = self.batch_at(bank, &terminal)?;
                     Some(Period::Batch(TerminalBatch { terminal, batch }))
                 })
                 .collect(),
@@ -96,21 +87,18 @@ impl Switch {
         let policy = Arc::clone(&self.policy);
         let Some(settings) = policy.banks.get(usize::from(bank.0)) else { return };
         for period in periods {
-            let mine = |b: &&Bucket| b.bank == settings.name && b.period == *period;
-            let mut buckets: Vec<Bucket> =
-                self.state.books.kept.keys().filter(mine).copied().collect();
             // What has no currency moves no money.
-            buckets.retain(|bucket| bucket.currency.code() != 0);
-            for bucket in buckets {
-                let asked = self.state.books.asked.values().any(|asked| asked.bucket == bucket);
-                if !asked {
+            let all = self.state.books.of_period(settings.name, *period);
+            let money = all.map(|(bucket, _)| *bucket).filter(|b| b.currency.code() != 0);
+            for bucket in money.collect::<Vec<_>>() {
+                if !self.state.books.questions.contains_key(&bucket) {
                     self.ask_totals(settings, bucket, operator);
                 }
             }
         }
     }
 
-    fn ask_totals(&mut self, bank: &Bank, bucket: Bucket, operator: Option<Name>) {
+    pub(super) fn ask_totals(&mut self, bank: &Bank, bucket: Bucket, operator: Option<Name>) {
         let Some(stan) = self.free_stan(&bank.name) else {
             return self.event(Event::StansExhausted { bank: bank.name });
         };
@@ -167,7 +155,7 @@ impl Switch {
         self.queue(queued, self.now.mono);
     }
 
-    fn note_weighing(
+    pub(super) fn note_weighing(
         &mut self,
         bucket: Bucket,
         ours: Totals,
@@ -180,7 +168,7 @@ impl Switch {
     }
 
     /// Totals as they stand now, weighed on nobody's order.
-    fn weighed(
+    pub(super) fn weighed(
         &self,
         bucket: Bucket,
         ours: Totals,
@@ -197,7 +185,7 @@ impl Switch {
     pub(super) fn state_totals(&self, entry: RecordNo, msg: &mut Canonical) {
         let Some(asked) = self.state.books.asked.get(&entry) else { return };
         if let Period::Date(date) = asked.bucket.period {
-            msg.settlement_date = Some(date);
+            msg.settlement_date = Some(date.digits());
         }
         msg.reconciliation = Some(Box::new(Reconciliation {
             currency: Some(asked.bucket.currency),
@@ -223,13 +211,14 @@ impl Switch {
         let weighing = if balanced { Weighing::InBalance } else { Weighing::OutOfBalance };
         self.note_weighing(asked.bucket, asked.totals, stated.totals, weighing, code);
         self.event(Event::Reconciled { bank: asked.bucket.bank, balanced });
-        if balanced {
+        // Compared, the batch is closed at the bank, in balance or not.
+        if balance != Balance::Error {
             self.next_batch(asked.bucket);
         }
         Some(if balanced { Ending::Acknowledged } else { Ending::Dead })
     }
 
-    /// A settled batch is followed by the next one.
+    /// A batch that is closed is followed by the next one.
     fn next_batch(&mut self, bucket: Bucket) {
         let Period::Batch(TerminalBatch { terminal, batch }) = bucket.period else { return };
         let policy = Arc::clone(&self.policy);
@@ -267,7 +256,8 @@ impl Switch {
         }
         let name = self.bank_name(bank);
         let stated = msg.reconciliation.as_deref().copied().unwrap_or_default();
-        let date = msg.settlement_date.unwrap_or_else(|| self.state.business_date(&name));
+        let on = msg.settlement_date.and_then(|d| self.day_at(&name, &d));
+        let date = on.unwrap_or_else(|| self.state.business_date(&name));
         let period = match (msg.batch, msg.terminal) {
             (Some(batch), Some(terminal)) => {
                 Period::Batch(TerminalBatch { terminal: terminal.trimmed(), batch })
@@ -293,7 +283,7 @@ impl Switch {
         let after = RecordNo(self.state.last.0);
         let mut answer = reply::own_answer(msg, Reason::Accepted);
         let balance = if balanced { Balance::InBalance } else { Balance::OutOfBalance };
-        answer.settlement_date = Some(date);
+        answer.settlement_date = Some(date.digits());
         answer.reconciliation = Some(Box::new(Reconciliation {
             currency: Some(currency),
             totals: Some(ours),
@@ -305,8 +295,8 @@ impl Switch {
     }
 
     fn only_currency(&self, bank: &Name, period: Period) -> Option<Currency> {
-        let mine = |b: &&Bucket| b.bank == *bank && b.period == period && b.currency.code() != 0;
-        let mut all = self.state.books.kept.keys().filter(mine);
+        let all = self.state.books.of_period(*bank, period).map(|(bucket, _)| bucket);
+        let mut all = all.filter(|bucket| bucket.currency.code() != 0);
         let first = all.next()?.currency;
         all.next().is_none().then_some(first)
     }

@@ -15,7 +15,7 @@ use crate::canonical::{Carried, Flow, Kind, NetworkFunction, Reason, ResponseCla
 use crate::money::{Amount, Currency};
 use crate::sensitive::Pan;
 use crate::text::Text;
-use crate::time::Wall;
+use crate::time::{Day, Wall};
 use std::fmt;
 use std::sync::Arc;
 
@@ -169,6 +169,11 @@ pub struct Attempt {
     pub at: Wall,
     /// 1 for the first.
     pub count: u32,
+    /// The bank's business date as it leaves, where it is decided now: with the first try, and
+    /// again as long as none has left. Unset: as decided before.
+    pub date: Option<Day>,
+    /// Its batch, decided like the date; a reversal has that of its original.
+    pub batch: Option<u32>,
 }
 
 /// How a SAF entry was finished.
@@ -221,10 +226,12 @@ pub enum Cause {
     NoReversal,
     /// The original that is named was declined, or was taken back.
     NothingStands,
+    /// The totals of an old period were never settled, and are kept no longer.
+    Unsettled,
 }
 
 /// One of each cause, for whoever names one.
-const CAUSES: [Cause; 10] = [
+const CAUSES: [Cause; 11] = [
     Cause::NotFoundThoughDone,
     Cause::DuplicateAtFirstTry,
     Cause::NoOriginal,
@@ -235,6 +242,7 @@ const CAUSES: [Cause; 10] = [
     Cause::UnmatchedApproval,
     Cause::NoReversal,
     Cause::NothingStands,
+    Cause::Unsettled,
 ];
 
 impl Cause {
@@ -270,6 +278,7 @@ impl Cause {
             Self::UnmatchedApproval => "unmatched_approval",
             Self::NoReversal => "no_reversal",
             Self::NothingStands => "nothing_stands",
+            Self::Unsettled => "unsettled",
         }
     }
 }
@@ -287,6 +296,7 @@ impl fmt::Display for Cause {
             Self::NoPlace(field) => write!(f, "the bank's dialect has no place for F{field}"),
             Self::UnmatchedApproval => f.write_str("the bank approved what nobody waits for"),
             Self::NoReversal => f.write_str("its platform reversed it; no reversal exists"),
+            Self::Unsettled => f.write_str("its totals were never settled"),
         }
     }
 }
@@ -339,6 +349,8 @@ pub struct Late {
     pub merchant: Option<Text<35>>,
     /// Batch as the bank gave it.
     pub batch: Option<u32>,
+    /// `F15` of the answer.
+    pub settlement_date: Option<Text<4>>,
 }
 
 /// An operator decided about an in-doubt item, or the core put one before them.
@@ -372,10 +384,14 @@ pub struct Cutover {
     pub bank: Name,
     /// When.
     pub at: Wall,
-    /// The new business date, MMDD.
-    pub date: Text<4>,
+    /// The new business date.
+    pub date: Day,
     /// Who ordered it; `None`: the bank said so.
     pub operator: Option<Name>,
+    /// `F11` of the bank's word, by which it is known when it comes again.
+    pub stan: Option<u32>,
+    /// `F7` of the bank's word.
+    pub transmission: Option<Text<10>>,
 }
 
 /// How totals were weighed.
@@ -387,6 +403,12 @@ pub enum Weighing {
     InBalance,
     /// They do not: an operator looks.
     OutOfBalance,
+    /// The bank is to be asked, once nothing of the period is in flight or owed.
+    Ordered,
+    /// Nothing of the period moved money: nobody is asked.
+    Nothing,
+    /// More periods are unsettled than are kept: this one is let go, on the desk.
+    LetGo,
 }
 
 /// Totals were asked about, or compared.

@@ -19,7 +19,7 @@ use crate::canonical::Carried;
 use crate::money::{Amount, Currency};
 use crate::sensitive::Pan;
 use crate::text::Text;
-use crate::time::Wall;
+use crate::time::{Day, Wall};
 use std::sync::Arc;
 
 /// The format written. Adding a record, a field or a value is a new version; a reader knows all
@@ -277,6 +277,22 @@ impl Coded for Wall {
     fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
         let zigzag = u64::take(from)?;
         Ok(Self::from_millis((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64)))
+    }
+}
+
+/// The digits as a number; before version 4 the four characters of a message.
+impl Coded for Day {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.number().put(out);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+        let number = if from.version < 4 {
+            Text::<4>::take(from)?.as_str().parse().map_err(|_| from.wrong())?
+        } else {
+            u32::take(from)?
+        };
+        Self::from_number(number).ok_or(from.wrong())
     }
 }
 

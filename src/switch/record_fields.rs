@@ -145,7 +145,7 @@ record_struct!(Intent {
     original,
     referred,
     policy,
-} since 2 { role } made {
+} since 2 { role } since 4 { date } made {
     likeness: {
         let CardFacts { processing_code: code, .. } = &facts;
         Likeness::of(&platform, &origin, Option::as_ref(&pan), code.as_ref(), amount)
@@ -199,13 +199,15 @@ record_struct!(Queued {
 } since 2 { debit } since 4 { of, knows, kept, original_amount });
 record_struct!(Debited { txn, bank, line, kind, keys, owes, pan, amount, facts, auth_id, left });
 record_struct!(Moved { txn, at, line });
-record_struct!(Attempt { entry, at, count });
+record_struct!(Attempt { entry, at, count } since 4 { date, batch });
 record_struct!(Closed { entry, at, ending, bank_code, settlement_date } since 4 { cause });
 record_struct!(Late {
     txn, at, bank, stan, leg, bank_code, auth_id, amount,
-} since 4 { class, kind, rrn, terminal, merchant, batch });
+} since 4 { class, kind, rrn, terminal, merchant, batch, settlement_date });
 record_struct!(Desk { item, at, operator, verb } since 4 { cause, about });
-record_struct!(Cutover { bank, at, date } since 3 { operator });
+record_struct!(Cutover {
+    bank, at, date,
+} since 3 { operator } since 4 { stan, transmission });
 record_struct!(Reconciled {
     at, bank, period, currency, ours, theirs, weighing, bank_code,
 } since 3 { operator });
@@ -220,7 +222,9 @@ record_struct!(Totals {
     authorizations,
 });
 record_enum!(Period { 0 = Date(date), 1 = Batch(of) });
-record_enum!(Weighing { 0 = Asked, 1 = InBalance, 2 = OutOfBalance });
+record_enum!(Weighing {
+    0 = Asked, 1 = InBalance, 2 = OutOfBalance, 3 = Ordered, 4 = Nothing, 5 = LetGo,
+});
 record_struct!(PolicyStamp { at, hash, start });
 record_struct!(LineState {
     line, terminal, at, function, signed_on, batch,
@@ -246,7 +250,7 @@ record_enum!(Ending {
 record_enum!(Cause {
     0 = NotFoundThoughDone, 1 = DuplicateAtFirstTry, 2 = NoOriginal, 3 = SeveralOriginals,
     4 = Contradicted(field), 5 = Forgotten, 6 = NoPlace(field), 7 = UnmatchedApproval,
-    8 = NoReversal, 9 = NothingStands,
+    8 = NoReversal, 9 = NothingStands, 10 = Unsettled,
 });
 record_enum!(Kind {
     0 = Transaction(of), 1 = Reversal(of), 2 = Reconciliation, 3 = BatchUpload,

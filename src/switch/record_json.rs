@@ -10,7 +10,7 @@ use crate::canonical::Carried;
 use crate::money::Amount;
 use crate::sensitive::Pan;
 use crate::text::Text;
-use crate::time::Wall;
+use crate::time::{Day, Wall};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -86,6 +86,13 @@ impl Shown for [u8; 16] {
 impl Shown for Wall {
     fn shown(&self) -> Value {
         Value::from(self.to_string())
+    }
+}
+
+/// As messages and operators spell it; the record's own time tells the year.
+impl Shown for Day {
+    fn shown(&self) -> Value {
+        Value::from(self.digits().as_str())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::canonical::{Carried, Flow, Kind, Reason, ResponseClass};
 use crate::money::Amount;
 use crate::sensitive::Pan;
 use crate::text::Text;
-use crate::time::Wall;
+use crate::time::{Day, Wall};
 
 /// The platform's names for one request: what its answer must give back, and what makes it a
 /// duplicate.
@@ -127,6 +127,9 @@ pub struct Intent {
     pub policy: u64,
     /// Which part of the platform's request it is.
     pub role: Role,
+    /// The bank's business date when it was sent: it counts there, unless the answer names
+    /// another. Unset in records of older builds.
+    pub date: Option<Day>,
     /// What a repeat of it is recognized by. Not on disk: it follows from the fields above.
     pub likeness: Likeness,
 }

@@ -17,7 +17,7 @@ use crate::meaning::{Flow, Kind, NetworkFunction, Reason, ResponseClass, Transac
 use crate::money::{Amount, Currency};
 use crate::sensitive::Pan;
 use crate::text::Text;
-use crate::time::Wall;
+use crate::time::{Day, Wall};
 use proptest::option::of;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -42,6 +42,10 @@ fn amount() -> BoxedStrategy<Option<Amount>> {
     of((any::<u64>(), 0_u16..1000))
         .prop_map(|a| a.and_then(|(minor, code)| Some(Amount::new(minor, Currency::new(code)?))))
         .boxed()
+}
+
+fn day() -> BoxedStrategy<Day> {
+    wall().prop_map(Day::of).boxed()
 }
 
 fn no() -> BoxedStrategy<RecordNo> {
@@ -167,10 +171,12 @@ fn role() -> BoxedStrategy<Role> {
 fn intent() -> BoxedStrategy<Record> {
     let names = (text(), text(), text(), text());
     let debts = proptest::sample::select(vec![Debt::Reversal, Debt::Repeat, Debt::Desk]);
-    let rest = (pan(), amount(), facts(), any::<bool>(), debts, of(no()), (any::<u64>(), role()));
+    let last = (any::<u64>(), role(), of(day()));
+    let rest = (pan(), amount(), facts(), any::<bool>(), debts, of(no()), last);
     (wall(), names, kind(), origin(), keys(), rest)
         .prop_map(|(at, (platform, bank, line, rule), kind, origin, keys, rest)| {
-            let (pan, amount, facts, accepts_partial, owes, original, (policy, role)) = rest;
+            let (pan, amount, facts, accepts_partial, owes, original, last) = rest;
+            let (policy, role, date) = last;
             let code = facts.processing_code.as_ref();
             let likeness = Likeness::of(&platform, &origin, pan.as_ref(), code, amount);
             Record::Intent(Arc::new(Intent {
@@ -192,6 +198,7 @@ fn intent() -> BoxedStrategy<Record> {
                 referred: original.map(|_| Box::new(BankKeys::default())),
                 policy,
                 role,
+                date,
                 likeness,
             }))
         })
@@ -289,11 +296,11 @@ fn small() -> BoxedStrategy<Record> {
         text().prop_map(DeskVerb::DidNot),
     ]);
     prop_oneof![
-        (no(), wall(), any::<u32>()).prop_map(|(entry, at, count)| Record::Attempt(Attempt {
-            entry,
-            at,
-            count
-        })),
+        (no(), wall(), any::<u32>(), of(day()), of(any::<u32>())).prop_map(
+            |(entry, at, count, date, batch)| {
+                Record::Attempt(Attempt { entry, at, count, date, batch })
+            }
+        ),
         (no(), wall(), of(text()), verb, of(cause())).prop_map(
             |(item, at, operator, verb, cause)| {
                 Record::Desk(Desk { operator, verb, ..Desk::put(item, at, cause) })
@@ -313,9 +320,32 @@ fn small() -> BoxedStrategy<Record> {
                     reason,
                 })
             }),
-        (text(), wall(), text(), of(text())).prop_map(|(bank, at, date, operator)| {
-            Record::Cutover(Cutover { bank, at, date, operator })
-        }),
+        (text(), wall(), day(), of(text()), of(any::<u32>()), of(text())).prop_map(
+            |(bank, at, date, operator, stan, transmission)| {
+                Record::Cutover(Cutover { bank, at, date, operator, stan, transmission })
+            }
+        ),
+        (no(), wall(), text(), any::<u32>(), of(text()), amount()).prop_map(
+            |(txn, at, bank, stan, settlement_date, amount)| {
+                Record::Late(Late {
+                    txn: Some(txn),
+                    at,
+                    bank,
+                    stan,
+                    leg: Leg::LateApproved,
+                    bank_code: None,
+                    auth_id: None,
+                    amount,
+                    class: None,
+                    kind: None,
+                    rrn: None,
+                    terminal: None,
+                    merchant: None,
+                    batch: None,
+                    settlement_date,
+                })
+            }
+        ),
         (wall(), any::<u64>(), any::<bool>())
             .prop_map(|(at, hash, start)| Record::Policy(PolicyStamp { at, hash, start })),
         (text(), wall(), text(), any::<[u8; 16]>()).prop_map(|(line, at, path, digest)| {
@@ -403,14 +433,16 @@ fn an_intent_of_the_first_version_is_one_whole_request() {
         referred: None,
         policy: 7,
         role: Role::Whole,
+        date: None,
         likeness: Likeness::of(&Text::EMPTY, &Origin::default(), None, None, None),
     };
     let record = Record::Intent(Arc::new(intent));
     let mut bytes = vec![];
     record.encode(&mut bytes);
-    // The role is the last byte, and was not there; nor were the last two of the facts.
+    // Role and date are the last two bytes, and were not there; nor were the last two of the
+    // facts.
     bytes[0] = 1;
-    let behind = bytes.split_off(bytes.len() - 6);
+    let behind = bytes.split_off(bytes.len() - 7);
     bytes.truncate(bytes.len() - 2);
     bytes.extend_from_slice(&behind[..5]);
     assert_eq!(Record::decode(&bytes), Ok(record));
@@ -419,12 +451,14 @@ fn an_intent_of_the_first_version_is_one_whole_request() {
 #[test]
 fn bytes_on_disk_stay_what_they_are() {
     // A journal written by an older build is read by the newer one.
-    let moved = |operator: Option<&str>| {
+    let moved = |operator: Option<&str>, date: u32| {
         Record::Cutover(Cutover {
             bank: "alfa".parse().unwrap_or_default(),
             at: Wall::from_millis(1_000),
-            date: "1123".parse().unwrap_or_default(),
+            date: Day::from_number(date).unwrap_or_default(),
             operator: operator.and_then(|name| name.parse().ok()),
+            stan: None,
+            transmission: None,
         })
     };
     let written = |record: &Record| {
@@ -432,10 +466,15 @@ fn bytes_on_disk_stay_what_they_are() {
         record.encode(&mut bytes);
         bytes
     };
+    let day = b"\x04\x09\x05alfa\xD0\x0F\xD3\xD2\xD4\x09";
+    let with_year = |operator| moved(operator, 20_261_123);
+    assert_eq!(written(&with_year(Some("anna"))), [&day[..], b"\x05anna\0\0"].concat());
+    assert_eq!(written(&with_year(None)), [&day[..], b"\0\0\0"].concat());
+    // Days had no year, and nobody had named who moved them.
     let date = b"\x09\x05alfa\xD0\x0F\x051123";
-    assert_eq!(written(&moved(Some("anna"))), [b"\x04", &date[..], b"\x05anna"].concat());
-    assert_eq!(written(&moved(None)), [b"\x04", &date[..], b"\0"].concat());
     for older in [b"\x01", b"\x02"] {
-        assert_eq!(Record::decode(&[older, &date[..]].concat()), Ok(moved(None)));
+        assert_eq!(Record::decode(&[older, &date[..]].concat()), Ok(moved(None, 1123)));
     }
+    let third = [b"\x03", &date[..], b"\x05anna"].concat();
+    assert_eq!(Record::decode(&third), Ok(moved(Some("anna"), 1123)));
 }

@@ -92,7 +92,7 @@ impl Switch {
         if self.state.memory.len() > 0 {
             self.mark_window();
         }
-        self.note_closing();
+        self.recall_due();
     }
 
     /// The whole of it once more: how long the process was down only the wall clock knows, and

@@ -17,11 +17,12 @@ use super::input::Unsent;
 use super::output::{Event, Output};
 use super::plants::Plant;
 use super::record::{Attempt, Cause, Closed, Desk, Ending, Intent, Owed, Queued, Record};
+use super::settling::takes_the_batch_of_its_day;
 use super::state::Entry;
 use super::timers::Timer;
 use super::{Switch, hash, reply};
 use crate::text::Text;
-use crate::time::Instant;
+use crate::time::{Day, Instant};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,8 +70,19 @@ impl Switch {
         let stands_in = queued.stands_in_for().is_some();
         // What was tried before may have left, and nobody heard an answer to it.
         let tried = Tried::before(self.state.saf.get(&entry).is_some_and(|e| e.tries > 0));
-        let work =
-            Work { order, key, place, not_found_final, last_try, left, expires, stands_in, tried };
+        let dated = self.state.saf.get(&entry).is_some_and(|e| e.tries > 0 && e.date.is_some());
+        let work = Work {
+            order,
+            key,
+            place,
+            not_found_final,
+            last_try,
+            left,
+            dated,
+            expires,
+            stands_in,
+            tried,
+        };
         if live.saf.add(entry, work) {
             self.air.matches.insert(key, Target::Saf(entry));
         }
@@ -84,7 +96,10 @@ impl Switch {
         let Some(live) = self.banks.get_mut(usize::from(bank.0)) else { return };
         let saf = &mut live.saf;
         if decided && saf.place(entry) == Some(Place::Parked) && saf.is_first(entry) {
-            saf.set(entry, Place::Ready);
+            if self.advice_waits(bank, entry, &queued) {
+                return;
+            }
+            self.saf_set(bank, entry, Place::Ready);
             self.saf_pump(bank);
         }
     }
@@ -148,7 +163,9 @@ impl Switch {
         self.state_totals(entry, &mut msg);
         let count = tries.saturating_add(1);
         let at = self.now.wall;
-        let no = self.record(Record::Attempt(Attempt { entry, at, count }));
+        let (date, batch) = self.of_today(bank, entry, &queued);
+        msg.batch = batch.or(msg.batch);
+        let no = self.record(Record::Attempt(Attempt { entry, at, count, date, batch }));
         let id = self.send(to, msg, Some(no), None, SendOwner::Saf(entry));
         self.saf_set(bank, entry, Place::Held);
         let live = self.banks.get_mut(usize::from(bank.0));
@@ -157,6 +174,22 @@ impl Switch {
             work.tried.over = Some(to.0);
         }
         true
+    }
+
+    /// Business date and batch of a try, where no earlier one can have brought it under another.
+    fn of_today(
+        &self,
+        bank: BankId,
+        entry: RecordNo,
+        queued: &Queued,
+    ) -> (Option<Day>, Option<u32>) {
+        let work = self.banks.get(usize::from(bank.0)).and_then(|live| live.saf.work.get(&entry));
+        if work.is_none_or(|work| work.dated) {
+            return (None, None);
+        }
+        let terminal = queued.keys.terminal.filter(|_| takes_the_batch_of_its_day(queued));
+        let batch = terminal.and_then(|terminal| self.batch_at(bank, &terminal.trimmed()));
+        (Some(self.state.business_date(&queued.bank)), batch)
     }
 
     /// The first try goes over the line of the original while that is up: there it cannot
@@ -203,6 +236,7 @@ impl Switch {
         if let Some(work) = live.and_then(|live| live.saf.work.get_mut(&entry)) {
             work.left = Some(self.now.mono);
             work.tried.went();
+            work.dated = true;
         }
         self.timers.set(Timer::Saf(entry), self.now.mono.after(limit.unwrap_or_default()));
     }
@@ -329,6 +363,7 @@ impl Switch {
         let taken_back = taken_back && ending.is_dead_letter();
         let ending = if taken_back { Ending::Needless } else { ending };
         let tries = self.state.saf.get(&entry).map_or(0, |e| e.tries);
+        let asked = self.state.books.asked.get(&entry).map(|asked| asked.bucket);
         self.record(Record::Closed(Closed {
             entry,
             at: self.now.wall,
@@ -361,6 +396,9 @@ impl Switch {
             self.event(Event::OnDesk { bank, txn, amount, cause });
         }
         next.into_iter().flatten().for_each(|next| self.saf_wake(next));
+        if let Some(asked) = asked {
+            self.let_terminal_go((asked.bank, asked.period));
+        }
         self.saf_pump(bank);
     }
 

@@ -4,6 +4,7 @@
 //! and no message. Every prefix of a journal is a valid state: a record that creates a debt
 //! stands before the record that ends what it came from. Banks and lines are known by name.
 
+use super::books::LastCutover;
 use super::by_number::ByNumber;
 use super::doubt::{DeadLetter, Doubt, Granted, LateNote};
 use super::duplicates::{self, Likeness};
@@ -11,8 +12,8 @@ use super::ids::{Name, RecordNo, TxnNo};
 use super::memory::{Memory, Past, Stamp};
 use super::proof::Knowledge;
 use super::record::{
-    BankKeys, Closed, Debt, Forgotten, Intent, Leg, LineState, Origin, Outcome, Owed, Queued,
-    Record, Refused,
+    Attempt, BankKeys, Closed, Debt, Forgotten, Intent, Leg, LineState, Origin, Outcome, Owed,
+    Queued, Record, Refused,
 };
 use super::role::{Debited, Role};
 use super::stamps::own_stamp;
@@ -22,7 +23,7 @@ use super::totals::Books;
 use super::txn::debt_of;
 use crate::canonical::{Kind, NetworkFunction, Reason};
 use crate::text::Text;
-use crate::time::Wall;
+use crate::time::{Day, Wall};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -49,6 +50,8 @@ pub(super) struct Entry {
     pub knows: Knowledge,
     /// The bank called the first try a duplicate: another time proves nothing more.
     pub twin: bool,
+    /// The bank's business date when it was first sent.
+    pub date: Option<Day>,
 }
 
 /// What is known of one bank.
@@ -58,8 +61,10 @@ pub(super) struct BankState {
     pub name: Name,
     /// Its STANs.
     pub stans: Stans,
-    /// Its business date, MMDD, once it has named one.
-    pub business_date: Option<Text<4>>,
+    /// Its business date, once it has named one.
+    pub business_date: Option<Day>,
+    /// When that moved last, and by which word of the bank.
+    pub cutover: Option<LastCutover>,
     /// Transactions nobody knows the end of.
     pub doubts: u32,
     /// Dead letters.
@@ -137,10 +142,15 @@ impl State {
 
     pub(super) fn bank_mut(&mut self, name: &Name) -> Option<&mut BankState> {
         let at = self.banks.iter().position(|b| b.name == *name).unwrap_or_else(|| {
-            let (stans, business_date) = (Stans::default(), None);
-            let (doubts, dead, unmatched) = (0, 0, 0);
-            let new = BankState { name: *name, stans, business_date, doubts, dead, unmatched };
-            self.banks.push(new);
+            self.banks.push(BankState {
+                name: *name,
+                stans: Stans::default(),
+                business_date: None,
+                cutover: None,
+                doubts: 0,
+                dead: 0,
+                unmatched: 0,
+            });
             self.banks.len() - 1
         });
         self.banks.get_mut(at)
@@ -169,20 +179,11 @@ impl State {
             Record::Outcome(outcome) => self.outcome(no, outcome),
             Record::Refused(refused) => self.refused(no, refused),
             Record::Queued(queued) => self.queued(no, queued),
-            Record::Attempt(attempt) => {
-                if let Some(entry) = self.saf.get_mut(&attempt.entry) {
-                    entry.tries = entry.tries.max(attempt.count);
-                    entry.again = false;
-                }
-            }
+            Record::Attempt(attempt) => self.attempt(attempt),
             Record::Closed(closed) => self.closed(closed),
             Record::Late(late) => self.late(no, late),
             Record::Desk(desk) => self.on_desk(desk),
-            Record::Cutover(cutover) => {
-                if let Some(bank) = self.bank_mut(&cutover.bank) {
-                    bank.business_date = Some(cutover.date);
-                }
-            }
+            Record::Cutover(cutover) => self.cut_over(cutover),
             Record::Policy(stamp) => {
                 self.policy = stamp.hash;
                 if stamp.start {
@@ -347,7 +348,18 @@ impl State {
             }
         }
         let (queued, knows) = (Arc::clone(queued), queued.knows);
-        self.saf.insert(no, Entry { queued, tries: 0, again: false, knows, twin: false });
+        let (tries, again, twin, date) = (0, false, false, None);
+        self.saf.insert(no, Entry { queued, tries, again, knows, twin, date });
+    }
+
+    fn attempt(&mut self, attempt: &Attempt) {
+        let Some(entry) = self.saf.get_mut(&attempt.entry) else { return };
+        entry.tries = entry.tries.max(attempt.count);
+        entry.again = false;
+        entry.date = attempt.date.or(entry.date);
+        if attempt.batch.is_some() {
+            Arc::make_mut(&mut entry.queued).keys.batch = attempt.batch;
+        }
     }
 
     fn closed(&mut self, closed: &Closed) {

@@ -1,34 +1,37 @@
-//! Totals by bank, business date (or terminal batch) and currency: kept from records alone.
+//! Totals by bank, business date (or terminal batch) and currency.
 //!
-//! Contract (domain.md section 6): an approved original counts on its `F15`, or else on the
-//! bank's business date; its accepted reversal counts among the reversals, on the reversal's own
-//! date; a reversal answered "original not found" counts nowhere. An original whose answer never
-//! came counts together with its accepted reversal, because the bank had it. An advice counts when
-//! the bank has taken it. Kept by `apply`, so that replay and checkpoints rebuild it; bounded by
-//! [`PERIODS_MAX`] a bank. Deliberately absent: who asks for totals (`reconciliation`).
+//! Contract: numbers alone; what counts when and where says [`super::books`]. What is settled is
+//! let go once newer periods of the same terminal or bank need its place; what is not is never
+//! dropped here: that is decided, alarmed and put on the desk ([`super::periods`]). Deliberately
+//! absent: who asks for totals ([`super::reconciliation`]).
 
 use super::ids::{Name, RecordNo, TxnNo};
-use super::record::{
-    BankKeys, Closed, Ending, Forgotten, Late, Leg, Outcome, Owed, Queued, Reconciled, Record,
-    Weighing,
-};
+use super::record::{BankKeys, Record};
 use super::state::State;
-use crate::canonical::{Kind, Sum, Totals, TransactionType};
+use crate::canonical::{Sum, Totals, TransactionType};
 use crate::money::{Amount, Currency};
 use crate::text::Text;
+use crate::time::Day;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Business dates and batches kept of one bank: two months, where a terminal closes a batch a day.
-pub const PERIODS_MAX: usize = 64;
+/// Business dates kept of one bank where older ones are settled: two months.
+pub const DATES_KEPT: usize = 64;
 
-/// The business date of banks that have named none yet.
-pub(super) const NO_DATE: &str = "0000";
+/// Settled batches kept of one terminal.
+pub const SETTLED_BATCHES_KEPT: usize = 2;
+
+/// Unsettled business dates kept of one bank: more than a year.
+pub const DATES_MAX: usize = 400;
+
+/// Periods kept of all banks by currency: some 25 MB. A batch a day of ten thousand terminals
+/// that nobody settles for ten days.
+pub const PERIODS_MAX: usize = 100_000;
 
 /// What is settled together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Period {
-    /// A business date, MMDD; `0000` until the bank has named one.
-    Date(Text<4>),
+    /// A business date; [`Day::UNNAMED`] until the bank has named one.
+    Date(Day),
     /// A batch of a terminal.
     Batch(TerminalBatch),
 }
@@ -53,6 +56,18 @@ pub struct Bucket {
     pub currency: Currency,
 }
 
+/// What became of a period's totals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Standing {
+    /// Never compared, or something counted since.
+    #[default]
+    Unsettled,
+    /// The bank has the same.
+    InBalance,
+    /// The bank has others: an item of the desk says so.
+    OutOfBalance,
+}
+
 /// Totals with the records they come from, for whoever checks them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept {
@@ -62,6 +77,8 @@ pub struct Kept {
     pub first: RecordNo,
     /// The last one.
     pub last: RecordNo,
+    /// Whether they are settled.
+    pub standing: Standing,
 }
 
 /// What is known of the original of an open reversal.
@@ -86,10 +103,14 @@ pub struct Books {
     pub(super) done: BTreeSet<TxnNo>,
     /// Approvals for less, as long as they are remembered.
     pub(super) partials: BTreeMap<TxnNo, Amount>,
-    /// What was asked and is not answered, by the number of the entry in the SAF.
+    /// What was asked, by the number of the entry in the SAF or of the dead letter.
     pub(super) asked: BTreeMap<RecordNo, Asked>,
-    /// Banks whose date moved, with the record that says so and the date that is over.
-    pub(super) closing: BTreeMap<Name, Closing>,
+    /// The questions that are open, by what they are about.
+    pub(super) questions: BTreeMap<Bucket, RecordNo>,
+    /// The question whose entry the next record makes.
+    pub(super) asking: Option<Asked>,
+    /// Periods a bank is to be asked about once nothing of them is under way.
+    pub(super) due: BTreeMap<(Name, Period), Due>,
 }
 
 /// Keeps the books from records alone, outside a switch.
@@ -117,13 +138,13 @@ pub(super) struct Asked {
     pub totals: Totals,
 }
 
-/// A business date that is over.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Closing {
-    /// The cutover.
-    pub cutover: RecordNo,
-    /// The date.
-    pub date: Text<4>,
+/// A period that is over, or ordered to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Due {
+    /// The record that says so.
+    pub order: RecordNo,
+    /// Who ordered it, where somebody did.
+    pub operator: Option<Name>,
 }
 
 /// On which side a transaction counts.
@@ -167,7 +188,39 @@ impl Books {
         self.kept.get(bucket).map(|kept| kept.totals).unwrap_or_default()
     }
 
-    pub(super) fn count(&mut self, no: RecordNo, item: &Item<'_>, date: Text<4>, reversal: bool) {
+    /// A period's totals by currency.
+    pub(super) fn of_period(
+        &self,
+        bank: Name,
+        period: Period,
+    ) -> impl Iterator<Item = (&Bucket, &Kept)> {
+        let first = Bucket { bank, period, currency: Currency::none() };
+        let all = self.kept.range(first..);
+        all.take_while(move |(b, _)| b.bank == bank && b.period == period)
+    }
+
+    /// The batches of a terminal.
+    pub(super) fn of_terminal(
+        &self,
+        bank: Name,
+        terminal: Text<16>,
+    ) -> impl Iterator<Item = (&Bucket, &Kept)> {
+        let period = Period::Batch(TerminalBatch { terminal, batch: 0 });
+        let first = Bucket { bank, period, currency: Currency::none() };
+        let mine =
+            move |b: &Bucket| matches!(b.period, Period::Batch(of) if of.terminal == terminal);
+        self.kept.range(first..).take_while(move |(b, _)| b.bank == bank && mine(b))
+    }
+
+    /// The business dates of a bank.
+    pub(super) fn dates_of(&self, bank: Name) -> impl Iterator<Item = (&Bucket, &Kept)> {
+        let period = Period::Date(Day::UNNAMED);
+        let first = Bucket { bank, period, currency: Currency::none() };
+        let mine = move |b: &Bucket| b.bank == bank && matches!(b.period, Period::Date(_));
+        self.kept.range(first..).take_while(move |(b, _)| mine(b))
+    }
+
+    pub(super) fn count(&mut self, no: RecordNo, item: &Item<'_>, date: Day, reversal: bool) {
         let currency = item.amount.map_or_else(Currency::none, |a| a.currency);
         let bank = item.bank;
         let batch = item.keys.batch.zip(item.keys.terminal).map(|(batch, terminal)| {
@@ -179,32 +232,83 @@ impl Books {
                 Some(kept) => kept,
                 None => {
                     self.make_room(&bucket);
-                    let fresh = Kept { totals: Totals::default(), first: no, last: no };
+                    let (totals, standing) = (Totals::default(), Standing::Unsettled);
+                    let fresh = Kept { totals, first: no, last: no, standing };
                     self.kept.entry(bucket).or_insert(fresh)
                 }
             };
             kept.last = no;
+            if kept.standing == Standing::InBalance {
+                // What comes late is not in what the bank agreed to.
+                kept.standing = Standing::Unsettled;
+            }
             add(&mut kept.totals, item, reversal);
         }
     }
 
-    /// Lets go of the bank's period that was still the longest.
+    /// Lets go of what is settled and old: of the same terminal or bank, and where all there is
+    /// is too much, of everybody.
     fn make_room(&mut self, wanted: &Bucket) {
-        let mine = || self.kept.iter().filter(|(bucket, _)| bucket.bank == wanted.bank);
-        if mine().any(|(b, _)| b.period == wanted.period) {
-            return;
+        match wanted.period {
+            Period::Batch(of) => {
+                let all: Vec<_> = self.of_terminal(wanted.bank, of.terminal).collect();
+                self.let_go_settled(&by_period(&all), SETTLED_BATCHES_KEPT);
+            }
+            Period::Date(_) => {
+                let all: Vec<_> = self.dates_of(wanted.bank).collect();
+                let dates = by_period(&all);
+                let open = dates.iter().filter(|(_, (settled, _))| !settled).count();
+                self.let_go_settled(&dates, DATES_KEPT.saturating_sub(open + 1));
+            }
         }
-        let mut last: BTreeMap<Period, RecordNo> = BTreeMap::new();
-        for (bucket, kept) in mine() {
-            let newest = last.entry(bucket.period).or_default();
-            *newest = kept.last.max(*newest);
-        }
-        if last.len() >= PERIODS_MAX
-            && let Some((oldest, _)) = last.into_iter().min_by_key(|(_, last)| *last)
-        {
-            self.kept.retain(|b, _| b.bank != wanted.bank || b.period != oldest);
+        if self.kept.len() >= PERIODS_MAX {
+            let questions = &self.questions;
+            self.kept.retain(|bucket, kept| {
+                kept.standing == Standing::Unsettled || questions.contains_key(bucket)
+            });
         }
     }
+
+    /// Lets go of all settled periods but the newest few.
+    fn let_go_settled(
+        &mut self,
+        periods: &BTreeMap<(Name, Period), (bool, RecordNo)>,
+        keep: usize,
+    ) {
+        let mut settled: Vec<_> = periods.iter().filter(|(_, (settled, _))| *settled).collect();
+        settled.sort_by_key(|(_, (_, last))| std::cmp::Reverse(*last));
+        let gone: Vec<(Name, Period)> = settled.iter().skip(keep).map(|(of, _)| **of).collect();
+        for (bank, period) in gone {
+            let buckets: Vec<Bucket> = self.of_period(bank, period).map(|(b, _)| *b).collect();
+            for bucket in &buckets {
+                self.kept.remove(bucket);
+            }
+        }
+    }
+
+    /// Whether a period's question is open in any currency.
+    pub(super) fn is_asked(&self, bank: Name, period: Period) -> bool {
+        let first = Bucket { bank, period, currency: Currency::none() };
+        let next = self.questions.range(first..).next();
+        next.is_some_and(|(b, _)| b.bank == bank && b.period == period)
+    }
+
+    /// Whether any period is being settled.
+    pub(super) fn is_settling(&self) -> bool {
+        !(self.due.is_empty() && self.questions.is_empty())
+    }
+}
+
+/// Whether each period is settled in all currencies, and the last record that counted in it.
+fn by_period(all: &[(&Bucket, &Kept)]) -> BTreeMap<(Name, Period), (bool, RecordNo)> {
+    let mut periods = BTreeMap::new();
+    for (bucket, kept) in all {
+        let of = periods.entry((bucket.bank, bucket.period)).or_insert((true, RecordNo(0)));
+        // What has no currency moved no money.
+        of.0 &= kept.standing != Standing::Unsettled || bucket.currency.code() == 0;
+        of.1 = kept.last.max(of.1);
+    }
+    periods
 }
 
 fn add(totals: &mut Totals, item: &Item<'_>, reversal: bool) {
@@ -219,152 +323,4 @@ fn add(totals: &mut Totals, item: &Item<'_>, reversal: bool) {
         (Side::Inquiry | Side::Authorization, true) | (Side::Nowhere, _) => return,
     };
     sum.add(minor);
-}
-
-impl State {
-    /// Keeps the books; before the record changes anything else.
-    pub(super) fn keep_books(&mut self, no: RecordNo, record: &Record) {
-        match record {
-            Record::Outcome(outcome) => self.book_outcome(no, outcome),
-            Record::Late(late) => {
-                self.book_late(no, late);
-                self.book_late_for_good(no, late);
-            }
-            Record::Queued(queued) => self.book_queued(queued),
-            Record::Closed(closed) => self.book_closed(no, closed),
-            Record::Desk(desk) => self.book_decision(no, desk),
-            Record::Reconciled(reconciled) => self.book_question(no, reconciled),
-            Record::Cutover(cutover) => {
-                let date = self.business_date(&cutover.bank);
-                if date != cutover.date {
-                    let closing = Closing { cutover: no, date };
-                    self.books.closing.insert(cutover.bank, closing);
-                }
-            }
-            Record::Forgotten(Forgotten::Window(upto)) => {
-                self.books.partials.retain(|txn, _| txn > upto);
-            }
-            Record::Forgotten(Forgotten::Original(txn)) => {
-                self.books.done.remove(txn);
-            }
-            _ => {}
-        }
-    }
-
-    /// The bank's business date, or [`NO_DATE`].
-    pub(super) fn business_date(&self, bank: &Name) -> Text<4> {
-        let named = self.bank(bank).and_then(|bank| bank.business_date);
-        named.unwrap_or_else(|| NO_DATE.parse().unwrap_or_default())
-    }
-
-    fn book_outcome(&mut self, no: RecordNo, outcome: &Outcome) {
-        let Some(open) = self.open.get(outcome.txn) else { return };
-        if !matches!(outcome.leg, Leg::Approved | Leg::PartiallyApproved) {
-            return;
-        }
-        let intent = &open.intent;
-        let date = outcome.settlement_date.unwrap_or_else(|| self.business_date(&intent.bank));
-        let amount = outcome.amount.or(intent.amount);
-        if let (Leg::PartiallyApproved, Some(amount)) = (outcome.leg, amount) {
-            self.books.partials.insert(outcome.txn, amount);
-        }
-        self.books.chains.entry(outcome.txn).and_modify(|c| *c = Counting::Counted);
-        let of = intent.kind.transaction().unwrap_or(TransactionType::Unstated);
-        let item = Item { bank: intent.bank, keys: &intent.keys, of, amount };
-        self.books.count(no, &item, date, false);
-    }
-
-    /// A late approval counts like one in time; its reversal is on its way.
-    fn book_late(&mut self, no: RecordNo, late: &Late) {
-        let Some(txn) = late.txn.filter(|_| late.leg == Leg::LateApproved) else { return };
-        let Some(intent) = self.unanswered.get(&txn).map(std::sync::Arc::clone) else { return };
-        if self.books.chains.get(&txn) != Some(&Counting::Open) {
-            return;
-        }
-        self.books.chains.insert(txn, Counting::Counted);
-        let date = self.business_date(&intent.bank);
-        let of = intent.kind.transaction().unwrap_or(TransactionType::Unstated);
-        let amount = late.amount.or(intent.amount);
-        let item = Item { bank: intent.bank, keys: &intent.keys, of, amount };
-        self.books.count(no, &item, date, false);
-    }
-
-    fn book_queued(&mut self, queued: &Queued) {
-        let Some(txn) = queued.txn.filter(|_| queued.owed != Owed::Repeat) else { return };
-        let open = self.open.contains(txn) || self.unanswered.contains_key(&txn);
-        let dead = self.books.chains.get(&txn) == Some(&Counting::Counted);
-        let counting = match (self.books.done.contains(&txn), open) {
-            (true, _) => Counting::Done,
-            // It was reversed before, in vain.
-            _ if dead => Counting::Counted,
-            (false, true) => Counting::Open,
-            (false, false) => Counting::Counted,
-        };
-        self.books.chains.insert(txn, counting);
-    }
-
-    fn book_closed(&mut self, no: RecordNo, closed: &Closed) {
-        self.books.asked.remove(&closed.entry);
-        let Some(entry) = self.saf.get(&closed.entry) else { return };
-        let queued = std::sync::Arc::clone(&entry.queued);
-        self.book_ending(no, closed, &queued);
-    }
-
-    /// The bank has a message that was owed, or will not have it (any more).
-    pub(super) fn book_ending(&mut self, no: RecordNo, closed: &Closed, queued: &Queued) {
-        // The advice of a decision in the bank's place leaves a reversal behind it as it stands.
-        let reversed = queued.txn.filter(|_| queued.owed != Owed::Repeat);
-        let counting = reversed.and_then(|txn| self.books.chains.remove(&txn));
-        if let (Some(txn), Some(counting), true) =
-            (reversed, counting, closed.ending.is_dead_letter())
-        {
-            // The bank may have it all the same, as an operator will find out.
-            self.books.chains.insert(txn, counting);
-        }
-        if closed.ending != Ending::Acknowledged {
-            return;
-        }
-        let date = closed.settlement_date.unwrap_or_else(|| self.business_date(&queued.bank));
-        let Some(of) = queued.kind.transaction() else { return };
-        let partial = queued.txn.and_then(|txn| self.books.partials.get(&txn)).copied();
-        let whole = partial.or(queued.amount);
-        match (queued.kind, counting) {
-            (Kind::Reversal(_), Some(counting)) if counting != Counting::Done => {
-                if let Some(txn) = queued.txn.filter(|txn| self.unanswered.contains_key(txn)) {
-                    self.books.done.insert(txn);
-                }
-                let original =
-                    Item { bank: queued.bank, keys: &queued.original, of, amount: whole };
-                if counting == Counting::Open {
-                    self.books.count(no, &original, date, false);
-                }
-                let kept = queued.replacement;
-                let back = whole.map(|w| kept.and_then(|kept| w.minus(kept)).unwrap_or(w));
-                self.books.count(no, &Item { amount: back, ..original }, date, true);
-                if let (Some(txn), Some(kept)) = (queued.txn, kept) {
-                    // A further reversal takes back of what this one left.
-                    self.books.partials.insert(txn, kept);
-                }
-            }
-            (Kind::Transaction(_), _) => {
-                let advice = Item { bank: queued.bank, keys: &queued.keys, of, amount: whole };
-                self.books.count(no, &advice, date, false);
-            }
-            _ => {}
-        }
-    }
-
-    /// What we asked about stands in the SAF under the next number.
-    fn book_question(&mut self, no: RecordNo, reconciled: &Reconciled) {
-        if reconciled.weighing != Weighing::Asked {
-            return;
-        }
-        let bucket = reconciled.bucket();
-        self.books.asked.insert(RecordNo(no.0 + 1), Asked { bucket, totals: reconciled.ours });
-        if let Some(closing) = self.books.closing.get(&bucket.bank)
-            && bucket.period == Period::Date(closing.date)
-        {
-            self.books.closing.remove(&bucket.bank);
-        }
-    }
 }

@@ -85,6 +85,7 @@ impl Watch {
             | Event::PinDeclined { .. }
             | Event::NoPlace { .. }
             | Event::Reconciled { .. }
+            | Event::DateIgnored { .. }
             | Event::StansExhausted { .. } => self.bank_event(event),
         }
     }
@@ -208,6 +209,12 @@ impl Watch {
                 } else {
                     warn!(%bank, "totals are OUT OF BALANCE: both sides stand in the journal");
                 }
+            }
+            Event::DateIgnored { bank, stated, current } => {
+                self.meters.count(names::DATES_IGNORED, "bank", *bank, None);
+                let stated = stated.map(|day| day.to_string()).unwrap_or_default();
+                warn!(%bank, %stated, %current, "the bank names a business date that is past, far \
+                    away or none: its date stays");
             }
             Event::StansExhausted { bank } => {
                 self.meters.count(names::STANS_EXHAUSTED, "bank", *bank, None);

@@ -81,6 +81,8 @@ metrics_table! {
         "Reversals, by bank and step (queued, recovered, closed).";
     RECONCILIATIONS = "pointsman_reconciliations_total", Counter,
         "Totals compared with a bank, by bank and result (in_balance, out_of_balance).";
+    DATES_IGNORED = "pointsman_dates_ignored_total", Counter,
+        "Cutovers to a business date that is past, far away or none, by bank: the date stayed.";
     REPEATS = "pointsman_repeats_total", Counter,
         "Requests that a platform repeated, by platform.";
     CONFLICTS = "pointsman_duplicate_conflicts_total", Counter,

@@ -119,6 +119,7 @@ fn is_input(what: &str) -> bool {
                     | "recall"
                     | "reconcile"
                     | "cutover"
+                    | "books"
                     | "without"
                     | "reload",
                 ..

@@ -33,6 +33,11 @@ impl Options<'_> {
         self.0.split_whitespace().any(|w| w == word)
     }
 
+    /// The value of `KEY=`.
+    pub(crate) fn word(&self, key: &str) -> Option<&str> {
+        self.0.split_whitespace().find_map(|w| w.strip_prefix(key))
+    }
+
     fn number(&self, key: &str, default: u64) -> u64 {
         let found = self.0.split_whitespace().find_map(|w| w.strip_prefix(key));
         found.and_then(|n| n.parse().ok()).unwrap_or(default)

@@ -6,20 +6,22 @@
 //! `disk go`, `crash`, `end`.
 
 use crate::setting::{LINES, Options, policy, text};
-use crate::words::{read, show, show_event, show_record};
-use pointsman::canonical::{Answer, Canonical, Flow, ResponseClass};
+use crate::totals;
+use crate::words::{period, read, show, show_event, show_record};
+use pointsman::canonical::{Answer, Canonical, Flow, Reconciliation, ResponseClass};
 use pointsman::switch::Switch;
 use pointsman::switch::desk::Listing;
 use pointsman::switch::ids::{LineId, RecordNo, SessionId, Ticket};
 use pointsman::switch::input::{
-    BankSignOff, Command, DeskAction, DeskSweep, DeskVerb, Garbled, Input, Unsent,
+    BankSignOff, Command, DeskAction, DeskSweep, DeskVerb, Garbled, Input, Unsent, Which,
 };
 use pointsman::switch::library::{self, Recalled};
 use pointsman::switch::output::{Output, RecallKey, Send};
 use pointsman::switch::policy::Policy;
 use pointsman::switch::record::{Cause, Record};
+use pointsman::switch::totals::TerminalBatch;
 use pointsman::text::Text;
-use pointsman::time::{Instant, Now, Wall};
+use pointsman::time::{Day, Instant, Now, Wall};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -49,6 +51,8 @@ pub(crate) struct Stage {
     sessions: BTreeMap<u64, u16>,
     last_session: u64,
     pub(crate) said: String,
+    /// When the story begins, in milliseconds since 1970.
+    midnight: i64,
 }
 
 /// 2026-11-22T00:00:00Z.
@@ -57,7 +61,7 @@ const MIDNIGHT: i64 = 1_795_305_600_000;
 impl Stage {
     pub(crate) fn wall(&self) -> Now {
         let millis = (self.now.nanos() / 1_000_000) as i64;
-        Now { mono: self.now, wall: Wall::from_millis(MIDNIGHT + millis) }
+        Now { mono: self.now, wall: Wall::from_millis(self.midnight + millis) }
     }
 
     pub(crate) fn say(&mut self, line: &str) {
@@ -241,12 +245,14 @@ impl Stage {
             ["without", bank] => self.without(bank),
             ["reload", "without", bank] => self.reload_without(bank),
             ["end"] => {}
-            ["reconcile", bank] => {
-                self.reconcile(bank, None);
+            ["reconcile", bank] => self.reconcile(bank, Which::Present),
+            ["reconcile", bank, date] => self.reconcile(bank, Which::Date(text(date))),
+            ["reconcile", bank, terminal, batch] => {
+                let batch = batch.parse().map_err(|_| "no batch")?;
+                let of = TerminalBatch { terminal: text(terminal), batch };
+                self.reconcile(bank, Which::Batch(of));
             }
-            ["reconcile", bank, date] => {
-                self.reconcile(bank, Some(date));
-            }
+            ["books", bank] => self.list_books(bank),
             ["cutover", bank, date] => {
                 let (bank, date, operator) = (text(bank), Some(text(date)), text("anna"));
                 self.feed(Input::Command(Command::Cutover { bank, date, operator }));
@@ -306,9 +312,23 @@ impl Stage {
         self.feed(Input::Command(Command::Reload(Arc::new(policy))));
     }
 
-    fn reconcile(&mut self, bank: &str, date: Option<&str>) {
-        let (bank, date, operator) = (text(bank), date.map(text), text("anna"));
-        self.feed(Input::Command(Command::Reconcile { bank, date, operator }));
+    fn reconcile(&mut self, bank: &str, which: Which) {
+        let (bank, operator) = (text(bank), text("anna"));
+        self.feed(Input::Command(Command::Reconcile { bank, which, operator }));
+    }
+
+    /// What is kept of a bank's periods.
+    fn list_books(&mut self, bank: &str) {
+        let (all, bank) = (self.switch.totals().all(), text(bank));
+        let lines: Vec<String> = all
+            .filter(|(bucket, _)| bucket.bank == bank)
+            .map(|(bucket, kept)| {
+                let totals = Reconciliation { totals: Some(kept.totals), ..Default::default() };
+                let (period, sums) = (period(bucket.period), totals::show(&totals));
+                format!("kept {period} {}:{sums}, {:?}", bucket.currency, kept.standing)
+            })
+            .collect();
+        lines.iter().for_each(|line| self.say(line));
     }
 
     fn desk(&mut self, no: &str, verb: DeskVerb) -> Fallible<()> {
@@ -385,6 +405,14 @@ fn garbled(msg: Box<Canonical>) -> Garbled {
     Garbled { path, offset: 0, len: 0, digest, readable: Some(msg) }
 }
 
+/// The first moment of the story: of the day that `day=` names.
+fn midnight(options: &Options<'_>) -> i64 {
+    let day: Option<Day> = options.word("day=").and_then(|day| day.parse().ok());
+    let usual = Day::of(Wall::from_millis(MIDNIGHT));
+    let later = day.and_then(|day| day.days_after(usual)).unwrap_or_default();
+    MIDNIGHT + i64::from(later) * 86_400_000
+}
+
 impl Stage {
     pub(crate) fn new(options: &Options<'_>) -> Self {
         let policy = Arc::new(policy(options));
@@ -405,6 +433,7 @@ impl Stage {
             sessions: BTreeMap::new(),
             last_session: 0,
             said: String::new(),
+            midnight: midnight(options),
         }
     }
 }

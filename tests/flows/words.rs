@@ -280,11 +280,7 @@ pub(crate) fn show_record(no: RecordNo, record: &Record) -> Option<String> {
         Record::Refused(r) => format!("journal {no} refused {:?}{}", r.reason, because(r.cause)),
         Record::Cutover(c) => format!("journal {no} cutover {} {}", c.bank, c.date),
         Record::Reconciled(r) => {
-            let period = match r.period {
-                Period::Date(date) => date.to_string(),
-                Period::Batch(of) => format!("{}/{}", of.terminal, of.batch),
-            };
-            let currency = r.currency;
+            let (period, currency) = (period(r.period), r.currency);
             format!("journal {no} totals {} {period} {currency} {:?}", r.bank, r.weighing)
         }
         Record::LineState(l) if l.function == NetworkFunction::SignOff || l.operator.is_some() => {
@@ -303,6 +299,14 @@ pub(crate) fn show_record(no: RecordNo, record: &Record) -> Option<String> {
     })
 }
 
+/// A business date, or a batch of a terminal.
+pub(crate) fn period(of: Period) -> String {
+    match of {
+        Period::Date(date) => date.to_string(),
+        Period::Batch(of) => format!("{}/{}", of.terminal, of.batch),
+    }
+}
+
 /// Events that no other line tells.
 pub(crate) fn show_event(event: &Event) -> Option<String> {
     Some(match event {
@@ -311,6 +315,10 @@ pub(crate) fn show_event(event: &Event) -> Option<String> {
         Event::UnmatchedAnswer { .. } => "event unmatched answer".to_owned(),
         Event::Repeat { txn, .. } => format!("event repeat {txn}"),
         Event::DuplicateConflict { .. } => "event duplicate conflict".to_owned(),
+        Event::DateIgnored { stated, current, .. } => {
+            let stated = stated.map_or("no day".to_owned(), |day| day.to_string());
+            format!("event date ignored: {stated}, {current} stays")
+        }
         Event::StansExhausted { .. } => "event no STAN is free".to_owned(),
         Event::NotSent { why, .. } => format!("event not sent {why:?}"),
         Event::DeskSwept { decided, refused, next_after, .. } => {

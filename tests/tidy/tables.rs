@@ -46,7 +46,8 @@ pub(crate) const ROOMS: &[Room] = &[
     room("money", Floor::Words, &[], "rust_decimal serde thiserror"),
     room("sensitive", Floor::Words, &[], "subtle thiserror zeroize"),
     room("text", Floor::Words, &[], "serde thiserror"),
-    room("time", Floor::Words, &[], "jiff serde thiserror"),
+    // Banks name days by four digits.
+    room("time", Floor::Words, &["text"], "jiff serde thiserror"),
     room("imports", Floor::Wire, &["iso8583"], IMPORT_CRATES),
     room("iso8583", Floor::Wire, &["crypto", "framing"], DIALECT_CRATES),
     room("framing", Floor::Wire, &[], "bytes nom serde thiserror"),

@@ -73,6 +73,7 @@ impl Ledgers {
             referred: None,
             policy: 1,
             role: Role::Whole,
+            date: None,
         })))
     }
 

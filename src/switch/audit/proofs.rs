@@ -48,6 +48,7 @@ pub(in crate::switch) fn asked(theirs: u32, stan: u32) -> Record {
         referred: None,
         policy: 1,
         role: Role::Whole,
+        date: None,
     }))
 }
 
@@ -104,7 +105,13 @@ fn closed_as(entry: u64, ending: Ending) -> Record {
 }
 
 fn attempt(entry: u64, count: u32) -> Record {
-    Record::Attempt(Attempt { entry: RecordNo(entry), at: Wall::default(), count })
+    Record::Attempt(Attempt {
+        entry: RecordNo(entry),
+        at: Wall::default(),
+        count,
+        date: None,
+        batch: None,
+    })
 }
 
 /// 1–2 approved and told; 4–7 unknown, reversed; 8–11 approved, told and taken back.
@@ -377,6 +384,7 @@ fn late_approval(txn: u64) -> Record {
         terminal: None,
         merchant: None,
         batch: None,
+        settlement_date: None,
     })
 }
 

@@ -51,7 +51,7 @@ impl World {
                 .iter()
                 .filter_map(|(record, _)| {
                     let Record::Cutover(cutover) = record else { return None };
-                    (cutover.bank.as_str() == *name).then_some(cutover.date)
+                    (cutover.bank.as_str() == *name).then_some(cutover.date.digits())
                 })
                 .collect();
             for date in cutovers {

@@ -1,7 +1,12 @@
-//! The two times there are: a monotonic [`Instant`] for every limit, a [`Wall`] for every stamp.
+//! The two times there are: a monotonic [`Instant`] for every limit, a [`Wall`] for every stamp;
+//! and the [`Day`], which banks name rather than clocks.
 //!
 //! Contract: timers use `Instant` only, stamps use `Wall` only (invariant I14). Nothing here
 //! reads a clock; the only OS clock is `server::clock`. Civil dates come from `jiff`.
+
+mod day;
+
+pub use day::Day;
 
 use std::fmt;
 use std::time::Duration;
