@@ -7,7 +7,7 @@
 //! files.
 
 use super::{WRONG_INPUT, guess, import, input, tell};
-use crate::iso8583::{Dialect, DialectError, page, shipped, shipped_names};
+use crate::iso8583::{Dialect, DialectError, page, remarks, shipped, shipped_names};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -93,6 +93,9 @@ fn lint(files: &[String]) -> anyhow::Result<ExitCode> {
             Some(dialect) => {
                 let count = dialect.fields().iter().count();
                 tell(&format!("{file}: ok, {count} data elements\n"))?;
+                for remark in remarks(&dialect) {
+                    tell(&format!("{file}: remark: {remark}\n"))?;
+                }
             }
             None => code = ExitCode::from(WRONG_INPUT),
         }

@@ -39,6 +39,7 @@ mod plan_write;
 mod quick;
 mod quick_inside;
 mod quick_pack;
+mod remarks;
 #[cfg(test)]
 mod round_trips;
 pub mod rules;
@@ -64,6 +65,7 @@ pub use message::{Fields, Message, MessageError};
 pub use mti::{Mti, MtiError};
 pub use pack::{Packed, pack, pack_field};
 pub use page::page;
+pub use remarks::remarks;
 pub use rules::Rules;
 pub use shipped::{shipped, shipped_names};
 pub use unpack::unpack;

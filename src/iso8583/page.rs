@@ -67,10 +67,33 @@ fn meaning(out: &mut String, rules: &Rules) {
             let _ = writeln!(out, "| {} | {} |", class.word(), codes.join(" "));
         }
     }
+    out.push_str(
+        "\nA code that is not here proves nothing. [What the others prove](../codes.md).\n",
+    );
+    reversal_codes(out, rules);
     if let Some(mac) = rules.mac() {
         let (name, de) = (mac.statement.algorithm().name(), mac.field);
         let bytes = mac.statement.length();
         let _ = writeln!(out, "\n## MAC\n\n{name}, {bytes} bytes, in data element {de}.");
+    }
+}
+
+/// What codes say in answers to reversals.
+fn reversal_codes(out: &mut String, rules: &Rules) {
+    let Some(reversal) = rules.reversal() else { return };
+    let called: Vec<String> =
+        reversal.codes().map(|(code, class)| format!("{code} {}", class.word())).collect();
+    if !called.is_empty() {
+        let _ = writeln!(out, "\nIn answers to reversals: {}.", called.join(", "));
+    }
+    let nothing: Vec<&str> = reversal.no_action().iter().map(Text::as_str).collect();
+    if !nothing.is_empty() {
+        let nothing = nothing.join(" ");
+        let _ = writeln!(
+            out,
+            "\n{nothing} to a reversal: nothing was done; an end where a code that no list has was \
+             reversed."
+        );
     }
 }
 

@@ -76,8 +76,7 @@ impl SignedInKeys {
         let Some(block) = message.get(self.rule.field) else { return KeyCheck::NotCarried };
         let key = self.opened(msg.terminal.as_ref(), block);
         let check = if key.is_some() { KeyCheck::Good } else { KeyCheck::Bad };
-        let granted =
-            matches!(msg.answer, Some(Answer::Given { class, .. }) if class.is_approval());
+        let granted = matches!(msg.answer, Some(Answer::Given { class, .. }) if class.accepts());
         self.keys().answered((self.clock)(), ask, msg.terminal, granted, key);
         check
     }

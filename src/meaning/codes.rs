@@ -34,13 +34,18 @@ pub enum ResponseClass {
     NotFound,
     /// The original is reversed already.
     AlreadyReversed,
+    /// The sender does not know itself what became of it (09 in progress, 68 its own issuer's
+    /// answer came too late): nobody may take it for a decline.
+    NoOutcome,
+    /// Taken note of: of an advice, a reversal or network management. No approval of a request.
+    Acknowledged,
     /// A code no table knows. Never an approval.
     Unknown,
 }
 
 impl ResponseClass {
     /// Every class that a code can be listed under.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Approved,
         Self::Partial,
         Self::Refer,
@@ -54,6 +59,8 @@ impl ResponseClass {
         Self::SignOn,
         Self::NotFound,
         Self::AlreadyReversed,
+        Self::NoOutcome,
+        Self::Acknowledged,
     ];
 
     /// The word for it in dialect files.
@@ -72,6 +79,8 @@ impl ResponseClass {
             Self::SignOn => "sign-on",
             Self::NotFound => "not-found",
             Self::AlreadyReversed => "already-reversed",
+            Self::NoOutcome => "no-outcome",
+            Self::Acknowledged => "acknowledged",
             Self::Unknown => "unknown",
         }
     }
@@ -79,6 +88,11 @@ impl ResponseClass {
     /// Whether money or goods were granted.
     pub const fn is_approval(self) -> bool {
         matches!(self, Self::Approved | Self::Partial)
+    }
+
+    /// Whether an advice, a reversal or network management was accepted with it.
+    pub const fn accepts(self) -> bool {
+        matches!(self, Self::Approved | Self::Partial | Self::Acknowledged)
     }
 
     /// Whether the bank says that it did nothing because of our own message.

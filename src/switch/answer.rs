@@ -85,7 +85,7 @@ impl Switch {
     }
 
     /// Whether the request has left, over a line that this answer may come back on.
-    fn is_awaited(&self, slot: usize, bank: BankId, line: LineId) -> bool {
+    pub(super) fn is_awaited(&self, slot: usize, bank: BankId, line: LineId) -> bool {
         let scope = self.policy.banks.get(usize::from(bank.0)).map(|b| b.match_scope);
         self.air.flights.get(slot).is_some_and(|f| {
             f.released.is_some() && (scope != Some(MatchScope::Line) || f.line == line)
@@ -107,7 +107,7 @@ impl Switch {
     }
 
     /// An answer to what was decided without it.
-    fn answer_too_late(&mut self, txn: TxnNo, bank: BankId, msg: &Canonical) {
+    pub(super) fn answer_too_late(&mut self, txn: TxnNo, bank: BankId, msg: &Canonical) {
         let Some(intent) = self.state.unanswered.get(&txn).map(Arc::clone) else {
             return self.unmatched(bank, None, msg);
         };
@@ -236,7 +236,11 @@ fn judge(
         class if class.is_refusal() => (Verdict::Refused, None),
         class => match proof(Question::Original, Knowledge::Unknown, class, false) {
             Proof::NoEffect => (Verdict::Declined, None),
-            _ if unlisted_is_decline(unlisted, msg.auth_id.is_some()) => (Verdict::Declined, None),
+            _ if class == ResponseClass::Unknown
+                && unlisted_is_decline(unlisted, msg.auth_id.is_some()) =>
+            {
+                (Verdict::Declined, None)
+            }
             Proof::Effect | Proof::Nothing => invalid,
         },
     }

@@ -68,12 +68,8 @@ impl Switch {
                 let answer = reply::own_answer(readable, Reason::FormatError);
                 self.send((line, session), answer, None, None, SendOwner::Plain);
             }
-            // An answer that says nothing is no reason to wait for another: it is judged like one
-            // that cannot be trusted.
-            (Owner::Bank(bank), Some(answer))
-                if answer.flow.is_answer() && answer.kind.family() != 8 =>
-            {
-                self.bank_message(session, bank, answer);
+            (Owner::Bank(bank), Some(readable)) if readable.flow.is_answer() => {
+                self.unreadable_answer((line, bank), readable);
             }
             _ => {}
         }

@@ -154,7 +154,7 @@ impl Switch {
         self.owe(slot, leg, reason);
         let msg = answer.as_ref().map(|a| &*a.msg);
         self.outcome(slot, leg, msg.map(|m| (m, reason)));
-        let unlisted = msg.and_then(unlisted_code).filter(|_| leg == Leg::InvalidAnswer);
+        let unlisted = msg.and_then(no_verdict).filter(|_| leg == Leg::InvalidAnswer);
         self.flight_event(slot, word_of(leg));
         let Some(flight) = self.finish(slot) else { return };
         let header = flight.requester.header;
@@ -339,11 +339,12 @@ impl Switch {
     }
 }
 
-/// A trusted answer whose code no list has.
-fn unlisted_code(msg: &Canonical) -> Option<Answer> {
+/// A trusted answer that neither grants nor declines: every dialect writes it as a decline.
+fn no_verdict(msg: &Canonical) -> Option<Answer> {
     let trusted = !matches!(msg.mac, MacCheck::Bad | MacCheck::Missing);
-    let unlisted = |a: &Answer| matches!(a, Answer::Given { class: ResponseClass::Unknown, .. });
-    msg.answer.filter(unlisted).filter(|_| trusted)
+    let Some(Answer::Given { class, .. }) = msg.answer else { return None };
+    let open = matches!(class, ResponseClass::Unknown | ResponseClass::NoOutcome);
+    msg.answer.filter(|_| open && trusted)
 }
 
 /// The outcome as a word of the closed set of metrics.

@@ -94,6 +94,7 @@ mod top_up;
 #[cfg(test)]
 mod totals_tests;
 mod undoing;
+mod unreadable;
 mod window;
 #[cfg(test)]
 mod wrap_proofs;

@@ -70,7 +70,9 @@ impl Knowledge {
     pub const fn told_by(self, class: Option<Class>) -> Self {
         match class {
             Some(class) if class.is_approval() => Self::Approved,
-            Some(Class::Unknown) if matches!(self, Self::Unknown) => Self::Unlisted,
+            Some(Class::Unknown | Class::Acknowledged) if matches!(self, Self::Unknown) => {
+                Self::Unlisted
+            }
             Some(_) | None => self,
         }
     }
@@ -101,20 +103,28 @@ pub const fn proof(question: Question, knows: Knowledge, class: Class, done: boo
     use Proof::{Effect, NoEffect, Nothing};
     use Question as Q;
     match (question, class) {
-        (_, Class::Unknown) => Nothing,
+        (_, Class::Unknown | Class::NoOutcome) => Nothing,
 
         (Q::Original, Class::Approved | Class::Partial) => Effect,
+        // No answer to a request at all.
+        (Q::Original, Class::Acknowledged) => Nothing,
         // It was sent once: a duplicate is another's, and this one was not done.
         (Q::Original, _) => NoEffect,
 
-        (Q::ReversalFirst | Q::ReversalAgain, Class::Approved | Class::AlreadyReversed) => Effect,
+        (
+            Q::ReversalFirst | Q::ReversalAgain,
+            Class::Approved | Class::Acknowledged | Class::AlreadyReversed,
+        ) => Effect,
         (Q::ReversalAgain, Class::Duplicate) => Effect,
         (Q::ReversalAgain, Class::NotFound) if knows.is_done() && done => Effect,
         (Q::ReversalFirst | Q::ReversalAgain, Class::NotFound) if !knows.is_done() => NoEffect,
         // Part of it, or it is owed whatever the bank thinks of it.
         (Q::ReversalFirst | Q::ReversalAgain, _) => Nothing,
 
-        (Q::AdviceFirst | Q::AdviceAgain, Class::Approved | Class::Partial) => Effect,
+        (
+            Q::AdviceFirst | Q::AdviceAgain,
+            Class::Approved | Class::Partial | Class::Acknowledged,
+        ) => Effect,
         (Q::AdviceAgain, Class::Duplicate) => Effect,
         (
             Q::AdviceFirst | Q::AdviceAgain,
@@ -122,7 +132,7 @@ pub const fn proof(question: Question, knows: Knowledge, class: Class, done: boo
         ) => Nothing,
         (Q::AdviceFirst | Q::AdviceAgain, _) => NoEffect,
 
-        (Q::Totals | Q::SignOn, Class::Approved | Class::Partial) => Effect,
+        (Q::Totals | Q::SignOn, Class::Approved | Class::Partial | Class::Acknowledged) => Effect,
         (Q::Totals, _) => Nothing,
         (Q::SignOn, _) => NoEffect,
     }
@@ -190,7 +200,7 @@ mod tests {
                 "approved partial",
                 "refer declined pick-up retry security duplicate format mac sign-on not-found \
                  already-reversed",
-                "unknown",
+                "no-outcome acknowledged unknown",
             ];
             assert_eq!(rows(Question::Original, knows, false), expected, "{knows:?}");
         }
@@ -201,16 +211,17 @@ mod tests {
         for knows in [Knowledge::Unknown, Knowledge::Unlisted] {
             for done in [false, true] {
                 let first = [
-                    "approved already-reversed",
+                    "approved already-reversed acknowledged",
                     "not-found",
                     "partial refer declined pick-up retry security duplicate format mac sign-on \
-                     unknown",
+                     no-outcome unknown",
                 ];
                 assert_eq!(rows(Question::ReversalFirst, knows, done), first, "{knows:?}");
                 let again = [
-                    "approved duplicate already-reversed",
+                    "approved duplicate already-reversed acknowledged",
                     "not-found",
-                    "partial refer declined pick-up retry security format mac sign-on unknown",
+                    "partial refer declined pick-up retry security format mac sign-on \
+                 no-outcome unknown",
                 ];
                 assert_eq!(rows(Question::ReversalAgain, knows, done), again, "{knows:?}");
             }
@@ -221,21 +232,22 @@ mod tests {
     fn a_reversal_of_what_the_bank_itself_did_is_never_without_an_original() {
         for knows in [Knowledge::Approved, Knowledge::Acknowledged] {
             let first = [
-                "approved already-reversed",
+                "approved already-reversed acknowledged",
                 "",
                 "partial refer declined pick-up retry security duplicate format mac sign-on \
-                 not-found unknown",
+                 not-found no-outcome unknown",
             ];
             let again = [
-                "approved duplicate already-reversed",
+                "approved duplicate already-reversed acknowledged",
                 "",
                 "partial refer declined pick-up retry security format mac sign-on not-found \
-                 unknown",
+                 no-outcome unknown",
             ];
             let had_it = [
-                "approved duplicate not-found already-reversed",
+                "approved duplicate not-found already-reversed acknowledged",
                 "",
-                "partial refer declined pick-up retry security format mac sign-on unknown",
+                "partial refer declined pick-up retry security format mac sign-on \
+                no-outcome unknown",
             ];
             assert_eq!(rows(Question::ReversalFirst, knows, false), first, "{knows:?}");
             assert_eq!(rows(Question::ReversalFirst, knows, true), first, "{knows:?}");
@@ -248,14 +260,14 @@ mod tests {
     fn an_advice_is_taken_refused_or_sent_again() {
         for knows in Knowledge::ALL {
             let first = [
-                "approved partial",
+                "approved partial acknowledged",
                 "refer declined pick-up security format not-found already-reversed",
-                "retry duplicate mac sign-on unknown",
+                "retry duplicate mac sign-on no-outcome unknown",
             ];
             let again = [
-                "approved partial duplicate",
+                "approved partial duplicate acknowledged",
                 "refer declined pick-up security format not-found already-reversed",
-                "retry mac sign-on unknown",
+                "retry mac sign-on no-outcome unknown",
             ];
             assert_eq!(rows(Question::AdviceFirst, knows, false), first, "{knows:?}");
             assert_eq!(rows(Question::AdviceAgain, knows, true), again, "{knows:?}");
@@ -266,9 +278,10 @@ mod tests {
     fn totals_and_sign_ons_are_granted_by_an_approval_alone() {
         for knows in Knowledge::ALL {
             let [effect, _, nothing] = rows(Question::Totals, knows, false);
-            assert_eq!((effect.as_str(), nothing.contains("unknown")), ("approved partial", true));
+            let granted = "approved partial acknowledged";
+            assert_eq!((effect.as_str(), nothing.contains("unknown")), (granted, true));
             let [effect, _, nothing] = rows(Question::SignOn, knows, false);
-            assert_eq!((effect.as_str(), nothing.as_str()), ("approved partial", "unknown"));
+            assert_eq!((effect.as_str(), nothing.as_str()), (granted, "no-outcome unknown"));
         }
     }
 

@@ -204,7 +204,7 @@ impl Switch {
         let stated = msg.reconciliation.as_deref().copied().unwrap_or_default();
         let balance = match (stated.balance, class) {
             (Some(balance), _) => balance,
-            (None, class) if class.is_approval() => Balance::InBalance,
+            (None, class) if class.accepts() => Balance::InBalance,
             (None, _) => return None,
         };
         let balanced = balance == Balance::InBalance && stated.agrees(&asked.totals);

@@ -270,7 +270,7 @@ record_enum!(Flow {
 record_enum!(ResponseClass {
     0 = Approved, 1 = Partial, 2 = Refer, 3 = Declined, 4 = PickUp, 5 = Retry, 6 = Security,
     7 = Duplicate, 8 = Format, 9 = Mac, 10 = SignOn, 11 = NotFound, 12 = AlreadyReversed,
-    13 = Unknown,
+    13 = Unknown, 14 = NoOutcome, 15 = Acknowledged,
 });
 record_enum!(Reason {
     0 = Accepted, 1 = FormatError, 2 = InvalidTransaction, 3 = UnknownMerchant,

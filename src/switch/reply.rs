@@ -158,7 +158,9 @@ pub(super) fn restore(msg: &mut Canonical, intent: &Intent, header: Header) {
 pub(super) fn stored_answer(msg: Box<Canonical>, outcome: &Outcome) -> Box<Canonical> {
     let own = outcome.reason.unwrap_or(Reason::SystemError);
     let mut msg = own_answer(msg, own);
-    let banks_own = outcome.reason.is_none() || outcome.class == Some(ResponseClass::Unknown);
+    let open = Some(ResponseClass::Unknown);
+    let open = outcome.class == open || outcome.class == Some(ResponseClass::NoOutcome);
+    let banks_own = outcome.reason.is_none() || open;
     if let (Some(class), Some(code), true) = (outcome.class, outcome.bank_code, banks_own) {
         msg.answer = Some(Answer::Given { class, code });
     }

@@ -274,6 +274,11 @@ impl Stage {
             ["signon", bank] => self.sign_off(bank, None),
             [name, "up"] => self.session_up(line_of(name).ok_or("no such line")?),
             [name, "down"] => self.line_down(line_of(name).ok_or("no such line")?),
+            [name, ">", "unreadable", mti, ..] => {
+                let line = line_of(name).ok_or("no such line")?;
+                let readable = Some(Box::new(read(mti, &words[4..])?));
+                self.unreadable(line, readable)?;
+            }
             [name, how @ (">" | "garbles"), mti, ..] => {
                 let line = line_of(name).ok_or("no such line")?;
                 let msg = Box::new(read(mti, &words[3..])?);
@@ -289,6 +294,16 @@ impl Stage {
             _ => return Err(format!("not understood: {line}")),
         }
         self.settle();
+        Ok(())
+    }
+
+    /// Of a message of this line only the number can be read.
+    fn unreadable(&mut self, line: u16, readable: Option<Box<Canonical>>) -> Fallible<()> {
+        let newest = self.sessions.iter().rev().find(|(_, l)| **l == line);
+        let session = SessionId(*newest.ok_or("that line is down")?.0);
+        let (path, received) = (text("44"), self.now);
+        let garbled = Garbled { path, offset: 40, len: 90, digest: [0; 16], readable };
+        self.feed(Input::Garbled { session, received, garbled: Box::new(garbled) });
         Ok(())
     }
 

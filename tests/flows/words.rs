@@ -29,13 +29,15 @@ const TYPES: [(&str, TransactionType); 9] = [
     ("topup", TransactionType::TopUp),
 ];
 
-const CODES: [(&str, ResponseClass); 16] = [
+const CODES: [(&str, ResponseClass); 18] = [
     ("00", ResponseClass::Approved),
     ("10", ResponseClass::Partial),
     ("01", ResponseClass::Refer),
     ("51", ResponseClass::Declined),
     ("12", ResponseClass::Declined),
     ("08", ResponseClass::Unknown),
+    ("09", ResponseClass::NoOutcome),
+    ("40", ResponseClass::Acknowledged),
     ("04", ResponseClass::PickUp),
     ("91", ResponseClass::Retry),
     ("55", ResponseClass::Security),

@@ -10,7 +10,12 @@ fn exactly_these_codes_approve() {
         codes.map(|(code, _)| code.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(approving("unionpay-pos"), ["00", "10", "11", "16", "A2", "A4", "A5", "A6"]);
-    assert_eq!(approving("iso8583-1987-ascii"), ["00", "10", "11", "16"]);
+    let ascii = ["00", "08", "10", "11", "16", "32", "85", "87", "Y1", "Y3"];
+    assert_eq!(approving("iso8583-1987-ascii"), ascii);
+    let of_1993 = ["000", "001", "002", "003", "004", "005", "006", "007"];
+    assert_eq!(approving("iso8583-1993-ascii"), of_1993);
+    let of_2003 = ["0000", "0001", "0002", "0003", "0004", "0005", "0006", "0007"];
+    assert_eq!(approving("iso8583-2003-binary"), of_2003);
 }
 
 /// domain.md section 4: every UnionPay code has a class.
@@ -27,6 +32,28 @@ fn every_unionpay_code_is_classed() {
 }
 
 #[test]
+fn what_only_takes_note_is_never_told_as_an_approval() {
+    let (ascii, later) = (dialect("iso8583-1987-ascii"), dialect("iso8583-1993-ascii"));
+    for code in ["400", "800", "900", "901"] {
+        let class = later.rules().responses().class_of(code.as_bytes());
+        assert!(class == ResponseClass::Acknowledged && !class.is_approval(), "{code}");
+        let answer = Answer::Given { class, code: code.parse().unwrap() };
+        for dialect in [&ascii, &later] {
+            let told = dialect.rules().spell(&answer, Kind::Reconciliation).unwrap();
+            let told = dialect.rules().responses().class_of(told.as_bytes());
+            assert_eq!(told, ResponseClass::Declined, "{code}");
+        }
+    }
+}
+
+#[test]
+fn a_shipped_dialect_has_every_code_of_its_standard() {
+    for name in crate::iso8583::shipped_names().filter(|name| !name.starts_with("unionpay")) {
+        assert_eq!(crate::iso8583::remarks(&dialect(name)), Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
 fn a_code_crosses_by_class_and_keeps_its_spelling_where_it_can() {
     let (ascii, unionpay) = (dialect("iso8583-1987-ascii"), dialect("unionpay-pos"));
     let across = |code: &str| {
@@ -39,7 +66,7 @@ fn a_code_crosses_by_class_and_keeps_its_spelling_where_it_can() {
             .unwrap_or_default()
     };
     let crossed = ["00", "A2", "10", "51", "A0", "77", "25", "98", "21", "34", "ZZ"].map(across);
-    assert_eq!(crossed, ["00", "00", "10", "51", "05", "05", "25", "98", "05", "34", "05"]);
+    assert_eq!(crossed, ["00", "00", "10", "51", "05", "05", "25", "98", "21", "34", "05"]);
 }
 
 #[test]

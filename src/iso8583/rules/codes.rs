@@ -79,11 +79,14 @@ impl ResponseCodes {
     /// the class; a decline of any kind may become a plain one. `None` where the class cannot be
     /// said: an approval is never turned into another one.
     pub fn spell(&self, class: ResponseClass, code: Text<4>) -> Option<Text<4>> {
-        if class != ResponseClass::Unknown && self.class_of(code.as_bytes()) == class {
+        let said = !matches!(class, ResponseClass::Unknown | ResponseClass::Acknowledged);
+        if said && self.class_of(code.as_bytes()) == class {
             return Some(code);
         }
-        let own = self.defaults.get(class as usize).copied().flatten();
         let plain = self.defaults[ResponseClass::Declined as usize];
+        // What only takes note does not answer anybody's request.
+        let own = self.defaults.get(class as usize).copied().flatten();
+        let own = own.filter(|_| class != ResponseClass::Acknowledged);
         own.or(if class.is_approval() { None } else { plain })
     }
 
@@ -164,7 +167,7 @@ impl ReasonCodes {
     fn check_accepting(&self, responses: &ResponseCodes, faults: &mut Faults) {
         let reversals = self.reversals[Reason::Accepted as usize];
         for code in [self.network, reversals].into_iter().flatten() {
-            if !responses.class_of(code.as_bytes()).is_approval() {
+            if !responses.class_of(code.as_bytes()).accepts() {
                 let why = format!("code {code} accepts, but [responses] does not approve it");
                 faults.add("reasons.accepted", &why);
             }

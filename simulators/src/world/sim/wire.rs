@@ -105,6 +105,8 @@ pub fn code(class: ResponseClass) -> Text<4> {
         ResponseClass::SignOn => "77",
         ResponseClass::NotFound => "25",
         ResponseClass::AlreadyReversed => "79",
+        ResponseClass::NoOutcome => "09",
+        ResponseClass::Acknowledged => "40",
         ResponseClass::Unknown => "ZZ",
     })
 }
