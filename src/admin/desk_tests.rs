@@ -372,7 +372,8 @@ async fn a_bank_is_signed_off_and_on_by_an_operator() {
     let order = r#"{"operator":"anna","reason":"works on the line"}"#;
     let (status, said) = ask(to, "POST /banks/river/sign-off", "", order).await;
     let expected = json!({
-        "bank": "river", "decided": "sign-off", "record": 42, "date": null, "asked": [],
+        "bank": "river", "decided": "sign-off", "record": 42, "date": null, "day": null,
+        "asked": [], "waiting": 0,
     });
     assert_eq!((status, said), (200, expected));
     let order = r#"{"operator":"anna"}"#;

@@ -466,7 +466,7 @@ fn bytes_on_disk_stay_what_they_are() {
         record.encode(&mut bytes);
         bytes
     };
-    let day = b"\x04\x09\x05alfa\xD0\x0F\xD3\xD2\xD4\x09";
+    let day = b"\x04\x09\x05alfa\xD0\x0F\x83\xD2\xD4\x09";
     let with_year = |operator| moved(operator, 20_261_123);
     assert_eq!(written(&with_year(Some("anna"))), [&day[..], b"\x05anna\0\0"].concat());
     assert_eq!(written(&with_year(None)), [&day[..], b"\0\0\0"].concat());

@@ -105,7 +105,7 @@ fn is_input(what: &str) -> bool {
     let words: Vec<&str> = what.split_whitespace().collect();
     matches!(
         words[..],
-        [_, ">" | "garbles", ..]
+        [_, ">", ..]
             | [
                 "gate"
                     | "disk"

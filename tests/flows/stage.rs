@@ -2,7 +2,7 @@
 //!
 //! A script is a header of `# ...` lines, of which `# policy: ...` sets switches, then lines
 //! `t=SECONDS what`. What happens: `platform > 0200 stan=1 amt=100`, `alfa > 0210 stan=1 rc=00`,
-//! `alfa garbles 0210 stan=1`, `alfa down`, `alfa up`, `gate hold`, `gate go`, `disk stop`,
+//! `alfa > unreadable 0210 stan=1`, `alfa down`, `alfa up`, `gate hold`, `gate go`, `disk stop`,
 //! `disk go`, `crash`, `end`.
 
 use crate::setting::{LINES, Options, policy, text};
@@ -279,17 +279,13 @@ impl Stage {
                 let readable = Some(Box::new(read(mti, &words[4..])?));
                 self.unreadable(line, readable)?;
             }
-            [name, how @ (">" | "garbles"), mti, ..] => {
+            [name, ">", mti, ..] => {
                 let line = line_of(name).ok_or("no such line")?;
                 let msg = Box::new(read(mti, &words[3..])?);
                 let newest = self.sessions.iter().rev().find(|(_, l)| **l == line);
                 let session = SessionId(*newest.ok_or("that line is down")?.0);
                 let received = self.now;
-                self.feed(if how == ">" {
-                    Input::Message { session, received, msg }
-                } else {
-                    Input::Garbled { session, received, garbled: Box::new(garbled(msg)) }
-                });
+                self.feed(Input::Message { session, received, msg });
             }
             _ => return Err(format!("not understood: {line}")),
         }
@@ -412,12 +408,6 @@ impl Stage {
             self.say(&format!("late {no}: {kind}, {became}"));
         }
     }
-}
-
-/// A message of which no more could be read than this.
-fn garbled(msg: Box<Canonical>) -> Garbled {
-    let (path, digest) = (text("15"), [0; 16]);
-    Garbled { path, offset: 0, len: 0, digest, readable: Some(msg) }
 }
 
 /// The first moment of the story: of the day that `day=` names.
