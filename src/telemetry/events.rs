@@ -77,16 +77,16 @@ impl Watch {
             Event::TimedOut { .. }
             | Event::ReversalQueued { .. }
             | Event::ReversalClosed { .. }
-            | Event::LateAnswer { .. }
-            | Event::DuplicateAnswer { .. }
-            | Event::UnmatchedAnswer { .. }
             | Event::OnDesk { .. }
-            | Event::UnlistedCode { .. }
             | Event::PinDeclined { .. }
             | Event::NoPlace { .. }
             | Event::Reconciled { .. }
             | Event::DateIgnored { .. }
             | Event::StansExhausted { .. } => self.bank_event(event),
+            Event::LateAnswer { .. }
+            | Event::DuplicateAnswer { .. }
+            | Event::UnmatchedAnswer { .. }
+            | Event::UnlistedCode { .. } => self.answer_event(event),
         }
     }
 
@@ -164,33 +164,11 @@ impl Watch {
                 self.meters.count(names::REVERSALS, "bank", *bank, Some(("step", "closed")));
                 debug!(%bank, %txn, tries, "reversal closed");
             }
-            Event::LateAnswer { bank, txn, approved } => {
-                let meaning = if *approved { "approved" } else { "declined" };
-                self.meters.count(names::LATE_RESPONSES, "bank", *bank, Some(("meaning", meaning)));
-                debug!(%bank, %txn, approved, "late answer");
-            }
-            Event::DuplicateAnswer { bank, txn } => {
-                self.meters.count(names::DUPLICATE_RESPONSES, "bank", *bank, None);
-                debug!(%bank, %txn, "the same answer once more");
-            }
-            Event::UnmatchedAnswer { bank } => {
-                self.meters.count(names::UNMATCHED_RESPONSES, "bank", *bank, None);
-                warn!(%bank, "an answer that fits nothing we know");
-            }
             Event::OnDesk { bank, txn, amount, cause } => {
                 let word = cause.map_or("no_answer", Cause::word);
                 self.meters.count(names::ON_DESK, "bank", *bank, Some(("cause", word)));
                 let cause = cause.map(|cause| cause.to_string()).unwrap_or_default();
                 warn!(%bank, %txn, ?amount, cause, "in doubt: an operator has to decide");
-            }
-            Event::UnlistedCode { bank, code, first } => {
-                self.meters.count(names::UNLISTED_CODES, "bank", *bank, None);
-                if *first {
-                    warn!(%bank, %code, "a code that no list has: it proves nothing; what does \
-                        the bank mean by it?");
-                } else {
-                    debug!(%bank, %code, "a code that no list has");
-                }
             }
             Event::PinDeclined { bank } => {
                 self.meters.count(names::PIN_DECLINED, "bank", *bank, None);
@@ -219,6 +197,34 @@ impl Watch {
             Event::StansExhausted { bank } => {
                 self.meters.count(names::STANS_EXHAUSTED, "bank", *bank, None);
                 warn!(%bank, "no STAN is free");
+            }
+            _ => {}
+        }
+    }
+
+    fn answer_event(&mut self, event: &Event) {
+        match event {
+            Event::LateAnswer { bank, txn, approved } => {
+                let meaning = if *approved { "approved" } else { "declined" };
+                self.meters.count(names::LATE_RESPONSES, "bank", *bank, Some(("meaning", meaning)));
+                debug!(%bank, %txn, approved, "late answer");
+            }
+            Event::DuplicateAnswer { bank, txn } => {
+                self.meters.count(names::DUPLICATE_RESPONSES, "bank", *bank, None);
+                debug!(%bank, %txn, "the same answer once more");
+            }
+            Event::UnmatchedAnswer { bank } => {
+                self.meters.count(names::UNMATCHED_RESPONSES, "bank", *bank, None);
+                warn!(%bank, "an answer that fits nothing we know");
+            }
+            Event::UnlistedCode { bank, code, first } => {
+                self.meters.count(names::UNLISTED_CODES, "bank", *bank, None);
+                if *first {
+                    warn!(%bank, %code, "a code that no list has: it proves nothing; what does \
+                        the bank mean by it?");
+                } else {
+                    debug!(%bank, %code, "a code that no list has");
+                }
             }
             _ => {}
         }
