@@ -116,6 +116,9 @@ fn advice(stan: u32, at: Wall) -> Queued {
         knows: Knowledge::Unknown,
         kept: None,
         original_amount: None,
+        told: None,
+        stated: None,
+        stood: None,
     }
 }
 

@@ -97,6 +97,7 @@ fn late() -> LateItem {
         merchant: None,
         batch: None,
         settlement_date: None,
+        granted: None,
     };
     LateItem { no: RecordNo(9), kind: LateKind::Late, late, became: "its reversal is owed" }
 }

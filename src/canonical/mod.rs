@@ -20,7 +20,7 @@ mod write;
 
 pub use crate::meaning::{
     Answer, Balance, Flow, KeyCheck, Kind, MacCheck, NetworkFunction, Reason, Reconciliation,
-    ResponseClass, Sum, Totals, TransactionType,
+    ResponseClass, Sent, Sum, Totals, TransactionType,
 };
 pub use error::{ReadError, WriteError};
 pub use passed_on::{Carried, Header};
@@ -52,6 +52,9 @@ pub struct OriginalData {
     pub date: Option<Text<4>>,
     /// Local time of the original (hhmmss), if stated (`F56`).
     pub time: Option<Text<6>>,
+    /// What was sent to the receiver, where we sent it: its MTI is the one the receiver's dialect
+    /// has for that, whatever MTI the asker used. Never read.
+    pub sent: Option<Sent>,
 }
 
 /// One message, in meaning. Unset fields were absent, or must not be sent.

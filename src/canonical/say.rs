@@ -171,10 +171,7 @@ impl<'a> Writer<'a> {
     fn original_text(&self, atom: Atom) -> Option<&'a [u8]> {
         let original = self.original?;
         match atom {
-            Atom::OriginalMti => match self.entry {
-                Some(entry) => entry.original_mti(original.mti),
-                None => bytes(&original.mti),
-            },
+            Atom::OriginalMti => self.original_mti(original),
             Atom::OriginalTransmission => bytes(&original.transmission),
             Atom::OriginalAcquirer => {
                 bytes(&original.acquirer).or_else(|| bytes(&self.from.acquirer))
@@ -184,6 +181,18 @@ impl<'a> Writer<'a> {
             Atom::OriginalTime => bytes(&original.time),
             _ => None,
         }
+    }
+
+    /// What we sent has the MTI that this dialect writes for it; of others the stated MTI tells,
+    /// where the dialect has such originals.
+    fn original_mti(&self, original: &'a OriginalData) -> Option<&'a [u8]> {
+        let sent = original.sent;
+        let ours = sent.and_then(|sent| self.rules.messages().written(sent.kind, sent.flow));
+        let stated = || match self.entry {
+            Some(entry) => entry.original_mti(original.mti),
+            None => bytes(&original.mti),
+        };
+        ours.map(|(_, entry)| &entry.mti.as_bytes()[..]).or_else(stated)
     }
 
     /// A date later in the calendar than today's was last year.
@@ -200,12 +209,19 @@ impl<'a> Writer<'a> {
         let in_answer = rule.is_some_and(|r| r.reason_in_answer());
         if atom == Atom::Reason || in_answer {
             let Some(reason) = self.from.reason.filter(|_| rule.is_some()) else {
-                return Ok(None);
+                // An advice may say why it is one.
+                let advises = atom == Atom::Reason && self.from.flow == Flow::Advice;
+                let why = self.from.reason.filter(|_| advises && !reverses);
+                let code = why.and_then(|why| self.rules.reasons().advice(why));
+                return Ok(code.map(|c| in_code(&c)).unwrap_or_default());
             };
             let code = self.rules.reasons().reversal(reason);
             return code.map(|c| in_code(&c)).ok_or(WriteError::NoCode { de, name: "reason" });
         }
-        let Some(answer) = self.from.answer.filter(|_| self.from.flow != Flow::Request) else {
+        let advises = !self.answer && matches!(self.from.kind, Kind::Transaction(_));
+        let mute = advises && self.rules.fields().uncoded_advices();
+        let Some(answer) = self.from.answer.filter(|_| self.from.flow != Flow::Request && !mute)
+        else {
             return Ok(None);
         };
         let balance = self.from.reconciliation.as_ref().and_then(|r| r.balance);

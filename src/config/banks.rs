@@ -6,7 +6,7 @@ use super::settings::{Endpoint, LineMac, LineSettings, MasterKeySettings, Secret
 use super::top::{Builder, secret};
 use crate::hex;
 use crate::iso8583::Dialect;
-use crate::iso8583::rules::{Atom, MatchScope as Scope, Part, SignOnScope, StanRule, What};
+use crate::iso8583::rules::{Atom, Entry, MatchScope as Scope, Part, SignOnScope, StanRule, What};
 use crate::meaning::{Flow, Kind, TransactionType};
 use crate::switch::ids::{BankId, LineId, Name};
 use crate::switch::policy::{
@@ -66,6 +66,8 @@ fn bank(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
         acquirer: section.parsed("acquirer"),
         forwarder: section.parsed("forwarder"),
         reconcile_at_cutover: section.flag("reconcile_at_cutover", false),
+        coded_advices: dialect.as_deref().is_none_or(coded_advices),
+        grants_more: section.list("partial_above_request"),
         pin_translation: false,
     };
     builder.policy.banks.push(bank);
@@ -101,7 +103,21 @@ fn reversal(dialect: &Dialect) -> Reversal {
         same_stan: rule.is_some_and(|rule| rule.stan == StanRule::Same),
         original_batch: rule.is_some_and(|rule| rule.original_batch),
         partial: dialect.rules().says_part(),
+        requested: rule.is_some_and(|rule| rule.requested),
     }
+}
+
+/// Whether all its advices of transactions have a place for what was decided.
+fn coded_advices(dialect: &Dialect) -> bool {
+    let rules = dialect.rules();
+    let answer = rules.fields().element_of(Atom::Answer);
+    let advises =
+        |entry: &Entry| entry.flow == Flow::Advice && matches!(entry.kind, Kind::Transaction(_));
+    let entries = rules.messages().entries().iter().enumerate();
+    let mut mute = entries.filter(|(_, entry)| advises(entry)).filter(|(index, _)| {
+        answer.is_none_or(|de| rules.presence().of(*index, false).never.contains(de))
+    });
+    !rules.fields().uncoded_advices() && mute.next().is_none()
 }
 
 /// What stands in for a dialect that did not compile; such settings are never handed out.
@@ -113,6 +129,7 @@ fn no_reversal() -> Reversal {
         same_stan: false,
         original_batch: false,
         partial: false,
+        requested: false,
     }
 }
 

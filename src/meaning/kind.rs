@@ -57,6 +57,15 @@ impl Kind {
     }
 }
 
+/// What a message asks for, and on which leg: its MTI is what the dialect writes for that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sent {
+    /// What it asks for.
+    pub kind: Kind,
+    /// As a request or as an advice.
+    pub flow: Flow,
+}
+
 /// What a transaction does (processing code, with what the dialect adds to tell more apart).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TransactionType {

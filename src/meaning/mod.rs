@@ -10,7 +10,7 @@ mod kind;
 mod totals;
 
 pub use codes::{Answer, Reason, ResponseClass};
-pub use kind::{Flow, Kind, NetworkFunction, TransactionType};
+pub use kind::{Flow, Kind, NetworkFunction, Sent, TransactionType};
 pub use totals::{Balance, Reconciliation, Sum, Totals};
 
 /// Whether the message's MAC was checked, by the session that received it.

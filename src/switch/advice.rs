@@ -2,7 +2,9 @@
 //! acknowledged.
 //!
 //! Contract: an advice is never declined because a bank is down: it is journaled, acknowledged
-//! once that is durable, and forwarded. Deliberately absent: forwarding ([`super::saf`]).
+//! once that is durable, and forwarded with what it says was decided (`F39`). One of a decline is
+//! forwarded only to a bank whose advices have a place for that: without it, it would be posted.
+//! Deliberately absent: forwarding ([`super::saf`]).
 
 use super::following::Original;
 use super::ids::{BankId, RecordNo};
@@ -10,10 +12,10 @@ use super::inflight::Requester;
 use super::memory::Past;
 use super::output::Event;
 use super::proof::Knowledge;
-use super::record::{BankKeys, Cause, Closed, Ending, Owed, Queued, Record};
+use super::record::{BankKeys, Cause, Closed, Ending, Owed, Queued, Record, Told};
 use super::request::likeness_of;
 use super::{Switch, reply, routing};
-use crate::canonical::{Canonical, Flow, Reason};
+use crate::canonical::{Answer, Canonical, Flow, Reason, ResponseClass, Sent};
 use crate::time::Instant;
 use std::sync::Arc;
 
@@ -48,21 +50,42 @@ impl Switch {
         referred: Option<Original>,
     ) {
         match self.place_owed(&from, &msg, referred.as_ref()) {
-            Ok((bank, keys)) => {
+            Ok((bank, mut keys)) => {
+                let flow = Flow::Advice;
+                keys.sent = Some(Sent { kind: msg.kind, flow });
                 let mut queued = self.entry_for(&from, &msg, bank, keys, Owed::Repeat);
-                queued.flow = Flow::Advice;
+                queued.flow = flow;
                 if let Some(Original { no, keys, .. }) = referred {
                     queued.keys.rrn = self.rrn_of_follow_up(bank, &keys, queued.keys.rrn);
                     (queued.of, queued.original) = (Some(no), keys);
                 }
+                queued.told = told_by(&msg);
                 if let Some(field) = self.without_place(bank, &msg) {
                     self.no_place(&from, bank, &msg, field);
                     let ending = (Ending::Dead, Some(Cause::NoPlace(field)));
                     return self.acknowledge_unsent(&from, msg, queued, ending);
                 }
-                self.acknowledge_queued(&from, msg, queued, self.now.mono);
+                self.pass_on(&from, msg, bank, queued);
             }
             Err(reason) => self.refuse(&from, msg, reason, None, None),
+        }
+    }
+
+    /// Owes the bank an advice, where it says what was decided in words the bank has: nothing is
+    /// posted that was declined, and nothing of which nobody knows.
+    fn pass_on(&mut self, from: &Requester, msg: Box<Canonical>, bank: BankId, queued: Queued) {
+        let class = queued.told.map(|told| told.class);
+        let coded = self.policy.banks.get(usize::from(bank.0)).is_some_and(|b| b.coded_advices);
+        match class {
+            Some(ResponseClass::Unknown) => {
+                let ending = (Ending::Dead, Some(Cause::UnlistedCode));
+                self.acknowledge_unsent(from, msg, queued, ending);
+            }
+            Some(class) if !class.is_approval() && !coded => {
+                self.event(Event::DeclineKept { bank: queued.bank });
+                self.acknowledge_unsent(from, msg, queued, (Ending::Needless, None));
+            }
+            _ => self.acknowledge_queued(from, msg, queued, self.now.mono),
         }
     }
 
@@ -125,6 +148,9 @@ impl Switch {
             knows: Knowledge::Unknown,
             kept: (!msg.kept.is_empty()).then(|| Box::new(msg.kept.clone())),
             original_amount: msg.original_amount,
+            told: None,
+            stated: None,
+            stood: None,
         }
     }
 
@@ -169,5 +195,13 @@ impl Switch {
         }
         self.answered_event(from, Some(bank), Some(entry), "acknowledged");
         self.answer_own(from, msg, Reason::Accepted, Some(no));
+    }
+}
+
+/// What a platform's advice says was decided.
+fn told_by(msg: &Canonical) -> Option<Told> {
+    match msg.answer {
+        Some(Answer::Given { class, code }) => Some(Told { class, code }),
+        Some(Answer::Own(_)) | None => None,
     }
 }

@@ -7,12 +7,12 @@
 //! requests ([`super::reversal`]).
 
 use super::Switch;
-use super::ids::RecordNo;
+use super::ids::{Name, RecordNo};
 use super::inflight::Requester;
 use super::input::DeskVerb;
-use super::originals::leaves_less;
-use super::record::{Desk, Ending, Owed, Queued, Record};
+use super::record::{Cause, Desk, Ending, Owed, Queued, Record};
 use super::reply;
+use super::taking_back::{Part, part_of};
 use crate::canonical::{Canonical, Kind, Reason, TransactionType};
 use crate::text::Text;
 use std::sync::Arc;
@@ -30,34 +30,52 @@ impl Switch {
             // A reversal is not reversed; what it took back stays taken back.
             return self.refuse(from, msg, Reason::Accepted, Some(advice), None);
         }
-        if !leaves_less(&msg, queued.amount) {
-            return self.refuse(from, msg, Reason::FormatError, Some(advice), None);
+        if queued.tells_of_decline() {
+            // Nothing was done, and nobody was told that it was.
+            return self.refuse(from, msg, Reason::Accepted, Some(advice), None);
         }
-        let Some((reversal, not_found_final)) = self.reversal_of_advice(from, &msg, advice, queued)
+        let stands = self.state.books.partials.get(&advice).copied();
+        let part = part_of(&msg, stands.or(queued.amount));
+        if part == Part::Already {
+            return self.refuse(from, msg, Reason::Accepted, None, None);
+        }
+        let Some((mut reversal, not_found_final)) =
+            self.reversal_of_advice(from, &msg, advice, queued)
         else {
             return self.refuse(from, msg, Reason::SystemError, Some(advice), None);
         };
+        reversal.stood = stands.filter(|stands| Some(*stands) != queued.amount);
         let waits = self.state.saf.get(&advice).is_some_and(|entry| entry.tries == 0);
         let dead = self.state.dead.get(&advice).map(|letter| letter.may_be_at_bank());
-        if reversal.replacement.is_some() {
+        if part != Part::Whole && dead.is_some() {
             // What is left has to get there: first the advice, then this.
-            return if dead.is_some() {
-                self.not_yet(from, msg, advice);
-            } else {
-                self.acknowledge_queued(from, msg, reversal, not_found_final);
-            };
+            return self.not_yet(from, msg, advice);
         }
-        if waits || dead == Some(false) {
+        if part == Part::Whole && (waits || dead == Some(false)) {
             self.acknowledge_unsent(from, msg, reversal, (Ending::Needless, None));
+        } else if !self.reverses(&queued.bank, queued.kind) {
+            // Nobody can tell the bank: the advice stays as it is, and an operator settles it.
+            return self.acknowledge_unsent(
+                from,
+                msg,
+                reversal,
+                (Ending::Dead, Some(Cause::NoReversal)),
+            );
         } else {
-            self.acknowledge_queued(from, msg, reversal, not_found_final);
+            self.take_back(from, msg, (reversal, not_found_final), part, &[Some(queued.bank)]);
         }
-        if waits {
+        if part == Part::Whole && waits {
             self.close_entry(advice, Ending::Needless);
         }
         if dead.is_some() {
             self.give_up_letter(advice, queued);
         }
+    }
+
+    /// Whether this bank's dialect has a reversal of such a message.
+    fn reverses(&self, bank: &Name, kind: Kind) -> bool {
+        let of = kind.transaction().unwrap_or(TransactionType::Unstated);
+        self.policy.banks.iter().any(|b| b.name == *bank && b.reversal.types.contains(&of))
     }
 
     /// Nobody may send it again.
@@ -97,9 +115,12 @@ impl Switch {
             platform: self.platform_name(from),
             keys,
             original: queued.keys.clone(),
-            original_mti: queued.origin.as_ref().map(|origin| origin.mti),
-            replacement: msg.replacement_amount,
+            original_mti: None,
+            referred: Some(Box::new(queued.original.clone())).filter(|of| of.stan != 0),
+            replacement: msg.replacement_amount.filter(|left| left.minor > 0),
             knows: self.known_of(advice),
+            told: None,
+            of: None,
             not_found_final_after: self.wall_of(not_found_final),
             ..queued.clone()
         };

@@ -15,6 +15,7 @@ use super::proof::{Knowledge, Proof, Question, proof, unlisted_is_decline};
 use super::record::{BankKeys, Ending, Intent, Late, Leg, Record};
 use super::reply;
 use super::role::Role;
+use super::standing::Standing;
 use super::txn::{Happening, Verdict};
 use crate::canonical::{Answer, Canonical, Kind, MacCheck, Reason, ResponseClass};
 use crate::iso8583::rules::Atom;
@@ -98,10 +99,25 @@ impl Switch {
         bank.map_or((&[], Unlisted::Reverse), |bank| (&bank.must_echo, bank.codes.unlisted))
     }
 
+    /// Whether the bank may grant this more than it asks for.
+    fn may_grant_more(&self, bank: BankId, intent: &Intent) -> bool {
+        let Some(mcc) = &intent.facts.merchant_type else { return false };
+        let bank = self.policy.banks.get(usize::from(bank.0));
+        bank.is_some_and(|bank| bank.grants_more.contains(mcc))
+    }
+
+    /// What an answer to this flight granted, where that can be trusted and is not all.
+    pub(super) fn granted_in(&self, slot: usize, msg: Option<&Canonical>) -> Option<Amount> {
+        let msg = msg.filter(|msg| is_partial(msg))?;
+        let flight = self.air.flights.get(slot)?;
+        granted(&flight.intent, msg, self.judging(flight.bank).0)
+    }
+
     fn answer_in_flight(&mut self, slot: usize, bank: BankId, mut msg: Box<Canonical>) {
         let Some(flight) = self.air.flights.get(slot) else { return };
         msg.in_currency_of(flight.intent.amount);
-        let (verdict, fault) = judge(&flight.intent, &msg, self.judging(bank));
+        let more = self.may_grant_more(bank, &flight.intent);
+        let (verdict, fault) = judge(&flight.intent, &msg, self.judging(bank), more);
         let verdict = self.judged(verdict, &flight.intent, &msg);
         self.happen(slot, Happening::Answered(verdict), Some(Answered { msg, fault }));
     }
@@ -111,8 +127,10 @@ impl Switch {
         let Some(intent) = self.state.unanswered.get(&txn).map(Arc::clone) else {
             return self.unmatched(bank, None, msg);
         };
-        let (verdict, _) = judge(&intent, msg, self.judging(bank));
-        self.decided_answered(txn, &intent, verdict, msg);
+        let more = self.may_grant_more(bank, &intent);
+        let (verdict, _) = judge(&intent, msg, self.judging(bank), more);
+        let granted = granted(&intent, msg, self.judging(bank).0);
+        self.decided_answered(txn, &intent, verdict, msg, granted);
     }
 
     /// What a late answer changes, by what it proves.
@@ -122,6 +140,7 @@ impl Switch {
         intent: &Arc<Intent>,
         verdict: Verdict,
         msg: &Canonical,
+        granted: Option<Amount>,
     ) {
         #[cfg(feature = "faults")]
         if self.planted.has(Plant::LateAnswerForwarded) {
@@ -130,9 +149,10 @@ impl Switch {
         let leg = verdict.late_leg();
         if leg == Leg::LateApproved || (leg == Leg::InvalidAnswer && !declines(msg)) {
             // Trusted or not, the bank may have done it after all: reversed, if need be again.
-            self.owe_for(txn, intent, None, leg, Reason::AnswerTooLate, msg.auth_id);
+            let standing = Standing { auth_id: msg.auth_id, granted, ..Standing::default() };
+            self.owe_for(txn, intent, standing, leg, Reason::AnswerTooLate);
         }
-        self.note_late(Some(txn), intent.bank, leg, msg);
+        self.note_late(Some(txn), intent.bank, leg, msg, granted);
         self.event(Event::LateAnswer {
             bank: intent.bank,
             txn,
@@ -153,7 +173,7 @@ impl Switch {
     pub(super) fn unmatched(&mut self, bank: BankId, again: Option<TxnNo>, msg: &Canonical) {
         let name = self.bank_name(bank);
         let leg = if approves(msg) { Leg::LateApproved } else { Leg::LateDeclined };
-        let no = self.note_late(again, name, leg, msg);
+        let no = self.note_late(again, name, leg, msg, None);
         if again.is_none() {
             self.stray_approval(no, &name, msg);
         }
@@ -169,6 +189,7 @@ impl Switch {
         bank: super::ids::Name,
         leg: Leg,
         msg: &Canonical,
+        granted: Option<Amount>,
     ) -> RecordNo {
         let (class, bank_code) = match msg.answer {
             Some(Answer::Given { class, code }) => (Some(class), Some(code)),
@@ -192,6 +213,7 @@ impl Switch {
             merchant: msg.merchant.filter(|_| txn.is_none()),
             batch: msg.batch.filter(|_| txn.is_none()),
             settlement_date: msg.settlement_date,
+            granted,
         }))
     }
 }
@@ -217,6 +239,7 @@ fn judge(
     intent: &Intent,
     msg: &Canonical,
     (must_echo, unlisted): (&[Atom], Unlisted),
+    more: bool,
 ) -> (Verdict, Option<Reason>) {
     if matches!(msg.mac, MacCheck::Bad | MacCheck::Missing) {
         return (Verdict::Invalid, Some(Reason::MacFailed));
@@ -227,7 +250,7 @@ fn judge(
         return invalid;
     }
     match class {
-        ResponseClass::Partial if !is_part(msg.amount, intent.amount) => invalid,
+        ResponseClass::Partial if !is_part(msg.amount, intent.amount, more) => invalid,
         ResponseClass::Partial if !intent.accepts_partial => invalid,
         ResponseClass::Partial => (Verdict::Partial, None),
         _ if msg.amount.is_some() && msg.amount != intent.amount => invalid,
@@ -244,6 +267,21 @@ fn judge(
             Proof::Effect | Proof::Nothing => invalid,
         },
     }
+}
+
+fn is_partial(msg: &Canonical) -> bool {
+    matches!(msg.answer, Some(Answer::Given { class: ResponseClass::Partial, .. }))
+}
+
+/// What an answer granted, where it says that this is not all and is the bank's own word about
+/// this request, whether or not it can be passed on: its reversal is about so much.
+fn granted(intent: &Intent, msg: &Canonical, must_echo: &[Atom]) -> Option<Amount> {
+    let amount = msg.amount.filter(|amount| is_partial(msg) && amount.minor > 0)?;
+    let trusted = !matches!(msg.mac, MacCheck::Bad | MacCheck::Missing)
+        && names_agree(msg, &intent.keys)
+        && echoes(msg, &intent.keys, must_echo);
+    let asked = intent.amount.filter(|asked| asked.currency == amount.currency);
+    asked.filter(|asked| trusted && *asked != amount).map(|_| amount)
 }
 
 /// Whether an answer names the terminal and merchant that were sent, as far as it names any.
@@ -275,6 +313,10 @@ fn agrees<const N: usize>(stated: Option<&Text<N>>, sent: Option<&Text<N>>) -> b
     }
 }
 
-fn is_part(part: Option<Amount>, whole: Option<Amount>) -> bool {
-    part.zip(whole).is_some_and(|(part, whole)| part.minor > 0 && whole.minus(part).is_some())
+/// Whether this can be what was granted instead of all; `more`: also where that is more.
+fn is_part(part: Option<Amount>, whole: Option<Amount>, more: bool) -> bool {
+    part.zip(whole).is_some_and(|(part, whole)| {
+        let fits = if more { part.currency == whole.currency } else { whole.minus(part).is_some() };
+        part.minor > 0 && fits
+    })
 }

@@ -91,7 +91,8 @@ impl State {
         }
         self.books.chains.entry(outcome.txn).and_modify(|c| *c = Counting::Counted);
         let of = intent.kind.transaction().unwrap_or(TransactionType::Unstated);
-        let item = Item { bank: intent.bank, keys: &intent.keys, of, amount };
+        let voided = intent.voided();
+        let item = Item { bank: intent.bank, keys: &intent.keys, of, voided, amount };
         self.books.count(no, &item, date, false);
     }
 
@@ -106,7 +107,8 @@ impl State {
         let date = self.date_of(&intent, late.settlement_date, late.at);
         let of = intent.kind.transaction().unwrap_or(TransactionType::Unstated);
         let amount = late.amount.or(intent.amount);
-        let item = Item { bank: intent.bank, keys: &intent.keys, of, amount };
+        let voided = intent.voided();
+        let item = Item { bank: intent.bank, keys: &intent.keys, of, voided, amount };
         self.books.count(no, &item, date, false);
     }
 
@@ -154,7 +156,10 @@ impl State {
         let date = corrected(sent, closed.settlement_date, closed.at);
         let Some(of) = queued.kind.transaction() else { return };
         let partial = queued.txn.and_then(|txn| self.books.partials.get(&txn)).copied();
-        let whole = partial.or(queued.amount);
+        let granted = self.saf.get(&closed.entry).and_then(|entry| entry.granted);
+        let granted = granted.or_else(|| self.dead.get(&closed.entry)?.granted);
+        let whole = granted.or(queued.stood).or(partial).or(queued.amount);
+        let voided = queued.voided();
         match (queued.kind, counting) {
             (Kind::Reversal(_), Some(counting)) if counting != Counting::Done => {
                 let unanswered = queued.txn.and_then(|txn| self.unanswered.get(&txn));
@@ -163,7 +168,7 @@ impl State {
                     self.books.done.insert(txn);
                 }
                 let original =
-                    Item { bank: queued.bank, keys: &queued.original, of, amount: whole };
+                    Item { bank: queued.bank, keys: &queued.original, of, voided, amount: whole };
                 if counting == Counting::Open {
                     self.books.count(no, &original, own.unwrap_or(date), false);
                 }
@@ -175,8 +180,10 @@ impl State {
                     self.books.partials.insert(txn, kept);
                 }
             }
-            (Kind::Transaction(_), _) => {
-                let advice = Item { bank: queued.bank, keys: &queued.keys, of, amount: whole };
+            // An advice of a decline has moved nothing.
+            (Kind::Transaction(_), _) if !queued.tells_of_decline() => {
+                let keys = &queued.keys;
+                let advice = Item { bank: queued.bank, keys, of, voided, amount: whole };
                 self.books.count(no, &advice, date, false);
             }
             _ => {}

@@ -34,8 +34,10 @@ impl State {
             (_, Some(late)) => self.book_stray(no, &late),
             // Of what was granted the bank has taken back by hand what has no reversal.
             (Some(intent), None) if cause == Some(Cause::NoReversal) => {
+                let granted = self.books.partials.get(&desk.item).copied();
+                let back = Intent { amount: granted.or(intent.amount), ..(*intent).clone() };
                 let date = self.business_date(&intent.bank);
-                self.book_intent(no, &intent, date, true);
+                self.book_intent(no, &back, date, true);
             }
             (Some(intent), None) if !done => {
                 let date = self.date_of(&intent, None, desk.at);
@@ -86,7 +88,8 @@ impl State {
 
     fn book_intent(&mut self, no: RecordNo, intent: &Intent, date: Day, reversal: bool) {
         let of = intent.kind.transaction().unwrap_or(TransactionType::Unstated);
-        let item = Item { bank: intent.bank, keys: &intent.keys, of, amount: intent.amount };
+        let (voided, amount) = (intent.voided(), intent.amount);
+        let item = Item { bank: intent.bank, keys: &intent.keys, of, voided, amount };
         self.books.count(no, &item, date, reversal);
     }
 
@@ -100,7 +103,8 @@ impl State {
             ..BankKeys::default()
         };
         let date = corrected(self.business_date(&late.bank), late.settlement_date, late.at);
-        let item = Item { bank: late.bank, keys: &keys, of, amount: late.amount };
+        let (voided, amount) = (None, late.amount);
+        let item = Item { bank: late.bank, keys: &keys, of, voided, amount };
         self.books.count(no, &item, date, false);
     }
 }

@@ -14,6 +14,7 @@ use super::record::{
     Cause, Closed, Desk, Ending, Forgotten, Intent, Late, Leg, Owed, Queued, Record,
 };
 use super::state::{Entry, State};
+use crate::money::Amount;
 use crate::text::Text;
 use crate::time::{Day, Wall};
 use std::sync::Arc;
@@ -82,6 +83,8 @@ pub(super) struct DeadLetter {
     pub knows: Knowledge,
     /// The bank's business date when it was sent, where it was.
     pub date: Option<Day>,
+    /// Of a reversal: what the bank turned out to have granted, as in its entry.
+    pub granted: Option<Amount>,
 }
 
 impl DeadLetter {
@@ -174,7 +177,7 @@ impl State {
 
     /// An entry ended in a way that leaves it to an operator.
     pub(super) fn dies(&mut self, closed: &Closed, entry: Entry) {
-        let Entry { queued, tries, knows, date, .. } = entry;
+        let Entry { queued, tries, knows, date, granted, .. } = entry;
         if let Some(bank) = self.bank_mut(&queued.bank) {
             bank.dead = bank.dead.saturating_add(1);
         }
@@ -183,7 +186,8 @@ impl State {
         let doubt = Doubt::about(bank, at, cause);
         self.desk.insert(closed.entry, doubt);
         let (ending, bank_code) = (closed.ending, closed.bank_code);
-        let letter = DeadLetter { queued, tries, ending, bank_code, at, cause, knows, date };
+        let letter =
+            DeadLetter { queued, tries, ending, bank_code, at, cause, knows, date, granted };
         if !letter.can_be_sent() {
             self.let_go(&letter.queued);
         }
@@ -234,12 +238,13 @@ impl State {
                 if let Some(letter) = self.take_letter(item) {
                     self.desk.remove(&item);
                     let twin = letter.cause == Some(Cause::DuplicateAtFirstTry);
-                    let DeadLetter { queued, tries, knows, .. } = letter;
+                    let DeadLetter { queued, tries, knows, granted, .. } = letter;
                     if let Some(txn) = queued.txn.filter(|_| queued.owed != Owed::Repeat) {
                         self.chains.insert(txn, item);
                     }
                     let (again, date) = (false, None);
-                    self.saf.insert(item, Entry { queued, tries, again, knows, twin, date });
+                    let entry = Entry { queued, tries, again, knows, twin, date, granted };
+                    self.saf.insert(item, entry);
                 }
             }
         }
@@ -311,6 +316,7 @@ impl State {
             doubt.done = true;
             (doubt.auth_id, doubt.bank_rrn) = (late.auth_id, late.rrn);
         }
+        self.granted_after_all(txn, late.granted);
         let done = matches!(late.leg, Leg::LateApproved | Leg::InvalidAnswer);
         if let Some(entry) = entry.filter(|_| done).and_then(|entry| self.saf.get_mut(&entry)) {
             entry.again = entry.tries > 0;

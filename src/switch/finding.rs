@@ -99,6 +99,8 @@ pub(super) struct Candidate {
     pub kept: Option<Box<Carried>>,
     /// What became of it.
     pub standing: Standing,
+    /// What its reversal has to say beyond what was asked for.
+    pub at_bank: super::standing::Standing,
 }
 
 /// What the records say to what is stated.

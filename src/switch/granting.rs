@@ -10,6 +10,7 @@ use super::inflight::{Flight, Requester, SendOwner};
 use super::leg::{Answered, word_of};
 use super::record::{Leg, Record};
 use super::reply;
+use super::standing::Standing;
 use super::timers::Timer;
 use super::txn::{Happening, Phase};
 use crate::canonical::{Canonical, Reason};
@@ -87,16 +88,11 @@ impl Switch {
         debug_assert_eq!(what, Happening::GrantUnsent);
         let Some(flight) = self.finish(slot) else { return };
         let late = flight.phase == Phase::Withdrawing;
-        let auth_id = flight.outcome.as_ref().and_then(|(_, o)| o.auth_id);
+        let mut standing =
+            flight.outcome.as_ref().map(|(_, o)| Standing::of(o)).unwrap_or_default();
+        standing.released = flight.released;
         let reason = if late { Reason::AnswerTooLate } else { Reason::Undeliverable };
-        self.owe_for(
-            flight.txn,
-            &flight.intent,
-            flight.released,
-            Leg::LateApproved,
-            reason,
-            auth_id,
-        );
+        self.owe_for(flight.txn, &flight.intent, standing, Leg::LateApproved, reason);
         // What is not taken back is not declined either: the platform's repeat gets the approval.
         let declined = late && self.state.chains.contains_key(&flight.txn);
         if declined && let Some(to) = self.way_back(&flight.requester) {

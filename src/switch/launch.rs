@@ -15,7 +15,7 @@ use super::role::Role;
 use super::timers::Timer;
 use super::txn::{Phase, unknown_debt};
 use super::{Switch, reply, routing};
-use crate::canonical::{Canonical, Reason};
+use crate::canonical::{Canonical, Reason, Sent};
 use crate::text::Text;
 use std::sync::Arc;
 
@@ -134,6 +134,8 @@ impl Switch {
         if let Some((_, of)) = &pending.original {
             keys.rrn = self.rrn_of_follow_up(pending.bank, of, keys.rrn);
         }
+        let kind = pending.role.leg(pending.msg.kind);
+        keys.sent = Some(Sent { kind, flow: pending.msg.flow });
         let intent = self.intent(&pending, over.0, keys);
         self.take_off(pending, intent, over);
     }
@@ -158,6 +160,7 @@ impl Switch {
             terminal,
             merchant,
             batch: self.batch_of(line, terminal.as_ref()),
+            sent: Some(Sent { kind: msg.kind, flow: msg.flow }),
         }
     }
 

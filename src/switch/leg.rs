@@ -14,9 +14,11 @@ use super::output::{Event, Output};
 use super::plants::Plant;
 use super::record::{Debt, Ending, Intent, Leg, Outcome, Record};
 use super::reply;
+use super::standing::Standing;
 use super::timers::Timer;
 use super::txn::{self, Happening, Phase, Step, debt_of};
 use crate::canonical::{Answer, Canonical, MacCheck, Reason, ResponseClass};
+use crate::money::Amount;
 use std::sync::Arc;
 
 /// A bank's answer with what is wrong with it, if anything.
@@ -151,8 +153,9 @@ impl Switch {
             Leg::SentUnknown => Some(Reason::Timeout),
             _ => fault,
         };
-        self.owe(slot, leg, reason);
         let msg = answer.as_ref().map(|a| &*a.msg);
+        let granted = self.granted_in(slot, msg);
+        self.owe(slot, leg, reason, granted);
         self.outcome(slot, leg, msg.map(|m| (m, reason)));
         let unlisted = msg.and_then(no_verdict).filter(|_| leg == Leg::InvalidAnswer);
         self.flight_event(slot, word_of(leg));
@@ -187,7 +190,8 @@ impl Switch {
     /// Decided before, by the platform's own reversal: only the books are brought in order.
     fn settle(&mut self, slot: usize, leg: Leg, answer: Option<Answered>) {
         let msg = answer.as_ref().map(|a| &*a.msg);
-        self.owe(slot, leg, Some(Reason::Reversed));
+        let granted = self.granted_in(slot, msg);
+        self.owe(slot, leg, Some(Reason::Reversed), granted);
         self.outcome(slot, leg, msg.map(|m| (m, Some(Reason::Reversed))));
         self.flight_event(slot, word_of(leg));
         if let Some(flight) = self.finish(slot) {
@@ -202,6 +206,7 @@ impl Switch {
         leg: Leg,
         answer: Option<(&Canonical, Option<Reason>)>,
     ) -> (RecordNo, Outcome) {
+        let granted = self.granted_in(slot, answer.map(|(msg, _)| msg));
         let Some(flight) = self.air.flights.get_mut(slot) else {
             return (RecordNo(0), Outcome::bare(RecordNo(0), self.now.wall, leg));
         };
@@ -220,8 +225,12 @@ impl Switch {
             outcome.settlement_date = msg.settlement_date;
             outcome.local_date = msg.local_date;
             outcome.kept = kept_of(msg, flight.intent.pan.as_ref());
-            let partly = leg != Leg::Approved;
-            outcome.amount = if partly { msg.amount } else { flight.intent.amount };
+            outcome.amount = match leg {
+                Leg::Approved => flight.intent.amount,
+                // Of what cannot be trusted, only what its reversal is about.
+                Leg::InvalidAnswer => granted,
+                _ => msg.amount,
+            };
         } else {
             outcome.reason = Some(match leg {
                 Leg::NotSent => Reason::BankDown,
@@ -255,12 +264,18 @@ impl Switch {
     }
 
     /// Records what this ending of a flight owes.
-    fn owe(&mut self, slot: usize, leg: Leg, reason: Option<Reason>) {
+    fn owe(&mut self, slot: usize, leg: Leg, reason: Option<Reason>, granted: Option<Amount>) {
         let Some(flight) = self.air.flights.get(slot) else { return };
         let (txn, released) = (flight.txn, flight.released);
         let intent = Arc::clone(&flight.intent);
         let reason = reason.unwrap_or(Reason::InvalidAnswer);
-        self.owe_for(txn, &intent, released, leg, reason, None);
+        self.owe_for(
+            txn,
+            &intent,
+            Standing { released, granted, ..Standing::default() },
+            leg,
+            reason,
+        );
     }
 
     /// Records what an ending owes: the one table, live and at recovery.
@@ -268,17 +283,16 @@ impl Switch {
         &mut self,
         txn: TxnNo,
         intent: &Arc<Intent>,
-        released: Option<crate::time::Instant>,
+        standing: Standing,
         leg: Leg,
         reason: Reason,
-        auth_id: Option<crate::text::Text<6>>,
     ) {
         if self.state.chains.contains_key(&txn) {
             return;
         }
         match debt_of(leg, intent.owes) {
             Debt::Nothing => {}
-            Debt::Reversal => self.queue_own_reversal(txn, intent, released, reason, auth_id),
+            Debt::Reversal => self.queue_own_reversal(txn, intent, standing, reason),
             Debt::Repeat | Debt::Desk => {
                 if !self.state.desk.contains_key(&txn) && !self.state.is_done(txn) {
                     self.put_on_desk(txn, &intent.bank, txn, intent.amount, None);

@@ -17,6 +17,7 @@ use super::recall::{REFERENCE_DAYS, REFUND_DAYS, takes_back};
 use super::record::{Cause, Ending, Intent, Outcome, Queued, Record};
 use super::{Switch, anchors, duplicates, reply};
 use crate::canonical::{Canonical, Flow, Kind, Reason, TransactionType};
+use crate::money::Amount;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -208,6 +209,10 @@ impl Switch {
             local_date: outcome.and_then(|outcome| outcome.local_date),
             kept: outcome.and_then(|outcome| outcome.kept.clone()),
             standing: self.taken_back(no, ends).unwrap_or_else(|| self.ended(no, outcome)),
+            at_bank: super::standing::Standing {
+                left: ends.iter().rev().find_map(|end| left_by(no, end)),
+                ..outcome.map(super::standing::Standing::of).unwrap_or_default()
+            },
         }
     }
 
@@ -220,7 +225,10 @@ impl Switch {
             rrn: None,
             local_date: None,
             kept: None,
-            standing: self.taken_back(no, ends).unwrap_or_else(|| self.forwarded(no, ends)),
+            standing: self
+                .taken_back(no, ends)
+                .unwrap_or_else(|| self.forwarded(no, queued.tells_of_decline(), ends)),
+            at_bank: super::standing::Standing::default(),
         }
     }
 
@@ -254,7 +262,10 @@ impl Switch {
     }
 
     /// Where an advice is that nobody took back.
-    fn forwarded(&self, no: RecordNo, ends: &[&Record]) -> Standing {
+    fn forwarded(&self, no: RecordNo, declined: bool, ends: &[&Record]) -> Standing {
+        if declined {
+            return Standing::Denied;
+        }
         if self.state.saf.contains_key(&no) || self.state.dead.contains_key(&no) {
             return Standing::Owed;
         }
@@ -270,6 +281,14 @@ impl Switch {
                 Standing::Unknown
             }
         }
+    }
+}
+
+/// What a reversal of a part of this transaction leaves of it.
+fn left_by(no: RecordNo, record: &Record) -> Option<Amount> {
+    match record {
+        Record::Queued(queued) if queued.txn == Some(no) => queued.replacement,
+        _ => None,
     }
 }
 

@@ -86,9 +86,11 @@ mod sign_off;
 mod silence;
 mod stamps;
 mod stand_in;
+mod standing;
 mod stans;
 mod state;
 mod stray_approval;
+mod taking_back;
 mod timers;
 mod top_up;
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! A reversal that an operator orders, because its platform does not have what the bank approved.
 //!
 //! Contract: only of what the bank approved, what has a reversal, and what was not taken back yet;
-//! an approval that stands on the desk is at hand, any other is asked for in the journal, first as
-//! it was asked and then what became of it. The decision is recorded before the reversal it leads
-//! to. After that the platform's repeats are declined, as after a reversal of its own. Deliberately
-//! absent: whether the platform really has it not, which the operator answers for.
+//! an approval that stands on the desk is at hand, any other is asked for in the journal, and of
+//! both what became of them: how much was granted, and how. The decision is recorded before the
+//! reversal it leads to. After that the platform's repeats are declined, as after a reversal of its
+//! own. Deliberately absent: whether the platform really has it not: the operator answers for that.
 
 use super::Switch;
 use super::desk::{Allowed, ItemState};
@@ -16,9 +16,9 @@ use super::recall::REFERENCE_DAYS;
 use super::recalled::Found;
 use super::record::{Debt, Intent, Leg, Record};
 use super::role::Role;
+use super::standing::Standing;
 use crate::canonical::Reason;
 use crate::limits::RECALLS_MAX;
-use crate::text::Text;
 use std::sync::Arc;
 
 /// What an operator wants reversed that is on no desk.
@@ -33,11 +33,12 @@ impl Switch {
     /// An approval that may not have reached its platform is taken back.
     pub(super) fn reverse_undelivered(&mut self, item: TxnNo, action: &DeskAction) {
         let doubt = self.state.desk.get(&item);
-        let known = doubt.and_then(|doubt| Some((doubt.intent.clone()?, doubt.auth_id)));
-        let Some((intent, auth_id)) = known else {
+        let Some(intent) = doubt.and_then(|doubt| doubt.intent.clone()) else {
             return self.impossible("a reversal of a desk item without its request");
         };
-        self.reverse_by_order(item, action, &intent, auth_id);
+        // How much was granted, and how, its outcome says.
+        let key = RecallKey::Ending { txn: item, days: REFERENCE_DAYS };
+        self.seek(key, Sought { action: action.clone(), intent: Some(intent) });
     }
 
     /// An operator names a transaction that is on no desk.
@@ -83,7 +84,7 @@ impl Switch {
                     let why = "it was taken back already";
                     return self.not_reversed(&action, ItemState::Nothing, why);
                 }
-                self.reverse_by_order(item, &action, &intent, outcome.auth_id);
+                self.reverse_by_order(item, &action, &intent, Standing::of(&outcome));
             }
             (Some(_), Some(Record::Outcome(outcome))) => {
                 let why = match outcome.leg {
@@ -117,10 +118,10 @@ impl Switch {
         txn: RecordNo,
         action: &DeskAction,
         intent: &Arc<Intent>,
-        auth_id: Option<Text<6>>,
+        standing: Standing,
     ) {
         self.note_decision(txn, action);
-        self.queue_own_reversal(txn, intent, None, Reason::Undeliverable, auth_id);
+        self.queue_own_reversal(txn, intent, standing, Reason::Undeliverable);
     }
 }
 

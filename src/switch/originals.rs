@@ -5,7 +5,6 @@
 
 use super::record::{BankKeys, Origin};
 use crate::canonical::{Canonical, TransactionType};
-use crate::money::Amount;
 use crate::text::Text;
 
 /// What the original of a reversal may have been called by its platform, likeliest first.
@@ -35,14 +34,6 @@ pub(super) fn original_names(msg: &Canonical, own: &Origin) -> Vec<Origin> {
     names
 }
 
-/// Whether a reversal that leaves a part leaves less than there was.
-pub(super) fn leaves_less(msg: &Canonical, whole: Option<Amount>) -> bool {
-    msg.replacement_amount.is_none_or(|left| {
-        let taken = whole.and_then(|whole| whole.minus(left));
-        taken.is_some_and(|taken| taken.minor > 0)
-    })
-}
-
 fn texts(mtis: [&[u8; 4]; 2]) -> Vec<Text<4>> {
     mtis.iter().filter_map(|mti| Text::new(&mti[..]).ok()).collect()
 }
@@ -60,5 +51,6 @@ pub(super) fn keys_of(origin: &Origin) -> BankKeys {
         terminal: origin.terminal,
         merchant: origin.merchant,
         batch: origin.batch,
+        sent: None,
     }
 }

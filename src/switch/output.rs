@@ -340,6 +340,12 @@ pub enum Event {
         /// The data element.
         field: u8,
     },
+    /// An advice of a decline was acknowledged and stays here: the bank's advices do not say what
+    /// was decided.
+    DeclineKept {
+        /// The bank.
+        bank: Name,
+    },
     /// No STAN is free on this bank.
     StansExhausted {
         /// The bank.

@@ -168,8 +168,9 @@ mod planted {
 
         /// Owes the bank the original itself.
         pub(in super::super) fn resend_original(&mut self, txn: TxnNo, intent: &Arc<Intent>) {
-            let of = super::super::undoing::Undone::intent(intent);
-            let made = self.reversal_of(txn, of, None, Owed::Repeat, Reason::Timeout);
+            let standing = super::super::standing::Standing::default();
+            let of = super::super::undoing::Undone::intent(intent, standing);
+            let made = self.reversal_of(txn, of, Owed::Repeat, Reason::Timeout);
             let Some((mut queued, at)) = made else { return };
             (queued.kind, queued.flow) = (intent.kind, Flow::Request);
             (queued.keys, queued.txn) = (intent.keys.clone(), None);

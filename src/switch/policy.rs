@@ -117,6 +117,11 @@ pub struct Bank {
     pub forwarder: Option<Text<11>>,
     /// Whether the bank is asked about the totals of a business date when that is over.
     pub reconcile_at_cutover: bool,
+    /// Whether its advices say what was decided (`F39`); an advice of a decline goes nowhere else.
+    pub coded_advices: bool,
+    /// Merchant category codes of which it may grant more than was asked for, as a partial
+    /// approval (fuel dispensers ask for 1 and get what the card has).
+    pub grants_more: Vec<Text<4>>,
     /// Whether the bank takes a PIN block translated by us (not before an HSM is there).
     pub pin_translation: bool,
 }
@@ -136,6 +141,8 @@ pub struct Reversal {
     pub original_batch: bool,
     /// Whether it can leave a part of the original standing (`F95`; `F24` 401 with `F30`).
     pub partial: bool,
+    /// Whether `F4` says what was asked for also where less was granted.
+    pub requested: bool,
 }
 
 /// Where an answer is looked for.

@@ -11,7 +11,9 @@ use super::input::DeskVerb;
 use super::proof::Knowledge;
 use super::role::Debited;
 use super::totals::{Bucket, Period};
-use crate::canonical::{Carried, Flow, Kind, NetworkFunction, Reason, ResponseClass, Totals};
+use crate::canonical::{
+    Carried, Flow, Kind, NetworkFunction, Reason, ResponseClass, Totals, TransactionType,
+};
 use crate::money::{Amount, Currency};
 use crate::sensitive::Pan;
 use crate::text::Text;
@@ -103,11 +105,12 @@ pub struct Queued {
     pub original: BankKeys,
     /// What the original itself referred to (a void's purchase, a completion's hold).
     pub referred: Option<Box<BankKeys>>,
-    /// The MTI of the original on the bank's side, where known.
+    /// The MTI of an original that was never ours, as its platform states it. What was ours says
+    /// in `original` what it was sent as.
     pub original_mti: Option<Text<4>>,
     /// The card.
     pub pan: Option<Pan>,
-    /// How much the original was for.
+    /// How much it is about; of a reversal what the bank granted of its original.
     pub amount: Option<Amount>,
     /// What the amount really is after a partial reversal.
     pub replacement: Option<Amount>,
@@ -127,6 +130,22 @@ pub struct Queued {
     pub kept: Option<Box<Carried>>,
     /// In a completion: what was held.
     pub original_amount: Option<Amount>,
+    /// What an advice says was decided (`F39`), where its platform said it.
+    pub told: Option<Told>,
+    /// What `F4` of a reversal says where that is not `amount`: what was asked for, at a bank that
+    /// wants this also where it granted less.
+    pub stated: Option<Amount>,
+    /// What a reversal found of its original, where parts of it had been taken back before.
+    pub stood: Option<Amount>,
+}
+
+/// What a platform says was decided (`F39` of an advice).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// What it means.
+    pub class: ResponseClass,
+    /// As the platform spelled it.
+    pub code: Text<4>,
 }
 
 impl Queued {
@@ -146,6 +165,23 @@ impl Queued {
     pub fn stands_in_for(&self) -> Option<TxnNo> {
         let told = self.owed == Owed::Repeat && self.reason == Reason::BankDown;
         self.txn.filter(|_| told)
+    }
+
+    /// Whether this advice says that nothing was done: it counts nowhere, and there is nothing to
+    /// take back or to refer to.
+    pub fn tells_of_decline(&self) -> bool {
+        let class = self.told.map(|told| told.class);
+        let declined =
+            |class: ResponseClass| !class.is_approval() && class != ResponseClass::Unknown;
+        self.owed == Owed::Repeat && class.is_some_and(declined)
+    }
+
+    /// What was voided, where this is a void or the reversal of one.
+    pub fn voided(&self) -> Option<TransactionType> {
+        match self.kind {
+            Kind::Reversal(_) => self.referred.as_ref()?.sent?.kind.transaction(),
+            _ => self.original.sent?.kind.transaction(),
+        }
     }
 }
 
@@ -222,16 +258,18 @@ pub enum Cause {
     NoPlace(u8),
     /// The bank approved something, and nothing we know of waits for that.
     UnmatchedApproval,
-    /// Its platform reversed what was granted, and the bank's dialect has no reversal for it.
+    /// Its platform reversed it, and the bank's dialect has no reversal for it.
     NoReversal,
     /// The original that is named was declined, or was taken back.
     NothingStands,
     /// The totals of an old period were never settled, and are kept no longer.
     Unsettled,
+    /// A platform's advice says by an unlisted code what was decided.
+    UnlistedCode,
 }
 
 /// One of each cause, for whoever names one.
-const CAUSES: [Cause; 11] = [
+const CAUSES: [Cause; 12] = [
     Cause::NotFoundThoughDone,
     Cause::DuplicateAtFirstTry,
     Cause::NoOriginal,
@@ -243,6 +281,7 @@ const CAUSES: [Cause; 11] = [
     Cause::NoReversal,
     Cause::NothingStands,
     Cause::Unsettled,
+    Cause::UnlistedCode,
 ];
 
 impl Cause {
@@ -279,6 +318,7 @@ impl Cause {
             Self::NoReversal => "no_reversal",
             Self::NothingStands => "nothing_stands",
             Self::Unsettled => "unsettled",
+            Self::UnlistedCode => "unlisted_code",
         }
     }
 }
@@ -297,6 +337,7 @@ impl fmt::Display for Cause {
             Self::UnmatchedApproval => f.write_str("the bank approved what nobody waits for"),
             Self::NoReversal => f.write_str("its platform reversed it; no reversal exists"),
             Self::Unsettled => f.write_str("its totals were never settled"),
+            Self::UnlistedCode => f.write_str("whether it was approved is said by no listed code"),
         }
     }
 }
@@ -351,6 +392,8 @@ pub struct Late {
     pub batch: Option<u32>,
     /// `F15` of the answer.
     pub settlement_date: Option<Text<4>>,
+    /// What it granted, where that can be trusted and is not all that was asked for.
+    pub granted: Option<Amount>,
 }
 
 /// An operator decided about an in-doubt item, or the core put one before them.

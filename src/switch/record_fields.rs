@@ -9,14 +9,14 @@ use super::proof::Knowledge;
 use super::record::{
     Attempt, BankKeys, CardFacts, Cause, Closed, Cutover, Debt, Desk, Ending, Forgotten,
     GarbledNote, Intent, Late, Leg, LineState, Moved, Origin, Outcome, Owed, PolicyStamp, Queued,
-    Reconciled, Record, Refused, Weighing,
+    Reconciled, Record, Refused, Told, Weighing,
 };
 use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
 use super::record_json::Shown;
 use super::role::{Debited, Role};
 use super::totals::{Period, TerminalBatch};
 use crate::meaning::{
-    Flow, Kind, NetworkFunction, Reason, ResponseClass, Sum, Totals, TransactionType,
+    Flow, Kind, NetworkFunction, Reason, ResponseClass, Sent, Sum, Totals, TransactionType,
 };
 use serde_json::{Map, Value};
 
@@ -117,7 +117,8 @@ record_struct!(BankKeys {
     terminal,
     merchant,
     batch,
-});
+} since 4 { sent });
+record_struct!(Sent { kind, flow });
 record_struct!(CardFacts {
     expiry,
     processing_code,
@@ -196,14 +197,15 @@ record_struct!(Queued {
     facts,
     auth_id,
     not_found_final_after,
-} since 2 { debit } since 4 { of, knows, kept, original_amount });
+} since 2 { debit } since 4 { of, knows, kept, original_amount, told, stated, stood });
+record_struct!(Told { class, code });
 record_struct!(Debited { txn, bank, line, kind, keys, owes, pan, amount, facts, auth_id, left });
 record_struct!(Moved { txn, at, line });
 record_struct!(Attempt { entry, at, count } since 4 { date, batch });
 record_struct!(Closed { entry, at, ending, bank_code, settlement_date } since 4 { cause });
 record_struct!(Late {
     txn, at, bank, stan, leg, bank_code, auth_id, amount,
-} since 4 { class, kind, rrn, terminal, merchant, batch, settlement_date });
+} since 4 { class, kind, rrn, terminal, merchant, batch, settlement_date, granted });
 record_struct!(Desk { item, at, operator, verb } since 4 { cause, about });
 record_struct!(Cutover {
     bank, at, date,
@@ -250,7 +252,7 @@ record_enum!(Ending {
 record_enum!(Cause {
     0 = NotFoundThoughDone, 1 = DuplicateAtFirstTry, 2 = NoOriginal, 3 = SeveralOriginals,
     4 = Contradicted(field), 5 = Forgotten, 6 = NoPlace(field), 7 = UnmatchedApproval,
-    8 = NoReversal, 9 = NothingStands, 10 = Unsettled,
+    8 = NoReversal, 9 = NothingStands, 10 = Unsettled, 11 = UnlistedCode,
 });
 record_enum!(Kind {
     0 = Transaction(of), 1 = Reversal(of), 2 = Reconciliation, 3 = BatchUpload,

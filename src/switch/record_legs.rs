@@ -6,7 +6,7 @@ use super::duplicates::Likeness;
 use super::ids::{Name, TxnNo};
 use super::record::Cause;
 use super::role::Role;
-use crate::canonical::{Carried, Flow, Kind, Reason, ResponseClass};
+use crate::canonical::{Carried, Flow, Kind, Reason, ResponseClass, Sent, TransactionType};
 use crate::money::Amount;
 use crate::sensitive::Pan;
 use crate::text::Text;
@@ -63,6 +63,9 @@ pub struct BankKeys {
     pub merchant: Option<Text<35>>,
     /// Batch as sent (UnionPay).
     pub batch: Option<u32>,
+    /// What it was sent as: its MTI there. Unset in what older builds wrote, and in the names of
+    /// what we never sent.
+    pub sent: Option<Sent>,
 }
 
 /// What a reversal repeats of its original besides keys: allow-listed, no track, no PIN, no ICC.
@@ -132,6 +135,13 @@ pub struct Intent {
     pub date: Option<Day>,
     /// What a repeat of it is recognized by. Not on disk: it follows from the fields above.
     pub likeness: Likeness,
+}
+
+impl Intent {
+    /// What this voids, where it is a void of something known.
+    pub fn voided(&self) -> Option<TransactionType> {
+        self.referred.as_ref()?.sent?.kind.transaction()
+    }
 }
 
 /// What an unknown outcome owes (domain.md section 6).

@@ -13,7 +13,7 @@ use super::record_bytes::RecordError;
 use super::record_json::describe;
 use super::role::{Debited, Role};
 use crate::canonical::Carried;
-use crate::meaning::{Flow, Kind, NetworkFunction, Reason, ResponseClass, TransactionType};
+use crate::meaning::{Flow, Kind, NetworkFunction, Reason, ResponseClass, Sent, TransactionType};
 use crate::money::{Amount, Currency};
 use crate::sensitive::Pan;
 use crate::text::Text;
@@ -92,6 +92,11 @@ fn origin() -> BoxedStrategy<Origin> {
 fn keys() -> BoxedStrategy<BankKeys> {
     (origin(), of(any::<u32>()))
         .prop_map(|(origin, batch)| BankKeys { batch, ..keys_of(&origin) })
+        .prop_flat_map(|keys| (Just(keys), of(kind())))
+        .prop_map(|(keys, kind)| {
+            let sent = kind.map(|kind| Sent { kind, flow: Flow::Advice });
+            BankKeys { sent, ..keys }
+        })
         .boxed()
 }
 
@@ -243,6 +248,12 @@ fn queued() -> BoxedStrategy<Record> {
                     knows,
                     kept: kept.map(Box::new),
                     original_amount,
+                    told: txn.map(|_| Told {
+                        class: ResponseClass::Declined,
+                        code: Text::new(b"51").unwrap_or_default(),
+                    }),
+                    stated: replacement,
+                    stood: amount,
                 }))
             },
         )
@@ -343,6 +354,7 @@ fn small() -> BoxedStrategy<Record> {
                     merchant: None,
                     batch: None,
                     settlement_date,
+                    granted: amount,
                 })
             }
         ),
@@ -436,12 +448,20 @@ fn an_intent_of_the_first_version_is_one_whole_request() {
         date: None,
         likeness: Likeness::of(&Text::EMPTY, &Origin::default(), None, None, None),
     };
+    let mut later = intent.clone();
+    later.keys.sent = Some(Sent { kind: intent.kind, flow: Flow::Request });
+    let written = |intent: Intent| {
+        let mut bytes = vec![];
+        Record::Intent(Arc::new(intent)).encode(&mut bytes);
+        bytes
+    };
+    let (mut bytes, later) = (written(intent.clone()), written(later));
     let record = Record::Intent(Arc::new(intent));
-    let mut bytes = vec![];
-    record.encode(&mut bytes);
-    // Role and date are the last two bytes, and were not there; nor were the last two of the
-    // facts.
+    // What it was sent as, the last two of the facts, and role and date, which are the last two
+    // bytes, were not there.
+    let sent = bytes.iter().zip(&later).position(|(one, other)| one != other);
     bytes[0] = 1;
+    bytes.remove(sent.unwrap_or_default());
     let behind = bytes.split_off(bytes.len() - 7);
     bytes.truncate(bytes.len() - 2);
     bytes.extend_from_slice(&behind[..5]);

@@ -11,6 +11,7 @@ use super::output::{Event, ReloadRefused};
 use super::plants::Plant;
 use super::policy::Policy;
 use super::record::{Desk, Forgotten, Leg, Outcome, PolicyStamp, Queued, Record};
+use super::standing::Standing;
 use super::timers::Timer;
 use crate::canonical::Reason;
 use crate::limits::REMEMBERED_AT_ONCE;
@@ -119,7 +120,7 @@ impl Switch {
             if self.planted.has(Plant::OriginalResentAfterRestart) {
                 self.resend_original(txn, &intent);
             }
-            self.owe_for(txn, &intent, None, leg, Reason::Timeout, None);
+            self.owe_for(txn, &intent, Standing::default(), leg, Reason::Timeout);
             let reason = Some(Reason::Timeout);
             let outcome = Outcome { reason, ..Outcome::bare(txn, self.now.wall, leg) };
             self.record(Record::Outcome(outcome));

@@ -178,7 +178,8 @@ pub(super) fn owed_message(queued: &Queued, repeat: bool) -> Box<Canonical> {
     let facts = &queued.facts;
     msg.repeat = repeat;
     msg.pan = queued.pan.clone();
-    msg.amount = queued.amount;
+    msg.amount = queued.stated.or(queued.amount);
+    msg.answer = told_by(queued);
     msg.replacement_amount = queued.replacement;
     msg.original_amount = queued.original_amount;
     msg.processing_code = facts.processing_code;
@@ -196,12 +197,24 @@ pub(super) fn owed_message(queued: &Queued, repeat: bool) -> Box<Canonical> {
         msg.kept = (**kept).clone();
     }
     msg.auth_id = queued.auth_id;
-    msg.reason = matches!(queued.kind, Kind::Reversal(_)).then_some(queued.reason);
+    let says_why = matches!(queued.kind, Kind::Reversal(_)) || queued.stands_in_for().is_some();
+    msg.reason = says_why.then_some(queued.reason);
     if queued.original.stan != 0 {
         msg.original = Some(reference(&queued.original, queued.original_mti));
     }
     msg.referred = queued.referred.as_ref().map(|keys| reference(keys, None));
     msg
+}
+
+/// What an advice says was decided: as its platform said it, or that we approved. Whether it has
+/// a place for that its dialect knows.
+fn told_by(queued: &Queued) -> Option<Answer> {
+    if queued.stands_in_for().is_some() {
+        return Some(Answer::Own(Reason::Accepted));
+    }
+    // What no list has, an operator who has it sent all the same takes for an approval.
+    let told = queued.told.filter(|told| told.class != ResponseClass::Unknown);
+    told.map(|told| Answer::Given { class: told.class, code: told.code })
 }
 
 /// Keys as another message refers to them.
@@ -215,5 +228,6 @@ pub(super) fn reference(keys: &BankKeys, mti: Option<Text<4>>) -> OriginalData {
         batch: keys.batch,
         date: keys.local_date,
         time: keys.local_time,
+        sent: keys.sent,
     }
 }

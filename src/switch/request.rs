@@ -48,7 +48,7 @@ impl Switch {
 
     fn unasked(&mut self, from: &Requester, msg: &Canonical) {
         let name = self.platform_name(from).unwrap_or_default();
-        self.note_late(None, name, Leg::LateDeclined, msg);
+        self.note_late(None, name, Leg::LateDeclined, msg, None);
         self.event(Event::UnmatchedAnswer { bank: name });
     }
 

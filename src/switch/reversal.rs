@@ -4,22 +4,18 @@
 //! is down: it is journaled, acknowledged once durable, and forwarded. One whose original is at
 //! the bank goes out after that answer or its deadline. One for an unknown original leaves a
 //! tombstone. Part of what was granted may be taken back, and more of it later: one reversal of
-//! it after the other. Deliberately absent: how a reversal is made ([`super::undoing`]).
+//! it after the other. Deliberately absent: what it comes to
+//! ([`super::taking_back`]), and how it is made ([`super::undoing`]).
 
 use super::finding::{Body, Candidate, Stated};
 use super::ids::TxnNo;
 use super::inflight::Requester;
 use super::memory::Past;
-use super::originals::leaves_less;
-use super::record::{Cause, Debt, Intent, Owed};
+use super::standing::Standing;
 use super::txn::Happening;
-use super::undoing::Undone;
-use super::{Switch, duplicates, reply};
+use super::{Switch, duplicates};
 use crate::canonical::{Canonical, Reason};
 use crate::money::Amount;
-use crate::text::Text;
-use crate::time::Instant;
-use std::sync::Arc;
 
 impl Switch {
     /// A platform reverses something: what, is looked for.
@@ -77,14 +73,15 @@ impl Switch {
         let slot = self.air.slot_of(txn);
         let flight = slot.and_then(|slot| self.air.flights.get(slot));
         let released = flight.and_then(|flight| flight.released);
+        let standing = Standing { released, ..one.at_bank };
         match slot {
             // Its platform cannot know yet what to take a part of.
             Some(_) if msg.replacement_amount.is_some() => self.not_yet(from, msg, txn),
             Some(slot) => {
-                self.reverse_intent(from, msg, txn, intent, released, one.auth_id);
+                self.reverse_intent(from, msg, txn, intent, standing);
                 self.happen(slot, Happening::PlatformReversal, None);
             }
-            None => self.reverse_intent(from, msg, txn, intent, None, one.auth_id),
+            None => self.reverse_intent(from, msg, txn, intent, standing),
         }
     }
 
@@ -110,42 +107,5 @@ impl Switch {
     pub(super) fn not_yet(&mut self, from: &Requester, msg: Box<Canonical>, txn: TxnNo) {
         self.answer_own(from, msg, Reason::SystemError, None);
         self.answered_event(from, None, Some(txn), "refused");
-    }
-
-    /// Queues the platform's reversal of a known original and acknowledges it.
-    pub(super) fn reverse_intent(
-        &mut self,
-        from: &Requester,
-        msg: Box<Canonical>,
-        txn: TxnNo,
-        intent: &Arc<Intent>,
-        released: Option<Instant>,
-        auth_id: Option<Text<6>>,
-    ) {
-        if !leaves_less(&msg, intent.amount) {
-            return self.refuse(from, msg, Reason::FormatError, Some(txn), None);
-        }
-        if intent.owes != Debt::Reversal {
-            // The bank's dialect has no reversal of this: an operator settles it.
-            if intent.owes == Debt::Desk && !self.state.desk.contains_key(&txn) {
-                self.put_before_operator(txn, intent, Cause::NoReversal);
-            }
-            return self.refuse(from, msg, Reason::Accepted, Some(txn), None);
-        }
-        let reason = msg.reason.unwrap_or(Reason::CustomerCancel);
-        let of = Undone::intent(intent);
-        let queued = self.reversal_of(txn, of, released, Owed::PlatformReversal, reason);
-        let Some((mut queued, not_found_final)) = queued else {
-            return self.refuse(from, msg, Reason::SystemError, Some(txn), None);
-        };
-        queued.origin = Some(reply::origin_of(&msg));
-        queued.platform = self.platform_name(from);
-        queued.replacement = msg.replacement_amount;
-        queued.kept = (!msg.kept.is_empty()).then(|| Box::new(msg.kept.clone()));
-        if let Some(debit) = queued.debit.as_mut().filter(|_| queued.replacement.is_some()) {
-            Arc::make_mut(debit).left = queued.replacement;
-        }
-        queued.auth_id = auth_id.or(msg.auth_id);
-        self.acknowledge_queued(from, msg, queued, not_found_final);
     }
 }

@@ -150,16 +150,18 @@ impl Switch {
 
     /// One more try; `false` where no session of its terminal is there.
     fn saf_send(&mut self, bank: BankId, entry: RecordNo) -> bool {
-        let Some((queued, tries)) =
-            self.state.saf.get(&entry).map(|e| (Arc::clone(&e.queued), e.tries))
+        let Some((queued, tries, granted)) =
+            self.state.saf.get(&entry).map(|e| (Arc::clone(&e.queued), e.tries, e.granted))
         else {
             return false;
         };
         let Some(to) = self.saf_way(bank, &queued, tries) else { return false };
-        let repeats =
-            self.policy.banks.get(usize::from(bank.0)).is_some_and(|b| b.reversal.repeat_mti);
+        let settings = self.policy.banks.get(usize::from(bank.0));
+        let repeats = settings.is_some_and(|b| b.reversal.repeat_mti);
+        let requested = settings.is_some_and(|b| b.reversal.requested);
         let bare = self.planted.has(Plant::RetryWithoutRepeatMti);
         let mut msg = reply::owed_message(&queued, repeats && tries > 0 && !bare);
+        msg.amount = granted.filter(|_| !requested).or(msg.amount);
         self.state_totals(entry, &mut msg);
         let count = tries.saturating_add(1);
         let at = self.now.wall;

@@ -21,9 +21,10 @@ use super::proof::Knowledge;
 use super::record::{BankKeys, Debt, Intent, Leg, Outcome, Owed, Queued};
 use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
 use super::role::Role;
+use super::standing::Standing;
 use super::txn::Phase;
 use super::{record::Record, reply, routing};
-use crate::canonical::{Canonical, Flow, Reason};
+use crate::canonical::{Canonical, Flow, Reason, Sent};
 use crate::limits::{STAND_IN_WINDOW_MAX_S, STOOD_IN_MAX};
 use crate::money::Amount;
 use crate::sensitive::Pan;
@@ -161,7 +162,8 @@ impl Switch {
         };
         let line = bank.lines.first().copied().unwrap_or_default();
         let transmission = self.stamp.at(self.now.wall);
-        let keys = self.keys_at(bank, &pending.msg, identified, (line, stan), transmission);
+        let mut keys = self.keys_at(bank, &pending.msg, identified, (line, stan), transmission);
+        keys.sent = Some(Sent { kind: pending.msg.kind, flow: Flow::Advice });
         pending.role = Role::StandIn;
         let intent = self.intent(&pending, line, keys);
         if !self.may_stand_in(&intent) {
@@ -262,7 +264,7 @@ impl Switch {
             // The request has the platform's name already.
             origin: None,
             platform: None,
-            keys: intent.keys.clone(),
+            keys: Standing { advised: true, ..Standing::default() }.named(&intent.keys),
             original: BankKeys::default(),
             referred: None,
             original_mti: None,
@@ -277,6 +279,9 @@ impl Switch {
             knows: Knowledge::Unknown,
             kept: None,
             original_amount: None,
+            told: None,
+            stated: None,
+            stood: None,
         }
     }
 

@@ -18,10 +18,12 @@ use super::record::{
 use super::role::{Debited, Role};
 use super::stamps::own_stamp;
 use super::stand_in::Decisions;
+use super::standing::granted_by;
 use super::stans::Stans;
 use super::totals::Books;
 use super::txn::debt_of;
 use crate::canonical::{Kind, NetworkFunction, Reason};
+use crate::money::Amount;
 use crate::text::Text;
 use crate::time::{Day, Wall};
 use std::collections::{BTreeMap, VecDeque};
@@ -52,6 +54,9 @@ pub(super) struct Entry {
     pub twin: bool,
     /// The bank's business date when it was first sent.
     pub date: Option<Day>,
+    /// What the bank turned out to have granted of the original, where that became known after
+    /// this was queued and is not what it says.
+    pub granted: Option<Amount>,
 }
 
 /// What is known of one bank.
@@ -231,6 +236,7 @@ impl State {
 
     fn outcome(&mut self, no: RecordNo, outcome: &Outcome) {
         let Some(Open { intent, position }) = self.open.remove(outcome.txn) else { return };
+        self.granted_after_all(outcome.txn, granted_by(outcome));
         let past = match outcome.leg {
             _ if self.chains.contains_key(&outcome.txn) => Past::Reversed,
             // Only its credit decides.
@@ -261,6 +267,14 @@ impl State {
         if past == Past::Granted && intent.owes != Debt::Nothing {
             let (auth_id, bank_rrn) = (outcome.auth_id, outcome.rrn);
             self.undelivered.insert(outcome.txn, Granted { intent, auth_id, bank_rrn });
+        }
+    }
+
+    /// The bank granted something else than what the reversal at work was made for.
+    pub(super) fn granted_after_all(&mut self, txn: TxnNo, granted: Option<Amount>) {
+        let entry = granted.and_then(|_| self.chains.get(&txn).copied());
+        if let Some(entry) = entry.and_then(|entry| self.saf.get_mut(&entry)) {
+            entry.granted = granted.filter(|granted| entry.queued.amount != Some(*granted));
         }
     }
 
@@ -348,8 +362,8 @@ impl State {
             }
         }
         let (queued, knows) = (Arc::clone(queued), queued.knows);
-        let (tries, again, twin, date) = (0, false, false, None);
-        self.saf.insert(no, Entry { queued, tries, again, knows, twin, date });
+        let (tries, again, twin, date, granted) = (0, false, false, None, None);
+        self.saf.insert(no, Entry { queued, tries, again, knows, twin, date, granted });
     }
 
     fn attempt(&mut self, attempt: &Attempt) {

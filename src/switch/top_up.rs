@@ -103,9 +103,8 @@ impl Switch {
             return self.put_on_desk(txn, &bank, txn, debited.amount, None);
         }
         let (of, reason) = (Undone::debit(debited), Reason::Undeliverable);
-        let queued = self.reversal_of(txn, of, None, Owed::OwnReversal, reason);
+        let queued = self.reversal_of(txn, of, Owed::OwnReversal, reason);
         let Some((mut queued, not_found_final)) = queued else { return };
-        queued.auth_id = debited.auth_id;
         queued.replacement = debited.left;
         let recovered = self.recovering;
         self.event(Event::ReversalQueued { bank, txn, recovered });

@@ -156,13 +156,28 @@ enum Side {
     Nowhere,
 }
 
-const fn side(of: TransactionType) -> Side {
+/// A void counts against what it voids: as a credit where that is not known.
+const fn side(of: TransactionType, voided: Option<TransactionType>) -> Side {
     match of {
         TransactionType::Purchase | TransactionType::Completion => Side::Debit,
-        TransactionType::Refund
-        | TransactionType::Void
-        | TransactionType::CompletionVoid
-        | TransactionType::TopUp => Side::Credit,
+        TransactionType::Void | TransactionType::CompletionVoid => match voided {
+            Some(
+                TransactionType::Refund
+                | TransactionType::TopUp
+                | TransactionType::Void
+                | TransactionType::CompletionVoid,
+            ) => Side::Debit,
+            Some(
+                TransactionType::PreAuthorization
+                | TransactionType::PreAuthorizationVoid
+                | TransactionType::Balance,
+            ) => Side::Nowhere,
+            Some(
+                TransactionType::Purchase | TransactionType::Completion | TransactionType::Unstated,
+            )
+            | None => Side::Credit,
+        },
+        TransactionType::Refund | TransactionType::TopUp => Side::Credit,
         TransactionType::Balance => Side::Inquiry,
         TransactionType::PreAuthorization => Side::Authorization,
         TransactionType::PreAuthorizationVoid | TransactionType::Unstated => Side::Nowhere,
@@ -174,6 +189,8 @@ pub(super) struct Item<'r> {
     pub(super) bank: Name,
     pub(super) keys: &'r BankKeys,
     pub(super) of: TransactionType,
+    /// What a void voids.
+    pub(super) voided: Option<TransactionType>,
     pub(super) amount: Option<Amount>,
 }
 
@@ -313,7 +330,7 @@ fn by_period(all: &[(&Bucket, &Kept)]) -> BTreeMap<(Name, Period), (bool, Record
 
 fn add(totals: &mut Totals, item: &Item<'_>, reversal: bool) {
     let minor = item.amount.map_or(0, |amount| amount.minor);
-    let sum: &mut Sum = match (side(item.of), reversal) {
+    let sum: &mut Sum = match (side(item.of, item.voided), reversal) {
         (Side::Credit, false) => &mut totals.credits,
         (Side::Credit, true) => &mut totals.credits_reversed,
         (Side::Debit, false) => &mut totals.debits,

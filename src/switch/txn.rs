@@ -319,6 +319,7 @@ mod tests {
             same_stan: false,
             original_batch: false,
             partial: false,
+            requested: false,
         };
         let debt = |t, flow| unknown_debt(Kind::Transaction(t), flow, &reversal);
         assert_eq!(debt(TransactionType::Purchase, Flow::Request), Debt::Reversal);

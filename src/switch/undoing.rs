@@ -10,10 +10,10 @@ use super::output::Event;
 use super::plants::Plant;
 use super::record::{BankKeys, CardFacts, Intent, Owed, Queued};
 use super::role::Debited;
+use super::standing::Standing;
 use crate::canonical::{Kind, Reason, TransactionType};
 use crate::money::Amount;
 use crate::sensitive::Pan;
-use crate::text::Text;
 use crate::time::{Instant, Wall};
 use std::sync::Arc;
 
@@ -28,11 +28,12 @@ pub(super) struct Undone<'a> {
     amount: Option<Amount>,
     facts: &'a CardFacts,
     debit: Option<&'a Arc<Debited>>,
+    standing: Standing,
 }
 
 impl<'a> Undone<'a> {
     /// A transaction at a bank.
-    pub(super) fn intent(of: &'a Intent) -> Self {
+    pub(super) fn intent(of: &'a Intent, standing: Standing) -> Self {
         Self {
             bank: of.bank,
             line: of.line,
@@ -43,6 +44,7 @@ impl<'a> Undone<'a> {
             amount: of.amount,
             facts: &of.facts,
             debit: of.role.debited(),
+            standing,
         }
     }
 
@@ -58,6 +60,7 @@ impl<'a> Undone<'a> {
             amount: of.amount,
             facts: &of.facts,
             debit: None,
+            standing: Standing { auth_id: of.auth_id, ..Standing::default() },
         }
     }
 }
@@ -68,17 +71,15 @@ impl Switch {
         &mut self,
         txn: TxnNo,
         intent: &Arc<Intent>,
-        released: Option<Instant>,
+        standing: Standing,
         reason: Reason,
-        auth_id: Option<Text<6>>,
     ) {
         if self.planted.has(Plant::ReversalDroppedWhenSafFull) && self.state.saf.len() > 3 {
             return;
         }
-        let of = Undone::intent(intent);
-        let queued = self.reversal_of(txn, of, released, Owed::OwnReversal, reason);
-        let Some((mut queued, not_found_final)) = queued else { return };
-        queued.auth_id = auth_id;
+        let of = Undone::intent(intent, standing);
+        let queued = self.reversal_of(txn, of, Owed::OwnReversal, reason);
+        let Some((queued, not_found_final)) = queued else { return };
         let recovered = self.recovering;
         self.event(Event::ReversalQueued { bank: intent.bank, txn, recovered });
         self.queue(queued, not_found_final);
@@ -89,7 +90,6 @@ impl Switch {
         &mut self,
         txn: TxnNo,
         of: Undone<'_>,
-        released: Option<Instant>,
         owed: Owed,
         reason: Reason,
     ) -> Option<(Queued, Instant)> {
@@ -105,7 +105,9 @@ impl Switch {
             }
         }
         let lifetime = bank.original_lifetime;
-        let final_after = released.unwrap_or(self.now.mono).after(lifetime);
+        let final_after = of.standing.released.unwrap_or(self.now.mono).after(lifetime);
+        let amount = of.standing.whole(of.amount);
+        let stated = of.amount.filter(|_| bank.reversal.requested && of.amount != amount);
         let transaction = of.kind.transaction().unwrap_or(TransactionType::Unstated);
         let queued = Queued {
             at: self.now.wall,
@@ -119,20 +121,23 @@ impl Switch {
             origin: None,
             platform: None,
             keys,
-            original: of.keys.clone(),
+            original: of.standing.named(of.keys),
             referred: of.referred.cloned().map(Box::new),
             original_mti: None,
             pan: of.pan.cloned(),
-            amount: of.amount,
+            amount,
             replacement: None,
             facts: of.facts.clone(),
-            auth_id: None,
+            auth_id: of.standing.auth_id,
             not_found_final_after: self.wall_of(final_after),
             debit: of.debit.map(Arc::clone),
             of: None,
             knows: self.known_of(txn),
             kept: None,
             original_amount: None,
+            told: None,
+            stated,
+            stood: of.standing.left,
         };
         Some((queued, final_after))
     }

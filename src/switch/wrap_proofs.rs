@@ -40,6 +40,19 @@ fn platform() -> Platform {
     }
 }
 
+/// Reversals that keep the STAN of their original.
+fn reversal() -> Reversal {
+    Reversal {
+        types: vec![TransactionType::Purchase],
+        flow: Flow::Request,
+        repeat_mti: false,
+        same_stan: true,
+        original_batch: true,
+        partial: false,
+        requested: false,
+    }
+}
+
 /// One platform, one bank whose reversals keep the STAN of their original.
 fn policy() -> Policy {
     let bank = Bank {
@@ -53,14 +66,7 @@ fn policy() -> Policy {
         stand_in: None,
         dialect: None,
         follow_up: Default::default(),
-        reversal: Reversal {
-            types: vec![TransactionType::Purchase],
-            flow: Flow::Request,
-            repeat_mti: false,
-            same_stan: true,
-            original_batch: true,
-            partial: false,
-        },
+        reversal: reversal(),
         original_lifetime: 60 * SECOND,
         saf: Saf {
             slots: 4,
@@ -84,6 +90,8 @@ fn policy() -> Policy {
         acquirer: None,
         forwarder: None,
         reconcile_at_cutover: false,
+        coded_advices: true,
+        grants_more: Vec::new(),
         pin_translation: false,
     };
     let door = Line { name: text("door"), owner: Owner::Platform(PlatformId(0)), years: false };

@@ -80,6 +80,7 @@ impl Watch {
             | Event::OnDesk { .. }
             | Event::PinDeclined { .. }
             | Event::NoPlace { .. }
+            | Event::DeclineKept { .. }
             | Event::Reconciled { .. }
             | Event::DateIgnored { .. }
             | Event::StansExhausted { .. } => self.bank_event(event),
@@ -169,6 +170,10 @@ impl Watch {
                 self.meters.count(names::ON_DESK, "bank", *bank, Some(("cause", word)));
                 let cause = cause.map(|cause| cause.to_string()).unwrap_or_default();
                 warn!(%bank, %txn, ?amount, cause, "in doubt: an operator has to decide");
+            }
+            Event::DeclineKept { bank } => {
+                self.meters.count(names::DECLINES_KEPT, "bank", *bank, None);
+                debug!(%bank, "an advice of a decline: not forwarded");
             }
             Event::PinDeclined { bank } => {
                 self.meters.count(names::PIN_DECLINED, "bank", *bank, None);

@@ -103,6 +103,8 @@ metrics_table! {
         "Requests declined because their PIN cannot be translated, by bank.";
     NO_PLACE = "pointsman_no_place_total", Counter,
         "Requests and advices with money that the bank's dialect has no place for, by bank.";
+    DECLINES_KEPT = "pointsman_declined_advices_kept_total", Counter,
+        "Advices of declines, acknowledged and not forwarded, by bank.";
     STANS_EXHAUSTED = "pointsman_stans_exhausted_total", Counter,
         "Requests declined because no STAN was free, by bank.";
     AUDIT_VIOLATIONS = "pointsman_audit_violations_total", Counter,

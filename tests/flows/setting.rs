@@ -77,7 +77,8 @@ fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union
             repeat_mti: !union,
             same_stan: union,
             original_batch: union,
-            partial: !union,
+            partial: !union && !options.has("no_partial_reversal"),
+            requested: options.has("reverse_requested"),
         },
         codes: codes(options),
         must_echo: if options.has("must_echo") { JUDGED.to_vec() } else { Vec::new() },
@@ -107,6 +108,8 @@ fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union
         acquirer: None,
         forwarder: None,
         reconcile_at_cutover: options.has("reconcile"),
+        coded_advices: !union && !options.has("uncoded"),
+        grants_more: if options.has("fuel") { vec![text("5542")] } else { vec![] },
         pin_translation: false,
     }
 }

@@ -70,18 +70,23 @@ fn euros(minor: &str) -> Fallible<Amount> {
     Ok(Amount::new(minor, currency))
 }
 
+/// The leg of an MTI.
+fn flow_of(digits: &[u8]) -> Option<Flow> {
+    Some(match digits.get(2)? {
+        b'0' => Flow::Request,
+        b'1' => Flow::Response,
+        b'2' => Flow::Advice,
+        b'3' => Flow::AdviceResponse,
+        b'4' => Flow::Notification,
+        _ => return None,
+    })
+}
+
 /// Reads a message line; what is not stated has its usual value.
 pub(crate) fn read(mti: &str, words: &[&str]) -> Fallible<Canonical> {
     let stated = |key: &str| words.iter().find_map(|w| w.strip_prefix(key)?.strip_prefix('='));
     let digits = mti.as_bytes();
-    let flow = match digits.get(2) {
-        Some(b'0') => Flow::Request,
-        Some(b'1') => Flow::Response,
-        Some(b'2') => Flow::Advice,
-        Some(b'3') => Flow::AdviceResponse,
-        Some(b'4') => Flow::Notification,
-        _ => return Err(format!("bad MTI {mti}")),
-    };
+    let flow = flow_of(digits).ok_or_else(|| format!("bad MTI {mti}"))?;
     let of_mti = if digits.get(1) == Some(&b'1') { "preauth" } else { "purchase" };
     let kind = lookup(&TYPES, stated("type").unwrap_or(of_mti))?;
     let kind = match digits.get(1) {
@@ -104,6 +109,7 @@ pub(crate) fn read(mti: &str, words: &[&str]) -> Fallible<Canonical> {
     if kind == Kind::Reconciliation {
         msg.reconciliation = Some(Box::new(totals::read(&stated)?));
     }
+    msg.merchant_type = stated("mcc").map(text);
     msg.accepts_partial = words.contains(&"partial");
     if words.contains(&"mac=bad") {
         msg.mac = MacCheck::Bad;
@@ -126,11 +132,13 @@ pub(crate) fn read(mti: &str, words: &[&str]) -> Fallible<Canonical> {
         time: stated("otime").map(text),
         ..OriginalData::default()
     });
-    if flow.is_answer() {
+    let told = flow == Flow::Advice && stated("rc").is_some();
+    if flow.is_answer() || told {
         msg.answer = stated("rc")
             .map(|rc| Ok::<_, String>(Answer::Given { class: lookup(&CODES, rc)?, code: text(rc) }))
             .transpose()?;
-    } else if !matches!(kind, Kind::NetworkManagement(_)) {
+    }
+    if !flow.is_answer() && !matches!(kind, Kind::NetworkManagement(_)) {
         let pan = stated("pan").unwrap_or("4111111111111111");
         // `none`: the field is left out.
         let usual = |key, usual| stated(key).or(Some(usual)).filter(unstated);
@@ -158,9 +166,9 @@ fn seldom(msg: &mut Canonical, words: &[&str]) {
     }
 }
 
-/// Writes a message line.
-pub(crate) fn show(msg: &Canonical) -> String {
-    let class = match msg.kind {
+/// The MTI that 1987 has for this.
+fn mti_of(kind: Kind, flow: Flow) -> String {
+    let class = match kind {
         Kind::Transaction(TransactionType::PreAuthorization) => 1,
         Kind::Transaction(_) => 2,
         Kind::BatchUpload => 3,
@@ -168,7 +176,7 @@ pub(crate) fn show(msg: &Canonical) -> String {
         Kind::Reconciliation => 5,
         Kind::NetworkManagement(_) => 8,
     };
-    let flow = match msg.flow {
+    let flow = match flow {
         Flow::Request => 0,
         Flow::Response => 1,
         Flow::Advice => 2,
@@ -176,7 +184,14 @@ pub(crate) fn show(msg: &Canonical) -> String {
         Flow::Notification => 4,
         Flow::NotificationResponse => 5,
     };
-    let mut s = format!("0{class}{flow}{}", u8::from(msg.repeat));
+    format!("0{class}{flow}0")
+}
+
+/// Writes a message line.
+pub(crate) fn show(msg: &Canonical) -> String {
+    let mut s = mti_of(msg.kind, msg.flow);
+    s.replace_range(3.., if msg.repeat { "1" } else { "0" });
+    let class = s.as_bytes().get(1).map_or(0, |digit| digit - b'0');
     let name = |table: &[(&str, TransactionType)], kind| {
         table.iter().find(|(_, t)| *t == kind).map_or("?", |(n, _)| *n).to_owned()
     };
@@ -213,6 +228,8 @@ pub(crate) fn show(msg: &Canonical) -> String {
     put("rrn", msg.rrn.map(|rrn| rrn.to_string()));
     let kept = msg.kept.get(62).filter(|_| !msg.flow.is_answer());
     put("f62", kept.map(|data| String::from_utf8_lossy(data).into_owned()));
+    let advice = msg.original.as_ref().and_then(|o| o.sent).filter(|s| s.flow == Flow::Advice);
+    put("of", advice.map(|sent| mti_of(sent.kind, sent.flow)));
     put("reason", msg.reason.map(|r| format!("{r:?}")));
     let identified = msg.terminal.filter(|t| t.as_str() != "TERM1");
     put("term", identified.map(|t| t.to_string()));
@@ -356,6 +373,7 @@ pub(crate) fn show_event(event: &Event) -> Option<String> {
         | Event::OnDesk { .. }
         | Event::DeskDecided { .. }
         | Event::PinDeclined { .. }
+        | Event::DeclineKept { .. }
         | Event::Reconciled { .. } => return None,
     })
 }

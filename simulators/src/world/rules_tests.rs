@@ -114,6 +114,9 @@ impl Ledgers {
             knows: Knowledge::Unknown,
             kept: None,
             original_amount: None,
+            told: None,
+            stated: None,
+            stood: None,
         })))
     }
 

@@ -59,6 +59,7 @@ fn anything(kind: Kind, flow: Flow, name: &str) -> Canonical {
             batch: Some(6),
             date: text("1121"),
             time: text("172900"),
+            sent: None,
         });
         msg.reason = Some(Reason::Timeout);
     }

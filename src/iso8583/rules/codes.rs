@@ -108,6 +108,8 @@ fn word(code: &[u8]) -> Option<u32> {
 pub struct ReasonCodes {
     answers: [Option<Text<4>>; REASONS],
     reversals: [Option<Text<4>>; REASONS],
+    /// Why there is an advice instead of a request.
+    advices: [Option<Text<4>>; REASONS],
     /// How network management is accepted, where not like transactions.
     network: Option<Text<4>>,
 }
@@ -123,8 +125,9 @@ enum Spelling {
 #[serde(deny_unknown_fields)]
 struct Each {
     answer: Text<4>,
-    reversal: Text<4>,
+    reversal: Option<Text<4>>,
     network: Option<Text<4>>,
+    advice: Option<Text<4>>,
 }
 
 impl ReasonCodes {
@@ -179,7 +182,8 @@ impl ReasonCodes {
             Some(Spelling::Answer(code)) => self.answers[reason as usize] = Some(code),
             Some(Spelling::Each(each)) => {
                 self.answers[reason as usize] = Some(each.answer);
-                self.reversals[reason as usize] = Some(each.reversal);
+                self.reversals[reason as usize] = each.reversal;
+                self.advices[reason as usize] = each.advice;
                 self.network = self.network.or(each.network);
             }
             None => {}
@@ -195,6 +199,11 @@ impl ReasonCodes {
             _ => None,
         };
         own.or(self.answers.get(reason as usize).copied().flatten())
+    }
+
+    /// The reason in the reason field of an advice.
+    pub fn advice(&self, reason: Reason) -> Option<Text<4>> {
+        self.advices.get(reason as usize).copied().flatten()
     }
 
     /// The reason in the reason field of a reversal.

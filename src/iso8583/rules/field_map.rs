@@ -137,6 +137,7 @@ pub struct FieldMap {
     pub(super) currency: Option<Currency>,
     pub(super) defaults: Vec<Default>,
     pub(super) accepts_partial: bool,
+    pub(super) uncoded_advices: bool,
 }
 
 /// By data element the index of its link; the last number where there is none.
@@ -270,6 +271,11 @@ impl FieldMap {
     /// The currency of amounts without one.
     pub fn currency(&self) -> Option<Currency> {
         self.currency
+    }
+
+    /// Whether its advices do not say what was decided: they have no response code.
+    pub fn uncoded_advices(&self) -> bool {
+        self.uncoded_advices
     }
 
     /// Whether senders of this dialect take approvals for less.

@@ -166,6 +166,9 @@ impl FieldMap {
             "accepts_partial" => {
                 self.accepts_partial = faults.typed(&path, value.clone()).unwrap_or_default();
             }
+            "coded_advices" => {
+                self.uncoded_advices = !faults.typed(&path, value.clone()).unwrap_or(true);
+            }
             "default" if value.is_table() => {}
             _ => match data_element(key) {
                 Some(de) => self.take_link(de, &path, value, shape, faults),

@@ -151,6 +151,17 @@ pub enum OriginalRule {
     Referred,
 }
 
+/// What `F4` of the reversal of a partial approval says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum AmountRule {
+    /// What the bank granted.
+    #[default]
+    Granted,
+    /// What was asked for.
+    Requested,
+}
+
 /// How this dialect reverses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReversalRule {
@@ -170,6 +181,8 @@ pub struct ReversalRule {
     pub has_reason: bool,
     /// Whether it states the batch of its original (UnionPay), instead of the present one.
     pub original_batch: bool,
+    /// Whether `F4` says what was asked for also where the bank granted less.
+    pub requested: bool,
     reason_in_answer: bool,
     types: Vec<TransactionType>,
     codes: Vec<(Text<4>, ResponseClass)>,
@@ -187,6 +200,8 @@ struct ReversalText {
     original: Option<OriginalRule>,
     fields: Vec<u8>,
     reason: Option<u8>,
+    #[serde(default)]
+    amount: AmountRule,
     types: Option<Vec<String>>,
     #[serde(default)]
     codes: BTreeMap<Text<4>, String>,
@@ -247,6 +262,7 @@ impl ReversalRule {
             fields,
             has_reason: text.reason.is_some(),
             original_batch: map.has(Atom::Batch),
+            requested: text.amount == AmountRule::Requested,
             reason_in_answer,
             codes,
             no_action: text.no_action,

@@ -158,7 +158,7 @@ fn asked(intent: &Intent) -> Asked {
         bank: intent.bank,
         stan: intent.keys.stan,
         currency: intent.amount.map_or(0, |amount| amount.currency.code()),
-        sign: if debit.is_some() { -1 } else { sign_of(intent.kind) },
+        sign: if debit.is_some() { -1 } else { sign_of(intent.kind, intent.voided()) },
         owes: intent.owes,
     }
 }
@@ -180,7 +180,8 @@ fn owes(queued: &Queued) -> Owes {
         bank: queued.bank,
         stan: queued.keys.stan,
         currency: queued.amount.map(|amount| amount.currency),
-        sign: sign_of(queued.kind),
+        // What was declined moved nothing, whoever tells of it.
+        sign: if queued.tells_of_decline() { 0 } else { sign_of(queued.kind, queued.voided()) },
         owed: queued.owed,
         own_stan: queued.keys.stan != queued.original.stan,
         too_late: queued.reason == Reason::AnswerTooLate,
@@ -228,13 +229,17 @@ fn date_of(date: Option<Text<4>>) -> u16 {
     date.and_then(|date| date.as_str().parse().ok()).unwrap_or(0)
 }
 
-/// The effect on the cardholder's account: debits positive, credits negative, holds none.
-fn sign_of(kind: Kind) -> i8 {
+/// The effect on the cardholder's account: debits positive, credits negative, holds none. A void
+/// takes back what it voids, a purchase or completion where it does not say.
+fn sign_of(kind: Kind, voided: Option<TransactionType>) -> i8 {
     match kind.transaction() {
+        Some(TransactionType::Void | TransactionType::CompletionVoid) => match voided {
+            Some(TransactionType::Void | TransactionType::CompletionVoid) => 1,
+            Some(TransactionType::TopUp) | None => -1,
+            Some(voided) => -sign_of(Kind::Transaction(voided), None),
+        },
         Some(TransactionType::Purchase | TransactionType::Completion | TransactionType::TopUp) => 1,
-        Some(TransactionType::Refund | TransactionType::Void | TransactionType::CompletionVoid) => {
-            -1
-        }
+        Some(TransactionType::Refund) => -1,
         Some(
             TransactionType::PreAuthorization
             | TransactionType::PreAuthorizationVoid

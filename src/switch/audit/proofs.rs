@@ -84,6 +84,9 @@ pub(super) fn reversal(txn: u64, stan: u32, owed: Owed) -> Record {
         knows: Knowledge::Unknown,
         kept: None,
         original_amount: None,
+        told: None,
+        stated: None,
+        stood: None,
     }))
 }
 
@@ -385,6 +388,7 @@ fn late_approval(txn: u64) -> Record {
         merchant: None,
         batch: None,
         settlement_date: None,
+        granted: None,
     })
 }
 

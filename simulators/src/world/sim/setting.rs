@@ -105,6 +105,7 @@ fn east() -> Bank {
         same_stan: false,
         original_batch: false,
         partial: true,
+        requested: false,
     };
     Bank {
         name: text(BANKS[0]),
@@ -130,6 +131,7 @@ fn west() -> Bank {
         same_stan: true,
         original_batch: true,
         partial: false,
+        requested: false,
     };
     let (merchant, terminal) = (text(WEST_MERCHANT), text(WEST_TERMINAL));
     let sign_on = SignOn::Terminals(vec![(terminal, merchant)]);
@@ -162,6 +164,7 @@ fn bank() -> Bank {
             same_stan: false,
             original_batch: false,
             partial: false,
+            requested: false,
         },
         original_lifetime: LIFETIME,
         must_echo: Vec::new(),
@@ -183,6 +186,8 @@ fn bank() -> Bank {
         acquirer: Some(text("00700000")),
         forwarder: None,
         reconcile_at_cutover: false,
+        coded_advices: true,
+        grants_more: Vec::new(),
         pin_translation: false,
     }
 }
