@@ -140,6 +140,8 @@ impl Platform {
         msg.transmission = Some(wire::f7(wall));
         msg.reason = Some(Reason::CustomerCancel);
         msg.answer = None;
+        // Its own code, not that of what it referred to.
+        msg.auth_id = ask.auth_id;
         if let Standing::Granted(minor) = ask.standing {
             // Of a partial approval: what was granted.
             msg.amount = msg.amount.map(|a| Amount::new(minor, a.currency));
@@ -155,7 +157,7 @@ impl Platform {
         msg: &mut Canonical,
         cover: &mut Coverage,
     ) -> (Named, Option<u64>) {
-        if self.honest {
+        if self.honest || ask.hasty {
             return (Named::Well, None);
         }
         let granted = match ask.standing {
@@ -344,7 +346,8 @@ impl Platform {
 
     /// A decline that the switch itself has no ground for: by this platform's own books.
     pub(super) fn declined_for_nothing(&self, rrn: Text<12>, msg: &Canonical) -> Option<Wrong> {
-        let ask = self.asks.get(&rrn)?;
+        // What is repeated may have been declined by the last run, which did not live to say so.
+        let ask = self.asks.get(&rrn).filter(|ask| ask.sent == 1 && !ask.is_reversed())?;
         let Some(Answer::Own(reason)) = msg.answer else { return None };
         let stands = |of: &Text<12>| {
             let standing = self.asks.get(of).map(|original| original.standing);
@@ -355,7 +358,7 @@ impl Platform {
             Reason::OriginalNotFound if ask.refers.as_ref().is_some_and(stands) => {
                 Some(("decline", format!("what it refers to stands: {what}")))
             }
-            Reason::Duplicate if !ask.conflict && !ask.is_reversed() => {
+            Reason::Duplicate if !ask.conflict => {
                 Some(("decline", format!("nobody else has its name: {what}")))
             }
             _ => None,

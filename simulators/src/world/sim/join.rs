@@ -6,6 +6,7 @@
 
 use super::bank::{Bank, Deal};
 use super::expected::Case;
+use super::habits::Named;
 use super::platform::{Ask, Standing};
 use super::setting;
 use super::witness::Reference;
@@ -77,6 +78,11 @@ impl World {
             let done = |deals: &Vec<(usize, &Deal)>| deals.iter().any(|(_, d)| d.effect != 0);
             if ask.effect() != 0 || at_banks.get(rrn).is_some_and(done) {
                 let of = ask.refers.unwrap_or_default();
+                let wrongly = asks.get(&of).is_some_and(|of| of.named == Named::Wrongly);
+                if wrongly || !self.witness.knows(of) {
+                    // It stands, whatever its platform believes, or nothing of it ever arrived.
+                    continue;
+                }
                 self.witness.blame("I9", format!("ref {rrn} gives back {of}, which is over"));
             }
         }

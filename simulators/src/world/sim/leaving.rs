@@ -117,6 +117,11 @@ impl Witness {
         let Some(rrn) = msg.rrn else { return };
         let key = (rrn, msg.kind.family());
         let asked = self.asked.get(&key).copied().unwrap_or_default();
+        if msg.kind.family() != 4 {
+            // Asked again under another stamp it is another request.
+            self.pending.remove(&rrn);
+            self.arrived.remove(&rrn);
+        }
         let answered = self.answered.entry(key).or_default();
         *answered += 1;
         if *answered > asked {

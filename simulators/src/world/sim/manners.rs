@@ -37,11 +37,12 @@ impl Bank {
         cover: &mut Coverage,
     ) -> Vec<Saying> {
         let key = self.key(msg.stan.unwrap_or_default(), msg.transmission, msg.terminal);
-        if !self.honest && self.dice.chance(150) {
+        let rrn = msg.rrn.unwrap_or_default();
+        // What it called a duplicate may be told so late that another try is on its way.
+        if !self.honest && !self.refused.contains(&rrn) && self.dice.chance(150) {
             cover.fault(Fault::BankDeaf);
             return vec![];
         }
-        let rrn = msg.rrn.unwrap_or_default();
         let known = self.deals.contains_key(&key);
         if !self.honest && !known && fair.first {
             if self.dice.chance(weight(Fault::BankDuplicateFirst, DUPLICATE_FIRST)) {

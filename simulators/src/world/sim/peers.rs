@@ -87,8 +87,18 @@ impl World {
         let Some(hearer) = self.platforms.get_mut(platform) else { return };
         match hearer.hear(msg, coverage) {
             Ok(doing) => self.carry_out(platform, doing),
+            // Its bank does not have it, which its platform cannot know.
+            Err(("decline", _)) if self.is_refused(platform, msg) => {}
             Err((invariant, what)) => self.witness.blame(invariant, what),
         }
+    }
+
+    /// Whether a bank refused the advice that this refers to.
+    fn is_refused(&self, platform: usize, msg: &Canonical) -> bool {
+        let asks = self.platforms.get(platform).map(|platform| &platform.asks);
+        let ask = asks.and_then(|asks| asks.get(&msg.rrn.unwrap_or_default()));
+        let Some(of) = ask.and_then(|ask| ask.refers) else { return false };
+        self.banks.iter().any(|bank| bank.refused.contains(&of))
     }
 
     /// A bank hears a message and plans what it says.

@@ -70,6 +70,9 @@ pub struct Ask {
     pub(super) unheard: bool,
     /// Same name as another request: must not be granted.
     pub conflict: bool,
+    /// It was reversed before its answer could be missed: the reversal names it in full, for it
+    /// may overtake it.
+    pub(super) hasty: bool,
     /// An advice that tells of a decline: no money moved.
     pub(super) declined: bool,
     /// What it completes, voids or refunds.
@@ -88,6 +91,13 @@ impl Ask {
             }
             _ => 0,
         }
+    }
+
+    /// Whether its reversal calls it exactly what it was called: an original that comes late is
+    /// known by that.
+    fn is_called_so(&self) -> bool {
+        let named = self.reversal.as_ref().and_then(|msg| msg.original.as_ref());
+        named.is_some_and(|of| of.transmission == self.msg.transmission)
     }
 
     /// How much was asked for, in minor units.
@@ -236,7 +246,8 @@ impl Platform {
                 }
             }
             Act::Reverse(rrn) => {
-                if self.asks.get(&rrn).is_some_and(|a| !a.is_reversed()) {
+                if let Some(ask) = self.asks.get_mut(&rrn).filter(|ask| !ask.is_reversed()) {
+                    ask.hasty = ask.standing == Standing::Waiting;
                     self.reverse(rrn, wall, &mut doing, coverage);
                 }
             }
@@ -247,8 +258,8 @@ impl Platform {
                 if let Some(ask) = self.asks.get_mut(&rrn) {
                     coverage.fault(Fault::PlatformRepeatsReversed);
                     ask.sent += 1;
-                    let msg = ask.msg.clone();
-                    let again = self.again(&msg, wall, coverage);
+                    let mut again = ask.msg.clone();
+                    again.repeat = true;
                     doing.send.push(again);
                 }
             }
@@ -281,7 +292,11 @@ impl Platform {
         }
         if advice || (ask.sent < 3 && self.dice.chance(400)) {
             coverage.fault(Fault::PlatformRepeat);
-            let again = self.again(&first, wall, coverage);
+            let again = if ask.conflict {
+                Canonical { repeat: true, ..first }
+            } else {
+                self.again(&first, wall, coverage)
+            };
             self.bump(rrn);
             doing.send.push(again);
             doing.later.push((PATIENCE, Act::Look(rrn)));
@@ -293,7 +308,7 @@ impl Platform {
     fn after_reversal(&mut self, rrn: Text<12>) -> Doing {
         let mut doing = Doing::default();
         let Some(ask) = self.asks.get(&rrn) else { return doing };
-        let slips = ask.named == Named::Well && ask.msg.flow == Flow::Request;
+        let slips = ask.named == Named::Well && ask.is_called_so() && ask.msg.flow == Flow::Request;
         if slips && !self.honest && self.dice.chance(80) {
             doing.later.push((self.dice.millis(10, 60_000), Act::Slip(rrn)));
         }
@@ -416,6 +431,7 @@ impl Platform {
             named: Named::Well,
             left: None,
             conflict,
+            hasty: false,
             declined: false,
             refers: None,
             to_the_dead: false,

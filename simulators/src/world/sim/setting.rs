@@ -8,8 +8,8 @@ use super::wire::text;
 use pointsman::canonical::{Flow, TransactionType};
 use pointsman::switch::ids::{BankId, LineId, PlatformId};
 use pointsman::switch::policy::{
-    Bank, Codes, DuplicateWindow, Echo, Identities, Line, MatchScope, Network, NotFoundAfterTry,
-    Owner, Platform, Policy, Reversal, Route, Saf, SignOn,
+    Bank, Codes, DuplicateWindow, Echo, Identities, Line, MatchScope, Network, Owner, Platform,
+    Policy, Reversal, Route, Saf, SignOn,
 };
 use std::time::Duration;
 
@@ -142,7 +142,6 @@ fn west() -> Bank {
         reversal,
         network: Network { keys: true, ..network(sign_on) },
         identities: Identities { entries: vec![], default: Some((merchant, terminal)) },
-        codes: Codes { not_found: NotFoundAfterTry::Done, ..Codes::default() },
         ..bank()
     }
 }

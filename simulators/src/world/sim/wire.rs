@@ -128,6 +128,13 @@ pub fn brief(msg: &Canonical) -> String {
     if let Some(amount) = msg.amount {
         out.push_str(&format!(" amount={amount}"));
     }
+    if let Some(f7) = msg.transmission {
+        out.push_str(&format!(" at={f7}"));
+    }
+    if let Some(of) = &msg.original {
+        let (stan, at) = (of.stan.unwrap_or_default(), of.transmission.unwrap_or_default());
+        out.push_str(&format!(" of={stan}/{at}"));
+    }
     match msg.answer {
         Some(Answer::Given { class, code }) => out.push_str(&format!(" says {code} ({class:?})")),
         Some(Answer::Own(reason)) => out.push_str(&format!(" says {reason:?}")),

@@ -518,7 +518,10 @@ fn describe(record: &Record) -> String {
             q.reason,
         ),
         Record::Attempt(a) => format!("try {} of {}", a.count, a.entry),
-        Record::Closed(c) => format!("closed {}: {:?}", c.entry, c.ending),
+        Record::Closed(c) => match c.cause {
+            Some(cause) => format!("closed {}: {:?}, {cause}", c.entry, c.ending),
+            None => format!("closed {}: {:?}", c.entry, c.ending),
+        },
         Record::Late(l) => format!("late answer to {:?}: {:?}", l.txn.map(|t| t.0), l.leg),
         Record::Desk(d) => format!("{} on the desk, {:?}", d.item, d.verb),
         Record::LineState(l) => format!("line {} signed on: {}", l.line, l.signed_on),
