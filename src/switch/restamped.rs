@@ -13,6 +13,7 @@ use super::ids::RecordNo;
 use super::inflight::Requester;
 use super::library::Recalled;
 use super::record::{Cause, Ending, Origin};
+use super::stamps::own_stamp;
 use super::{duplicates, reply};
 use crate::canonical::{Canonical, Flow, Reason};
 use crate::text::Text;
@@ -52,7 +53,7 @@ impl Switch {
         let mut candidates = self.candidates(recalled, None);
         candidates.extend(self.arrived_since(since, &candidates));
         let own = reply::origin_of(&msg);
-        let near = |candidate: &Candidate| self.is_recent(&from, candidate);
+        let near = |candidate: &Candidate| self.is_recent(&from, &own, candidate);
         let same_flow = |body: &Body| matches!(body, Body::Asked(_)) == (msg.flow == Flow::Request);
         let agreements = newest_of_each(candidates).into_iter();
         let agreements = agreements.filter(|one| same_flow(&one.body) && near(one));
@@ -81,7 +82,9 @@ impl Switch {
         self.keep_unsent(&from, msg, None, (Ending::Dead, cause));
     }
 
-    fn is_recent(&self, from: &Requester, candidate: &Candidate) -> bool {
+    /// Whether a candidate is of the same platform and within its window: by our clock, or by the
+    /// platform's own stamps, for ours may have been set meanwhile.
+    fn is_recent(&self, from: &Requester, own: &Origin, candidate: &Candidate) -> bool {
         let platform = self.policy.platforms.get(usize::from(from.platform.0));
         let Some(platform) = platform else { return false };
         let (at, theirs) = match &candidate.body {
@@ -89,7 +92,12 @@ impl Switch {
             Body::Told(queued) => (queued.at, queued.platform),
         };
         let age = self.now.wall.millis().saturating_sub(at.millis()).unsigned_abs();
-        theirs == Some(platform.name) && Duration::from_millis(age) <= platform.repeat_window
+        let stamps = own_stamp(own, self.now.wall)
+            .zip(candidate.origin().and_then(|origin| own_stamp(origin, at)));
+        let apart = stamps.map(|(ours, theirs)| Duration::from_secs(ours.abs_diff(theirs).into()));
+        let within = |apart: Duration| apart <= platform.repeat_window;
+        theirs == Some(platform.name)
+            && (within(Duration::from_millis(age)) || apart.is_some_and(within))
     }
 
     /// The waiting request that this one repeats.
