@@ -111,11 +111,13 @@ max_retry_ms = 400
 
 [[route]]
 name = "unionpay-cards"
+unreferenced_refunds = true
 pan = ["62"]
 currency = ["156"]
 bank = "mountain"
 [[route]]
 name = "everything-else"
+unreferenced_refunds = true
 bank = "river"
 "#;
 
