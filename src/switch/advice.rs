@@ -11,6 +11,7 @@ use super::ids::{BankId, RecordNo};
 use super::inflight::Requester;
 use super::memory::Past;
 use super::output::Event;
+use super::plants::Plant;
 use super::proof::Knowledge;
 use super::record::{BankKeys, Cause, Closed, Ending, Owed, Queued, Record, Told};
 use super::request::likeness_of;
@@ -59,7 +60,8 @@ impl Switch {
                     queued.keys.rrn = self.rrn_of_follow_up(bank, &keys, queued.keys.rrn);
                     (queued.of, queued.original) = (Some(no), keys);
                 }
-                queued.told = told_by(&msg);
+                let lost = self.planted.has(Plant::AdviceLosesItsCode);
+                queued.told = told_by(&msg).filter(|_| !lost);
                 if let Some(field) = self.without_place(bank, &msg) {
                     self.no_place(&from, bank, &msg, field);
                     let ending = (Ending::Dead, Some(Cause::NoPlace(field)));

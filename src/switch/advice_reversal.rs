@@ -114,7 +114,7 @@ impl Switch {
             origin: Some(reply::origin_of(msg)),
             platform: self.platform_name(from),
             keys,
-            original: queued.keys.clone(),
+            original: self.advice_named(&queued.keys),
             original_mti: None,
             referred: Some(Box::new(queued.original.clone())).filter(|of| of.stan != 0),
             replacement: msg.replacement_amount.filter(|left| left.minor > 0),

@@ -6,7 +6,7 @@
 //! reversals of what is found ([`super::reversal`]).
 
 use super::advice::Unsent;
-use super::consequences::{Follower, Met, Then, then};
+use super::consequences::{Follower, Met, Then};
 use super::finding::{Body, Candidate, Found};
 use super::ids::{BankId, LineId, Name, RecordNo};
 use super::inflight::Requester;
@@ -58,7 +58,8 @@ impl Original {
 impl Switch {
     /// What a message refers to was looked for: done as the table says.
     pub(super) fn found(&mut self, from: Requester, msg: Box<Canonical>, found: Found) {
-        let done = then(Follower::of(&msg), Met::of(&found));
+        let found = self.means(&msg, found);
+        let done = self.followed_by(Follower::of(&msg), Met::of(&found));
         let one = match found {
             Found::This(one) | Found::Contradicted(one, _) => Some(one),
             Found::Several | Found::NeverSent | Found::Unknowable | Found::Forgotten => None,

@@ -12,6 +12,7 @@ use super::library::Recalled;
 use super::memory::{Past, Remembered};
 use super::originals::original_names;
 use super::output::RecallKey;
+use super::plants::Plant;
 use super::questions::{Recalling, first_names};
 use super::recall::{REFERENCE_DAYS, REFUND_DAYS, takes_back};
 use super::record::{Cause, Ending, Intent, Outcome, Queued, Record};
@@ -20,6 +21,9 @@ use crate::canonical::{Canonical, Flow, Kind, Reason, TransactionType};
 use crate::money::Amount;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Records that may be on their way to the disk when the journal is asked.
+const UNWRITTEN_MAX: u64 = 4_096;
 
 /// What is looked for, and since when.
 #[derive(Debug)]
@@ -82,6 +86,10 @@ impl Switch {
 
     /// Looks in the journal for all that may be meant.
     fn look_in_journal(&mut self, from: Requester, msg: Box<Canonical>) {
+        let reversal = matches!(msg.kind, Kind::Reversal(_));
+        if reversal && self.planted.has(Plant::MisnamedReversalNeedless) {
+            return self.found(from, msg, Found::NeverSent);
+        }
         let stated = self.stated(&from, &msg);
         let names = first_names(self.names_of_original(&stated, &msg).into_iter());
         let most = match stated.kind {
@@ -104,6 +112,10 @@ impl Switch {
             return self.asked_again(from, msg);
         }
         let names = self.names_of_original(&stated, &msg);
+        if matches!(msg.kind, Kind::Reversal(_)) && self.drop_waiting(&stated, &names).is_some() {
+            // Its original came while the journal was asked, and had not left yet.
+            return self.asked_again(from, msg);
+        }
         let known = names.iter().find_map(|name| self.state.memory.find(*name));
         if known.is_some_and(|past| past.no() > since && past.past() != Past::Tombstone) {
             // Its original came while the journal was asked.
@@ -149,8 +161,10 @@ impl Switch {
         Some(self.asked(no, &flight.intent, outcome, &[]))
     }
 
-    /// Requests and advices recorded after the journal was asked.
+    /// Requests and advices recorded after the journal was asked, or shortly before: it looks at
+    /// what is on disk.
     pub(super) fn arrived_since(&self, since: RecordNo, known: &[Candidate]) -> Vec<Candidate> {
+        let since = RecordNo(since.0.saturating_sub(UNWRITTEN_MAX));
         let open = self.state.open.iter().rev().take_while(|(no, _)| *no > since);
         let asked = open.map(|(no, open)| self.asked(no, &open.intent, None, &[]));
         let owed = self.state.saf.range(RecordNo(since.0 + 1)..);

@@ -6,12 +6,14 @@
 //! compile time. `docs/simulation.md` has the table of bugs, invariants and checks.
 
 use super::Switch;
+use super::consequences::{Follower, Met, Then, then};
+use super::finding::{Found, Standing};
 use super::inflight::SendOwner;
 use super::memory::Past;
 use super::proof::Knowledge;
-use super::record::Intent;
+use super::record::{BankKeys, Intent};
 use super::txn::Verdict;
-use crate::canonical::{Answer, Canonical, Flow, ResponseClass};
+use crate::canonical::{Answer, Canonical, Flow, Kind, ResponseClass};
 use crate::time::{Instant, Wall};
 use std::time::Duration;
 
@@ -54,6 +56,22 @@ pub enum Plant {
     UnlistedCodeDeclines,
     /// "Duplicate" acknowledges the first try of an advice.
     DuplicateEndsFirstTry,
+    /// A repeat with an `F7` of its own is a new request.
+    RestampedRepeatIsNew,
+    /// A reversal that misses the exact name of its original is acknowledged and dropped.
+    MisnamedReversalNeedless,
+    /// A reversal takes back whatever has the name it gives.
+    ReversalNotCompared,
+    /// What was taken back or declined is refunded, as a refund of nothing.
+    DeadPurchaseRefunded,
+    /// A part is taken back at a bank whose dialect cannot say so.
+    PartReversedAsWhole,
+    /// An advice loses what it says was decided.
+    AdviceLosesItsCode,
+    /// A reversal says what was asked for, where less was granted.
+    ReversedAsRequested,
+    /// The reversal of an advice names a request.
+    AdviceCalledARequest,
 }
 
 /// What is planted in one switch.
@@ -122,6 +140,40 @@ impl Switch {
             return Verdict::Declined;
         }
         verdict
+    }
+
+    /// Which original a message means.
+    #[inline]
+    pub(super) fn means(&self, msg: &Canonical, found: Found) -> Found {
+        if !matches!(msg.kind, Kind::Reversal(_)) {
+            return found;
+        }
+        match found {
+            Found::Contradicted(one, _) if self.planted.has(Plant::ReversalNotCompared) => {
+                Found::This(one)
+            }
+            found => found,
+        }
+    }
+
+    /// What is done about what follows an original.
+    #[inline]
+    pub(super) fn followed_by(&self, follower: Follower, met: Met) -> Then {
+        let dead = matches!(met, Met::One(Standing::TakenBack | Standing::Denied));
+        if follower == Follower::Refund && dead && self.planted.has(Plant::DeadPurchaseRefunded) {
+            return Then::IfAllowed;
+        }
+        then(follower, met)
+    }
+
+    /// What the reversal of an advice calls it.
+    #[inline]
+    pub(super) fn advice_named(&self, keys: &BankKeys) -> BankKeys {
+        let mut keys = keys.clone();
+        if self.planted.has(Plant::AdviceCalledARequest) {
+            keys.sent = None;
+        }
+        keys
     }
 
     /// The wall clock taken for the monotonic one.

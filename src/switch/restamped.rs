@@ -12,6 +12,7 @@ use super::finding::{Body, Candidate, newest_of_each};
 use super::ids::RecordNo;
 use super::inflight::Requester;
 use super::library::Recalled;
+use super::plants::Plant;
 use super::record::{Cause, Ending, Origin};
 use super::stamps::own_stamp;
 use super::{duplicates, reply};
@@ -36,6 +37,9 @@ impl Switch {
     /// Whether this may repeat something under another stamp.
     pub(super) fn may_be_restamped(&self, from: &Requester, msg: &Canonical) -> bool {
         let platform = self.policy.platforms.get(usize::from(from.platform.0));
+        if self.planted.has(Plant::RestampedRepeatIsNew) {
+            return false;
+        }
         msg.repeat || msg.flow == Flow::Request && platform.is_some_and(|p| p.restamps)
     }
 

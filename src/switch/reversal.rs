@@ -43,7 +43,7 @@ impl Switch {
     }
 
     /// A request that is still waiting is answered as reversed and never sent. Gives its name.
-    fn drop_waiting(&mut self, stated: &Stated, names: &[u64]) -> Option<u64> {
+    pub(super) fn drop_waiting(&mut self, stated: &Stated, names: &[u64]) -> Option<u64> {
         let stan = stated.stan().unwrap_or(stated.own.stan);
         let waiting = self.air.waiting.iter().find(|(_, pending)| {
             let exact = names.contains(&pending.likeness.name());

@@ -9,6 +9,7 @@
 use super::Switch;
 use super::ids::{Name, TxnNo};
 use super::inflight::Requester;
+use super::plants::Plant;
 use super::record::{Cause, Debt, Ending, Intent, Owed, Queued};
 use super::reply;
 use super::standing::Standing;
@@ -125,7 +126,8 @@ impl Switch {
 
     /// Whether this bank's dialect can say that a part is to stand.
     fn says_parts(&self, bank: &Name) -> bool {
-        self.policy.banks.iter().any(|b| b.name == *bank && b.reversal.partial)
+        let said = self.planted.has(Plant::PartReversedAsWhole);
+        said || self.policy.banks.iter().any(|b| b.name == *bank && b.reversal.partial)
     }
 
     /// Nobody can be told: a request hears so, all else is acknowledged and an operator's.

@@ -106,7 +106,8 @@ impl Switch {
         }
         let lifetime = bank.original_lifetime;
         let final_after = of.standing.released.unwrap_or(self.now.mono).after(lifetime);
-        let amount = of.standing.whole(of.amount);
+        let requested = self.planted.has(Plant::ReversedAsRequested);
+        let amount = if requested { of.amount } else { of.standing.whole(of.amount) };
         let stated = of.amount.filter(|_| bank.reversal.requested && of.amount != amount);
         let transaction = of.kind.transaction().unwrap_or(TransactionType::Unstated);
         let queued = Queued {

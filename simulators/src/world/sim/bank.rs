@@ -7,7 +7,6 @@
 
 use super::coverage::{Coverage, Fault};
 use super::dice::Dice;
-use super::habits::weight;
 use super::keys::{Handed, Vault};
 use super::manners;
 use super::wire::{self, Frame, Sealed};
@@ -186,12 +185,12 @@ impl Bank {
         Sealed { with: None, brings: Some(key) }
     }
 
-    /// What it has to say of its own accord, and when: an echo, a new business date – told again,
-    /// with or without the date – or that it signs off and on again, without hanging up.
+    /// What it has to say of its own accord, and when: an echo, a new business date, told again
+    /// under its number or another, or that it signs off and on again, without hanging up.
     pub fn ask(&mut self, stan: u32, cover: &mut Coverage) -> Vec<Saying> {
         let say = |msg| Frame::Say(Box::new(msg), Sealed::default());
         let now = Duration::ZERO;
-        if !self.same_stan && self.dice.chance(weight(Fault::BankSignsOff, 300)) {
+        if !self.same_stan && self.dice.chance(300) {
             cover.fault(Fault::BankSignsOff);
             let back = self.dice.millis(2_000, 60_000);
             let (off, on) = (NetworkFunction::SignOff, NetworkFunction::SignOn);
@@ -209,14 +208,11 @@ impl Bank {
         msg.settlement_date = Some(self.today());
         self.announced.push(self.today());
         let mut said = vec![(now, say(msg.clone()))];
-        if self.dice.chance(weight(Fault::BankCutoverAgain, 500)) {
+        if self.dice.chance(500) {
             cover.fault(Fault::BankCutoverAgain);
             msg.repeat = self.dice.chance(500);
             if !msg.repeat {
                 msg.stan = Some(stan % 999_999 + 1);
-            }
-            if self.dice.chance(500) {
-                msg.settlement_date = None;
             }
             said.push((self.dice.millis(500, 60_000), say(msg)));
         }
@@ -362,8 +358,7 @@ impl Bank {
     fn conduct(&mut self, msg: &Canonical) -> Conduct {
         use Conduct as C;
         let partial = if msg.accepts_partial { 60 } else { 8 };
-        let above =
-            if msg.accepts_partial { weight(Fault::BankPartialAbove, manners::ABOVE) } else { 0 };
+        let above = if msg.accepts_partial { manners::ABOVE } else { 0 };
         let odd = [
             (620, C::Approve),
             (120, C::Decline),
@@ -380,7 +375,7 @@ impl Bank {
             (10, C::Garbage),
             (15, C::Refuse),
             (10, C::UnknownCode),
-            (weight(Fault::BankUnlistedApproval, manners::UNLISTED), C::UnlistedApproval),
+            (manners::UNLISTED, C::UnlistedApproval),
             (above, C::PartialAbove),
             (20, C::Retry),
         ];

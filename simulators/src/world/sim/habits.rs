@@ -45,38 +45,6 @@ pub mod often {
     pub const TWIN: u64 = 12;
 }
 
-/// Habits that are switched off until the core can deal with them.
-const OFF: &[Fault] = &[
-    Fault::PlatformRestamps,
-    Fault::PlatformReversesElsewhere,
-    Fault::PlatformReversesNowhere,
-    Fault::PlatformNamesZeros,
-    Fault::PlatformNamesNearly,
-    Fault::PlatformWrongCard,
-    Fault::PlatformPartialReversal,
-    Fault::PlatformDeclinedAdvice,
-    Fault::PlatformVoidsAdvice,
-    Fault::PlatformRefundsAdvice,
-    Fault::PlatformRefundsTheDead,
-    Fault::PlatformFollowsElsewhere,
-    Fault::PlatformTwin,
-    Fault::BankAmountsJudged,
-    Fault::BankNamesJudged,
-    Fault::BankCutoverAgain,
-    Fault::PlatformFollows,
-    Fault::PlatformCompletes,
-];
-
-/// Whether it is.
-pub fn is_off(habit: Fault) -> bool {
-    OFF.contains(&habit)
-}
-
-/// How often, where the habit is not switched off.
-pub fn weight(of: Fault, often: u64) -> u64 {
-    if is_off(of) { 0 } else { often }
-}
-
 /// Whether what a platform's reversal says of its original can be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Named {
@@ -95,7 +63,7 @@ impl Platform {
     pub(super) fn again(&mut self, msg: &Canonical, wall: Wall, cover: &mut Coverage) -> Canonical {
         let mut again = msg.clone();
         again.repeat = true;
-        if !self.honest && self.dice.chance(weight(Fault::PlatformRestamps, often::RESTAMPED)) {
+        if !self.honest && self.dice.chance(often::RESTAMPED) {
             cover.fault(Fault::PlatformRestamps);
             again.transmission = Some(wire::f7(wall));
         }
@@ -111,7 +79,7 @@ impl Platform {
         cover: &mut Coverage,
     ) {
         let Some(ask) = self.asks.get(&rrn).cloned() else { return };
-        let mistaken = weight(Fault::PlatformWrongCard, 500);
+        let mistaken = 500;
         let untold = ask.conflict && !self.dice.chance(mistaken);
         if untold || ask.declined || ask.is_reversed() {
             // Nothing came of it.
@@ -165,8 +133,8 @@ impl Platform {
             _ => None,
         };
         let whole = granted.filter(|minor| *minor > 1 && is_divisible(ask));
-        let wrong = granted.filter(|_| ask.msg.flow == Flow::Request);
-        let habit = |often, fault| (weight(fault, often), Some(fault));
+        let wrong = granted.filter(|_| ask.msg.flow == Flow::Request && ask.sent == 1);
+        let habit = |often, fault| (often, Some(fault));
         let table = [
             (500, None),
             habit(often::ELSEWHERE, Fault::PlatformReversesElsewhere),
@@ -220,7 +188,8 @@ impl Platform {
 
     /// Something else under the name of this request: it must be refused.
     pub(super) fn confuse(&mut self, rrn: Text<12>, doing: &mut Doing, cover: &mut Coverage) {
-        let Some(ask) = self.asks.get(&rrn) else { return };
+        // Its repeat may have come under another name, and it never did.
+        let Some(ask) = self.asks.get(&rrn).filter(|ask| ask.sent == 1) else { return };
         let mut other = ask.msg.clone();
         other.pan = another_card(ask).filter(|_| self.dice.chance(500)).or(other.pan);
         cover.fault(Fault::PlatformConflict);
@@ -237,7 +206,7 @@ impl Platform {
         let Some(ask) = self.asks.get(&rrn) else { return };
         let advice = ask.msg.flow == Flow::Advice;
         let often = if advice { often::AFTER_ADVICE } else { often::AFTER_GRANT };
-        if !self.honest && !ask.conflict && self.dice.chance(often) {
+        if !self.honest && !ask.conflict && !ask.declined && self.dice.chance(often) {
             let far = if self.dice.chance(200) { 1_000_000 } else { 60_000 };
             doing.later.push((self.dice.millis(1_000, far), Act::Follow(rrn)));
         }
@@ -248,11 +217,7 @@ impl Platform {
         let Some(ask) = self.asks.get(&rrn) else { return };
         let sale = ask.kind() == TransactionType::Purchase && !ask.conflict && !ask.unheard;
         let well = ask.msg.mac != MacCheck::Bad && ask.named == Named::Well;
-        if sale
-            && well
-            && !self.honest
-            && self.dice.chance(weight(Fault::PlatformRefundsTheDead, often::DEAD_REFUND))
-        {
+        if sale && well && !self.honest && self.dice.chance(often::DEAD_REFUND) {
             doing.later.push((self.dice.millis(1_000, 60_000), Act::Follow(rrn)));
         }
     }
@@ -272,7 +237,7 @@ impl Platform {
             Standing::Denied | Standing::Reversed => (false, ask.asked()),
             _ => return,
         };
-        if advice && stands && self.dice.chance(weight(Fault::PlatformReversesAdvice, 400)) {
+        if advice && stands && self.dice.chance(400) {
             cover.fault(Fault::PlatformReversesAdvice);
             return self.reverse(rrn, wall, doing, cover);
         }
@@ -296,12 +261,9 @@ impl Platform {
             (T::Completion, ..) => Fault::PlatformCompletes,
             _ => Fault::PlatformFollows,
         };
-        if weight(fault, 1) == 0 {
-            return;
-        }
         cover.fault(fault);
         let mut msg = self.following(&ask, (kind, minor), wall);
-        if self.dice.chance(weight(Fault::PlatformFollowsElsewhere, often::FOLLOWED_ELSEWHERE)) {
+        if self.dice.chance(often::FOLLOWED_ELSEWHERE) {
             cover.fault(Fault::PlatformFollowsElsewhere);
             msg.terminal = Some(wire::text(ELSEWHERE));
         }
@@ -367,10 +329,7 @@ impl Platform {
 
     /// Another merchant's terminal of the same name, number and second.
     pub(super) fn twin(&mut self, msg: &Canonical, doing: &mut Doing, cover: &mut Coverage) {
-        if self.honest
-            || msg.flow != Flow::Request
-            || !self.dice.chance(weight(Fault::PlatformTwin, often::TWIN))
-        {
+        if self.honest || msg.flow != Flow::Request || !self.dice.chance(often::TWIN) {
             return;
         }
         cover.fault(Fault::PlatformTwin);
@@ -388,9 +347,7 @@ impl Platform {
 
     /// An advice that tells of a decline, now and then.
     pub(super) fn declined(&mut self, msg: &mut Canonical, cover: &mut Coverage) -> bool {
-        if msg.flow != Flow::Advice
-            || !self.dice.chance(weight(Fault::PlatformDeclinedAdvice, often::DECLINED_ADVICE))
-        {
+        if msg.flow != Flow::Advice || !self.dice.chance(often::DECLINED_ADVICE) {
             return false;
         }
         cover.fault(Fault::PlatformDeclinedAdvice);

@@ -127,7 +127,8 @@ impl World {
             }
             (true, None) => self.blame_difference(rrn, case, (effect, told), executed > 0),
             (false, _) if item && !case.may_stand() => {
-                self.witness.blame("I9", format!("ref {rrn} is on the desk for nothing"));
+                let what = format!("ref {rrn} is on the desk for nothing: {:?}", case.deals);
+                self.witness.blame("I9", what);
             }
             (false, _) => {}
         }

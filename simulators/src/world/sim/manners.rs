@@ -8,7 +8,6 @@
 
 use super::bank::{Bank, Deal, Fair, Key, Saying, reply};
 use super::coverage::{Coverage, Fault};
-use super::habits::weight;
 use super::wire;
 use pointsman::canonical::{Answer, Canonical, Kind, ResponseClass, TransactionType};
 use pointsman::money::Amount;
@@ -45,18 +44,18 @@ impl Bank {
         }
         let known = self.deals.contains_key(&key);
         if !self.honest && !known && fair.first {
-            if self.dice.chance(weight(Fault::BankDuplicateFirst, DUPLICATE_FIRST)) {
+            if self.dice.chance(DUPLICATE_FIRST) {
                 cover.fault(Fault::BankDuplicateFirst);
                 self.refused.insert(rrn);
                 return vec![self.soon(reply(msg, ResponseClass::Duplicate))];
             }
-            if self.dice.chance(weight(Fault::BankRefusesAdvice, REFUSES_ADVICE)) {
+            if self.dice.chance(REFUSES_ADVICE) {
                 cover.fault(Fault::BankRefusesAdvice);
                 self.refused.insert(rrn);
                 return vec![self.soon(reply(msg, ResponseClass::Declined))];
             }
         }
-        if known && self.dice.chance(weight(Fault::BankDuplicateAgain, DUPLICATE_AGAIN)) {
+        if known && self.dice.chance(DUPLICATE_AGAIN) {
             cover.fault(Fault::BankDuplicateAgain);
             return self.acknowledge(msg, ResponseClass::Duplicate, cover);
         }
@@ -93,15 +92,14 @@ impl Bank {
             return vec![self.soon(reply(msg, class))];
         }
         let key = self.named(msg);
-        let (odd, forgets) =
-            (!self.honest && fair.told, self.dice.chance(weight(Fault::BankForgot, FORGETS)));
-        let once = self.dice.chance(weight(Fault::BankForgetsTheDone, FINDS_ONCE));
+        let (odd, forgets) = (!self.honest && fair.told, self.dice.chance(FORGETS));
+        let once = self.dice.chance(FINDS_ONCE);
         let whole = self.same_stan;
         let Some(deal) = self.deals.get_mut(&key) else {
             self.unknown_original(key, msg);
             return self.acknowledge(msg, ResponseClass::NotFound, cover);
         };
-        if let Some(wrong) = complaint(deal, msg, whole, cover) {
+        if let Some(wrong) = complaint(deal, msg, (whole, fair.told), cover) {
             let code = if wrong.amount { wire::text("64") } else { wire::text("25") };
             let class =
                 if wrong.amount { ResponseClass::Declined } else { ResponseClass::NotFound };
@@ -111,7 +109,8 @@ impl Bank {
             return vec![self.soon(answer)];
         }
         let plain = deal.kind != TransactionType::TopUp && !deal.unlisted;
-        if odd && plain && deal.class.is_approval() && !deal.reversed {
+        let whole_stands = deal.effect == wire::sign(deal.kind) * wire::signed(deal.approved);
+        if odd && plain && deal.class.is_approval() && !deal.reversed && whole_stands {
             // Of one that says "not found" to what it had done nobody can believe otherwise.
             deal.forgotten |= forgets && !whole;
             deal.found_once |= once;
@@ -173,10 +172,15 @@ struct Wrong {
 }
 
 /// Compares what a reversal says of its original with the ledger.
-fn complaint(deal: &Deal, msg: &Canonical, by_stan: bool, cover: &mut Coverage) -> Option<Wrong> {
+fn complaint(
+    deal: &Deal,
+    msg: &Canonical,
+    (by_stan, told): (bool, bool),
+    cover: &mut Coverage,
+) -> Option<Wrong> {
     let brief = wire::brief(msg);
     let advised = deal.mti.as_bytes().get(2) == Some(&b'2');
-    if !by_stan && weight(Fault::BankNamesJudged, 1) > 0 {
+    if !by_stan {
         let named = mti_named(msg);
         if named != deal.mti {
             let what = format!("it came as {} and is called {named}: {brief}", deal.mti);
@@ -186,10 +190,10 @@ fn complaint(deal: &Deal, msg: &Canonical, by_stan: bool, cover: &mut Coverage) 
             cover.fault(Fault::BankNamesJudged);
         }
     }
-    if deal.class == ResponseClass::Partial && weight(Fault::BankAmountsJudged, 1) > 0 {
-        let told = msg.amount.map_or(0, |a| a.minor);
-        if told != deal.approved {
-            let what = format!("{} were granted, not {told}: {brief}", deal.approved);
+    if deal.class == ResponseClass::Partial && told {
+        let said = msg.amount.map_or(0, |a| a.minor);
+        if said != deal.approved {
+            let what = format!("{} were granted, not {said}: {brief}", deal.approved);
             return Some(Wrong { what, amount: true });
         }
         cover.fault(Fault::BankAmountsJudged);
@@ -204,7 +208,9 @@ fn mti_named(msg: &Canonical) -> Text<4> {
         kind => kind,
     };
     let likely = wire::mti(kind, pointsman::canonical::Flow::Request, false);
-    msg.original.as_ref().and_then(|o| o.mti).unwrap_or(likely)
+    let original = msg.original.as_ref();
+    let sent = original.and_then(|o| o.sent).map(|sent| wire::mti(sent.kind, sent.flow, false));
+    sent.or(original.and_then(|o| o.mti)).unwrap_or(likely)
 }
 
 /// Reverses a deal, in whole or down to `left`; what the bank says to it.
@@ -213,7 +219,7 @@ fn take_back(deal: &mut Deal, left: Option<Amount>, cover: &mut Coverage) -> Res
         cover.fault(Fault::BankForgot);
         return ResponseClass::NotFound;
     }
-    if !deal.class.is_approval() && deal.unlisted && weight(Fault::BankUnlistedNothing, 1) > 0 {
+    if !deal.class.is_approval() && deal.unlisted {
         cover.fault(Fault::BankUnlistedNothing);
         return ResponseClass::NotFound;
     }

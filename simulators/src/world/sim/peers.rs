@@ -40,7 +40,8 @@ impl World {
 
     fn carry_out(&mut self, platform: usize, doing: Doing) {
         let line = setting::BANK_LINES.len() + platform;
-        for msg in doing.send {
+        for mut msg in doing.send {
+            self.unstamp(platform, &mut msg);
             let name = setting::PLATFORM_NAMES.get(platform).copied().unwrap_or("?");
             match self.net.current(line) {
                 Some(conn) => {
@@ -56,6 +57,18 @@ impl World {
         }
         for (pause, act) in doing.later {
             self.later(pause, Happens::Act(platform, act));
+        }
+    }
+
+    /// What the switch refused without a bank it remembers by its whole name alone: the repeat of
+    /// such a request keeps its first time.
+    fn unstamp(&self, platform: usize, msg: &mut Canonical) {
+        let rrn = msg.rrn.unwrap_or_default();
+        let refused = self.witness.known.settled.contains(&rrn) && !self.witness.knows(rrn);
+        let asks = self.platforms.get(platform).map(|platform| &platform.asks);
+        let ask = asks.and_then(|asks| asks.get(&rrn));
+        if let Some(ask) = ask.filter(|_| msg.repeat && refused && msg.kind.family() != 4) {
+            msg.transmission = ask.msg.transmission;
         }
     }
 

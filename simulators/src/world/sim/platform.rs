@@ -96,8 +96,10 @@ impl Ask {
     /// Whether its reversal calls it exactly what it was called: an original that comes late is
     /// known by that.
     fn is_called_so(&self) -> bool {
-        let named = self.reversal.as_ref().and_then(|msg| msg.original.as_ref());
-        named.is_some_and(|of| of.transmission == self.msg.transmission)
+        let Some(reversal) = &self.reversal else { return false };
+        let named = reversal.original.as_ref();
+        let at = named.is_some_and(|of| of.transmission == self.msg.transmission);
+        at && reversal.terminal == self.msg.terminal
     }
 
     /// How much was asked for, in minor units.
@@ -411,7 +413,7 @@ impl Platform {
             (600, (TransactionType::Purchase, Flow::Request)),
             (100, (TransactionType::PreAuthorization, Flow::Request)),
             (60, (TransactionType::Completion, Flow::Request)),
-            (60, (TransactionType::Completion, Flow::Advice)),
+            (60, (TransactionType::Purchase, Flow::Advice)),
             (60, (TransactionType::Refund, Flow::Request)),
             (30, (TransactionType::Void, Flow::Request)),
             (60, (TransactionType::Balance, Flow::Request)),
