@@ -10,7 +10,6 @@ use pointsman::journal::{
 };
 use pointsman::money::{Amount, Currency};
 use pointsman::sensitive::Pan;
-use pointsman::switch::proof::Knowledge;
 use pointsman::switch::record::{BankKeys, CardFacts, Owed, Queued, Record};
 use pointsman::text::Text;
 use pointsman::time::Wall;
@@ -91,34 +90,16 @@ fn advice(stan: u32, at: Wall) -> Queued {
         ..CardFacts::default()
     };
     Queued {
-        at,
-        txn: None,
-        bank: BANK.parse().unwrap_or_default(),
-        line: None,
-        owed: Owed::Repeat,
-        kind: Kind::Transaction(TransactionType::Purchase),
-        flow: Flow::Advice,
-        reason: Reason::CustomerCancel,
-        origin: None,
-        platform: None,
-        keys,
-        original: BankKeys::default(),
-        referred: None,
-        original_mti: None,
         pan: Pan::new(card.as_bytes()).ok(),
         amount: Currency::new(978).map(|currency| Amount::new(1_000, currency)),
-        replacement: None,
         facts,
-        auth_id: None,
-        not_found_final_after: at,
-        debit: None,
-        of: None,
-        knows: Knowledge::Unknown,
-        kept: None,
-        original_amount: None,
-        told: None,
-        stated: None,
-        stood: None,
+        ..Queued::bare(
+            at,
+            BANK.parse().unwrap_or_default(),
+            (Owed::Repeat, Kind::Transaction(TransactionType::Purchase), Flow::Advice),
+            Reason::CustomerCancel,
+            keys,
+        )
     }
 }
 

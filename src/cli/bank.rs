@@ -5,7 +5,7 @@
 //! ([`super::books`]).
 
 use super::desk::shown;
-use super::running::{By, Switch, Where, bank_name};
+use super::running::{By, Where, order};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -51,11 +51,7 @@ pub fn run(args: &Args, secret: super::journal::Resolve) -> anyhow::Result<ExitC
         }
         Order::SignOn { bank, by } => ("sign-on", bank, json!({ "operator": by.operator })),
     };
-    let bank = bank_name(bank)?;
-    let switch = Switch::of(&args.switch, secret)?;
-    let answer = switch.ask("POST", &format!("/banks/{bank}/{verb}"), Some(&body))?;
-    args.switch.print(&answer, &text(&answer))?;
-    Ok(ExitCode::SUCCESS)
+    order(&args.switch, secret, ("banks", bank, verb), &body, text)
 }
 
 fn text(answer: &Value) -> String {

@@ -5,7 +5,7 @@
 //! (`journal totals`), and how a bank answered (`desk`, the metrics).
 
 use super::desk::shown;
-use super::running::{By, Switch, Where, bank_name};
+use super::running::{By, Where, order};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -66,11 +66,7 @@ pub fn run(args: &Args, secret: super::journal::Resolve) -> anyhow::Result<ExitC
             ("reconcile", bank, period)
         }
     };
-    let bank = bank_name(bank)?;
-    let switch = Switch::of(&args.switch, secret)?;
-    let answer = switch.ask("POST", &format!("/books/{bank}/{verb}"), Some(&body))?;
-    args.switch.print(&answer, &text(&answer))?;
-    Ok(ExitCode::SUCCESS)
+    order(&args.switch, secret, ("books", bank, verb), &body, text)
 }
 
 fn text(answer: &Value) -> String {

@@ -44,41 +44,13 @@ enum Action {
         by: By,
     },
     /// Reverse what the bank approved and its platform does not have: an item, or a transaction.
-    Reverse {
-        #[command(flatten)]
-        items: Items,
-        #[command(flatten)]
-        why: Why,
-        #[command(flatten)]
-        by: By,
-    },
+    Reverse(Decision),
     /// The bank did it, as it told you: it counts as if the bank had said so itself.
-    Did {
-        #[command(flatten)]
-        items: Items,
-        #[command(flatten)]
-        why: Why,
-        #[command(flatten)]
-        by: By,
-    },
+    Did(Decision),
     /// The bank did not do it, as it told you.
-    DidNot {
-        #[command(flatten)]
-        items: Items,
-        #[command(flatten)]
-        why: Why,
-        #[command(flatten)]
-        by: By,
-    },
+    DidNot(Decision),
     /// Close an item by hand: its money is settled outside.
-    GiveUp {
-        #[command(flatten)]
-        items: Items,
-        #[command(flatten)]
-        why: Why,
-        #[command(flatten)]
-        by: By,
-    },
+    GiveUp(Decision),
 }
 
 /// What a decision is about: one item, or all of one bank that wait for one cause.
@@ -98,11 +70,16 @@ struct Items {
     cause: Option<String>,
 }
 
+/// A decision that needs a reason.
 #[derive(Debug, clap::Args)]
-struct Why {
+struct Decision {
+    #[command(flatten)]
+    items: Items,
     /// Why; it is journaled. At most 64 printable ASCII characters, no card number.
     #[arg(long)]
     reason: String,
+    #[command(flatten)]
+    by: By,
 }
 
 /// Runs `desk`.
@@ -134,19 +111,17 @@ pub fn run(args: &Args, secret: super::journal::Resolve) -> anyhow::Result<ExitC
             (answer, text)
         }
         Some(Action::Resend { items, by }) => decide(&switch, "resend", items, None, by)?,
-        Some(Action::Reverse { items, why, by }) => {
-            decide(&switch, "reverse", items, Some(why), by)?
-        }
-        Some(Action::Did { items, why, by }) => decide(&switch, "did", items, Some(why), by)?,
-        Some(Action::DidNot { items, why, by }) => {
-            decide(&switch, "did-not", items, Some(why), by)?
-        }
-        Some(Action::GiveUp { items, why, by }) => {
-            decide(&switch, "give-up", items, Some(why), by)?
-        }
+        Some(Action::Reverse(decision)) => decide_why(&switch, "reverse", decision)?,
+        Some(Action::Did(decision)) => decide_why(&switch, "did", decision)?,
+        Some(Action::DidNot(decision)) => decide_why(&switch, "did-not", decision)?,
+        Some(Action::GiveUp(decision)) => decide_why(&switch, "give-up", decision)?,
     };
     args.switch.print(&answer, &text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn decide_why(switch: &Switch, verb: &str, of: &Decision) -> anyhow::Result<(Value, String)> {
+    decide(switch, verb, &of.items, Some(&of.reason), &of.by)
 }
 
 /// A decision about an item, or step by step about many.
@@ -154,12 +129,12 @@ fn decide(
     switch: &Switch,
     verb: &str,
     items: &Items,
-    why: Option<&Why>,
+    reason: Option<&str>,
     by: &By,
 ) -> anyhow::Result<(Value, String)> {
     let mut body = json!({ "operator": by.operator });
-    if let Some(why) = why {
-        body["reason"] = json!(why.reason);
+    if let Some(reason) = reason {
+        body["reason"] = json!(reason);
     }
     if let Some(item) = items.item {
         let answer = switch.ask("POST", &format!("/desk/{item}/{verb}"), Some(&body))?;

@@ -16,6 +16,7 @@ use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -48,6 +49,24 @@ impl Where {
         let mut out = std::io::stdout().lock();
         if self.json { writeln!(out, "{answer}") } else { out.write_all(text.as_bytes()) }
     }
+}
+
+/// Has the running switch carry out an order about a bank, and prints what it said.
+///
+/// # Errors
+/// No address, a switch that cannot be reached or says no.
+pub(super) fn order(
+    args: &Where,
+    secret: super::journal::Resolve,
+    (page, bank, verb): (&str, &str, &str),
+    body: &Value,
+    text: fn(&Value) -> String,
+) -> anyhow::Result<ExitCode> {
+    let bank = bank_name(bank)?;
+    let answer =
+        Switch::of(args, secret)?.ask("POST", &format!("/{page}/{bank}/{verb}"), Some(body))?;
+    args.print(&answer, &text(&answer))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The name of a bank, fit for the path or the query of a page.

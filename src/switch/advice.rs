@@ -12,7 +12,6 @@ use super::inflight::Requester;
 use super::memory::Past;
 use super::output::Event;
 use super::plants::Plant;
-use super::proof::Knowledge;
 use super::record::{BankKeys, Cause, Closed, Ending, Owed, Queued, Record, Told};
 use super::request::likeness_of;
 use super::{Switch, reply, routing};
@@ -125,34 +124,22 @@ impl Switch {
     ) -> Queued {
         let reversal = self.policy.banks.get(usize::from(bank.0)).map(|b| b.reversal.flow);
         Queued {
-            at: self.now.wall,
-            txn: None,
-            bank: self.bank_name(bank),
-            line: None,
-            owed,
-            kind: msg.kind,
-            flow: reversal.unwrap_or(Flow::Advice),
-            reason: msg.reason.unwrap_or(Reason::CustomerCancel),
             origin: Some(reply::origin_of(msg)),
             platform: self.platform_name(from),
-            keys,
-            original: BankKeys::default(),
-            referred: None,
-            original_mti: None,
             pan: msg.pan.clone(),
             amount: msg.amount,
             replacement: msg.replacement_amount,
             facts: reply::facts_of(msg),
             auth_id: msg.auth_id,
-            not_found_final_after: self.now.wall,
-            debit: None,
-            of: None,
-            knows: Knowledge::Unknown,
             kept: (!msg.kept.is_empty()).then(|| Box::new(msg.kept.clone())),
             original_amount: msg.original_amount,
-            told: None,
-            stated: None,
-            stood: None,
+            ..Queued::bare(
+                self.now.wall,
+                self.bank_name(bank),
+                (owed, msg.kind, reversal.unwrap_or(Flow::Advice)),
+                msg.reason.unwrap_or(Reason::CustomerCancel),
+                keys,
+            )
         }
     }
 

@@ -12,10 +12,7 @@ use super::inflight::SendOwner;
 use super::input::Which;
 use super::output::Event;
 use super::policy::{Bank, SignOn};
-use super::proof::Knowledge;
-use super::record::{
-    BankKeys, CardFacts, Desk, Ending, Owed, Queued, Reconciled, Record, Weighing,
-};
+use super::record::{BankKeys, Desk, Ending, Owed, Queued, Reconciled, Record, Weighing};
 use super::totals::{Bucket, Period, TerminalBatch};
 use super::{Switch, reply};
 use crate::canonical::{
@@ -125,36 +122,13 @@ impl Switch {
             batch,
             ..BankKeys::default()
         };
-        let queued = Queued {
-            at: self.now.wall,
-            txn: None,
-            bank: bank.name,
-            line: None,
-            owed: Owed::Repeat,
-            kind: Kind::Reconciliation,
-            debit: None,
-            of: None,
-            knows: Knowledge::Unknown,
-            kept: None,
-            original_amount: None,
-            told: None,
-            stated: None,
-            stood: None,
-            flow: Flow::Request,
-            reason: Reason::Accepted,
-            origin: None,
-            platform: None,
+        let queued = Queued::bare(
+            self.now.wall,
+            bank.name,
+            (Owed::Repeat, Kind::Reconciliation, Flow::Request),
+            Reason::Accepted,
             keys,
-            original: BankKeys::default(),
-            referred: None,
-            original_mti: None,
-            pan: None,
-            amount: None,
-            replacement: None,
-            facts: CardFacts::default(),
-            auth_id: None,
-            not_found_final_after: self.now.wall,
-        };
+        );
         self.queue(queued, self.now.mono);
     }
 

@@ -149,6 +149,47 @@ pub struct Told {
 }
 
 impl Queued {
+    /// A message owed to a bank of which nothing is known but its keys there, and when, as what
+    /// and for which reason it became owed. "Original not found" is final at once.
+    pub fn bare(
+        at: Wall,
+        bank: Name,
+        (owed, kind, flow): (Owed, Kind, Flow),
+        reason: Reason,
+        keys: BankKeys,
+    ) -> Self {
+        Self {
+            at,
+            txn: None,
+            bank,
+            line: None,
+            owed,
+            kind,
+            flow,
+            reason,
+            origin: None,
+            platform: None,
+            keys,
+            original: BankKeys::default(),
+            referred: None,
+            original_mti: None,
+            pan: None,
+            amount: None,
+            replacement: None,
+            facts: CardFacts::default(),
+            auth_id: None,
+            not_found_final_after: at,
+            debit: None,
+            of: None,
+            knows: Knowledge::Unknown,
+            kept: None,
+            original_amount: None,
+            told: None,
+            stated: None,
+            stood: None,
+        }
+    }
+
     /// Whether it reverses an original that was never seen, which may come after it.
     pub fn is_ahead(&self) -> bool {
         let unknown = self.owed == Owed::PlatformReversal && self.txn.is_none();

@@ -17,8 +17,7 @@ use super::hash::Digest;
 use super::ids::{BankId, Name, RecordNo, SendId, SessionId, TxnNo};
 use super::inflight::{Flight, Pending, Requester};
 use super::policy::StandIn;
-use super::proof::Knowledge;
-use super::record::{BankKeys, Debt, Intent, Leg, Outcome, Owed, Queued};
+use super::record::{Debt, Intent, Leg, Outcome, Owed, Queued};
 use super::record_bytes::{Coded, Reader, RecordError, coded_struct};
 use super::role::Role;
 use super::standing::Standing;
@@ -253,35 +252,18 @@ impl Switch {
     /// What tells the bank of a decision in its place, under the keys of the request it replaces.
     fn advice_of(&self, txn: TxnNo, intent: &Intent) -> Queued {
         Queued {
-            at: self.now.wall,
             txn: Some(txn),
-            bank: intent.bank,
-            line: None,
-            owed: Owed::Repeat,
-            kind: intent.kind,
-            flow: Flow::Advice,
-            reason: Reason::BankDown,
             // The request has the platform's name already.
-            origin: None,
-            platform: None,
-            keys: Standing { advised: true, ..Standing::default() }.named(&intent.keys),
-            original: BankKeys::default(),
-            referred: None,
-            original_mti: None,
             pan: intent.pan.clone(),
             amount: intent.amount,
-            replacement: None,
             facts: intent.facts.clone(),
-            auth_id: None,
-            not_found_final_after: self.now.wall,
-            debit: None,
-            of: None,
-            knows: Knowledge::Unknown,
-            kept: None,
-            original_amount: None,
-            told: None,
-            stated: None,
-            stood: None,
+            ..Queued::bare(
+                self.now.wall,
+                intent.bank,
+                (Owed::Repeat, intent.kind, Flow::Advice),
+                Reason::BankDown,
+                Standing { advised: true, ..Standing::default() }.named(&intent.keys),
+            )
         }
     }
 

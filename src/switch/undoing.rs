@@ -111,34 +111,26 @@ impl Switch {
         let stated = of.amount.filter(|_| bank.reversal.requested && of.amount != amount);
         let transaction = of.kind.transaction().unwrap_or(TransactionType::Unstated);
         let queued = Queued {
-            at: self.now.wall,
             txn: Some(txn),
-            bank: of.bank,
             line: Some(of.line),
-            owed,
-            kind: Kind::Reversal(transaction),
-            flow: bank.reversal.flow,
-            reason,
-            origin: None,
-            platform: None,
-            keys,
             original: of.standing.named(of.keys),
             referred: of.referred.cloned().map(Box::new),
-            original_mti: None,
             pan: of.pan.cloned(),
             amount,
-            replacement: None,
             facts: of.facts.clone(),
             auth_id: of.standing.auth_id,
             not_found_final_after: self.wall_of(final_after),
             debit: of.debit.map(Arc::clone),
-            of: None,
             knows: self.known_of(txn),
-            kept: None,
-            original_amount: None,
-            told: None,
             stated,
             stood: of.standing.left,
+            ..Queued::bare(
+                self.now.wall,
+                of.bank,
+                (owed, Kind::Reversal(transaction), bank.reversal.flow),
+                reason,
+                keys,
+            )
         };
         Some((queued, final_after))
     }

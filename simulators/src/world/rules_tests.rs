@@ -9,7 +9,6 @@ use pointsman::canonical::{Flow, Kind, Reason, ResponseClass, TransactionType};
 use pointsman::money::{Amount, Currency};
 use pointsman::switch::duplicates::Likeness;
 use pointsman::switch::ids::RecordNo;
-use pointsman::switch::proof::Knowledge;
 use pointsman::switch::record::*;
 use pointsman::switch::role::Role;
 use pointsman::text::Text;
@@ -89,34 +88,16 @@ impl Ledgers {
 
     fn queued(&mut self, txn: u64, stan: u32, owed: Owed) -> u64 {
         self.record(Record::Queued(Arc::new(Queued {
-            at: AT,
             txn: Some(RecordNo(txn)),
-            bank: text("river"),
-            line: None,
-            owed,
-            kind: Kind::Reversal(TransactionType::Purchase),
-            flow: Flow::Advice,
-            reason: Reason::Timeout,
-            origin: None,
-            platform: None,
-            keys: keys(stan + 100),
             original: keys(stan),
-            referred: None,
-            original_mti: None,
-            pan: None,
             amount: money(1_000),
-            replacement: None,
-            facts: CardFacts::default(),
-            auth_id: None,
-            not_found_final_after: AT,
-            debit: None,
-            of: None,
-            knows: Knowledge::Unknown,
-            kept: None,
-            original_amount: None,
-            told: None,
-            stated: None,
-            stood: None,
+            ..Queued::bare(
+                AT,
+                text("river"),
+                (owed, Kind::Reversal(TransactionType::Purchase), Flow::Advice),
+                Reason::Timeout,
+                keys(stan + 100),
+            )
         })))
     }
 

@@ -6,7 +6,6 @@ use crate::money::{Amount, Currency};
 use crate::switch::duplicates::Likeness;
 use crate::switch::ids::RecordNo;
 use crate::switch::input::DeskVerb;
-use crate::switch::proof::Knowledge;
 use crate::switch::record::*;
 use crate::switch::role::Role;
 use crate::time::Wall;
@@ -59,34 +58,16 @@ pub(super) fn outcome(txn: u64, leg: Leg) -> Record {
 
 pub(super) fn reversal(txn: u64, stan: u32, owed: Owed) -> Record {
     Record::Queued(Arc::new(Queued {
-        at: Wall::default(),
         txn: Some(RecordNo(txn)),
-        bank: "alfa".parse().unwrap_or_default(),
-        line: None,
-        owed,
-        kind: Kind::Reversal(TransactionType::Purchase),
-        flow: Flow::Advice,
-        reason: Reason::Timeout,
-        origin: None,
-        platform: None,
-        keys: keys(stan),
         original: keys(1),
-        referred: None,
-        original_mti: None,
-        pan: None,
         amount: amount(),
-        replacement: None,
-        facts: CardFacts::default(),
-        auth_id: None,
-        not_found_final_after: Wall::default(),
-        debit: None,
-        of: None,
-        knows: Knowledge::Unknown,
-        kept: None,
-        original_amount: None,
-        told: None,
-        stated: None,
-        stood: None,
+        ..Queued::bare(
+            Wall::default(),
+            "alfa".parse().unwrap_or_default(),
+            (owed, Kind::Reversal(TransactionType::Purchase), Flow::Advice),
+            Reason::Timeout,
+            keys(stan),
+        )
     }))
 }
 
