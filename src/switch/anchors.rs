@@ -3,7 +3,7 @@
 //! Contract: an exact name ([`super::duplicates`]) needs all that a platform wrote; an anchor
 //! needs two things that what follows nearly always repeats: the platform's trace number with the
 //! card, the trace number with the time, or the card alone. Several requests may share one: an
-//! anchor gives candidates, [`super::finding`] says which of them is meant. Deliberately absent:
+//! anchor gives candidates, `finding` says which of them is meant. Deliberately absent:
 //! terminal, merchant, platform and MTI, in which a request and what follows it may differ.
 
 use super::hash::Digest;

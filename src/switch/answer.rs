@@ -9,6 +9,7 @@ use super::ids::{BankId, LineId, RecordNo, SessionId, TxnNo};
 use super::inflight::{SendOwner, Target, match_key};
 use super::leg::Answered;
 use super::output::Event;
+#[cfg(feature = "faults")]
 use super::plants::Plant;
 use super::policy::{MatchScope, Unlisted};
 use super::proof::{Knowledge, Proof, Question, proof, unlisted_is_decline};

@@ -1,9 +1,9 @@
 //! Totals by bank, business date (or terminal batch) and currency.
 //!
-//! Contract: numbers alone; what counts when and where says [`super::books`]. What is settled is
+//! Contract: numbers alone; what counts when and where says `books`. What is settled is
 //! let go once newer periods of the same terminal or bank need its place; what is not is never
-//! dropped here: that is decided, alarmed and put on the desk ([`super::periods`]). Deliberately
-//! absent: who asks for totals ([`super::reconciliation`]).
+//! dropped here: that is decided, alarmed and put on the desk (`periods`). Deliberately
+//! absent: who asks for totals (`reconciliation`).
 
 use super::ids::{Name, RecordNo, TxnNo};
 use super::record::{BankKeys, Record};
