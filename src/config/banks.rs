@@ -68,6 +68,7 @@ fn bank(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
         reconcile_at_cutover: section.flag("reconcile_at_cutover", false),
         coded_advices: dialect.as_deref().is_none_or(coded_advices),
         grants_more: section.list("partial_above_request"),
+        completion_percent: section.number("completion_percent", 115, 100..=10_000),
         pin_translation: false,
     };
     builder.policy.banks.push(bank);

@@ -141,6 +141,8 @@ pub enum Reason {
     Duplicate,
     /// The original is unknown or too old (25).
     OriginalNotFound,
+    /// It wants more of its original than is left (61).
+    ExceedsOriginal,
     /// The platform has reversed it meanwhile (declines the original).
     Reversed,
     /// Our own trouble: journal, overload (96).
@@ -159,7 +161,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Accepted,
         Self::FormatError,
         Self::InvalidTransaction,
@@ -171,6 +173,7 @@ impl Reason {
         Self::Timeout,
         Self::Duplicate,
         Self::OriginalNotFound,
+        Self::ExceedsOriginal,
         Self::Reversed,
         Self::SystemError,
         Self::MacFailed,
@@ -194,6 +197,7 @@ impl Reason {
             Self::Timeout => "timeout",
             Self::Duplicate => "duplicate",
             Self::OriginalNotFound => "original-not-found",
+            Self::ExceedsOriginal => "exceeds-original",
             Self::Reversed => "reversed",
             Self::SystemError => "system-error",
             Self::MacFailed => "mac-failed",

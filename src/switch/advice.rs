@@ -55,6 +55,7 @@ impl Switch {
                 keys.sent = Some(Sent { kind: msg.kind, flow });
                 let mut queued = self.entry_for(&from, &msg, bank, keys, Owed::Repeat);
                 queued.flow = flow;
+                let spent = referred.as_ref().is_some_and(|original| original.spent);
                 if let Some(Original { no, keys, .. }) = referred {
                     queued.keys.rrn = self.rrn_of_follow_up(bank, &keys, queued.keys.rrn);
                     (queued.of, queued.original) = (Some(no), keys);
@@ -64,6 +65,10 @@ impl Switch {
                 if let Some(field) = self.without_place(bank, &msg) {
                     self.no_place(&from, bank, &msg, field);
                     let ending = (Ending::Dead, Some(Cause::NoPlace(field)));
+                    return self.acknowledge_unsent(&from, msg, queued, ending);
+                }
+                if spent {
+                    let ending = (Ending::Dead, Some(Cause::MoreThanLeft));
                     return self.acknowledge_unsent(&from, msg, queued, ending);
                 }
                 self.pass_on(&from, msg, bank, queued);

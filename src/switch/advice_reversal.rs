@@ -23,8 +23,8 @@ impl Switch {
         &mut self,
         from: &Requester,
         msg: Box<Canonical>,
-        advice: RecordNo,
-        queued: &Queued,
+        (advice, queued): (RecordNo, &Queued),
+        spent: bool,
     ) {
         if queued.owed != Owed::Repeat {
             // A reversal is not reversed; what it took back stays taken back.
@@ -45,6 +45,10 @@ impl Switch {
             return self.refuse(from, msg, Reason::SystemError, Some(advice), None);
         };
         reversal.stood = stands.filter(|stands| Some(*stands) != queued.amount);
+        if spent {
+            let banks = [Some(queued.bank)];
+            return self.take_back(from, msg, (reversal, not_found_final), Part::Spent, &banks);
+        }
         let waits = self.state.saf.get(&advice).is_some_and(|entry| entry.tries == 0);
         let dead = self.state.dead.get(&advice).map(|letter| letter.may_be_at_bank());
         if part != Part::Whole && dead.is_some() {

@@ -88,10 +88,11 @@ pub(super) struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// Whether it may be sent again. Not a reversal whose original we never sent: its names mean
-    /// nothing at the bank.
+    /// Whether it may be sent, or sent again. Not a reversal whose original we never sent: its
+    /// names mean nothing at the bank.
     pub(super) fn can_be_sent(&self) -> bool {
-        self.queued.owed == Owed::Repeat || self.cause.is_some_and(Cause::is_the_banks_word)
+        let named = |cause: Cause| cause.is_the_banks_word() || cause == Cause::MoreThanLeft;
+        self.queued.owed == Owed::Repeat || self.cause.is_some_and(named)
     }
 
     /// Whether the bank may have it all the same.

@@ -177,6 +177,14 @@ impl Candidate {
         }
     }
 
+    /// Its bank.
+    pub(super) fn bank(&self) -> Name {
+        match &self.body {
+            Body::Asked(intent) => intent.bank,
+            Body::Told(queued) => queued.bank,
+        }
+    }
+
     fn platform(&self) -> Option<Name> {
         match &self.body {
             Body::Asked(intent) => Some(intent.platform),
@@ -191,7 +199,7 @@ impl Candidate {
         }
     }
 
-    fn amount(&self) -> Option<Amount> {
+    pub(super) fn amount(&self) -> Option<Amount> {
         match &self.body {
             Body::Asked(intent) => intent.amount,
             Body::Told(queued) => queued.amount,
@@ -206,7 +214,7 @@ impl Candidate {
     }
 
     /// What its platform asked for or told.
-    fn kind(&self) -> Kind {
+    pub(super) fn kind(&self) -> Kind {
         match &self.body {
             Body::Asked(intent) => intent.role.asked(intent.kind),
             Body::Told(queued) => queued.kind,

@@ -11,7 +11,9 @@ use super::finding::{Body, Candidate, Found};
 use super::ids::{BankId, LineId, Name, RecordNo};
 use super::inflight::Requester;
 use super::launch::Way;
+use super::library::Recalled;
 use super::output::Event;
+use super::plants::Plant;
 use super::policy::Bank;
 use super::record::{BankKeys, Cause, Ending, Owed};
 use super::role::Role;
@@ -31,6 +33,8 @@ pub(super) struct Original {
     pub rule: Name,
     /// Its keys there.
     pub keys: BankKeys,
+    /// What follows wants more of it than is left.
+    pub spent: bool,
 }
 
 impl Original {
@@ -43,6 +47,7 @@ impl Original {
                 line: Some(intent.line),
                 rule: intent.rule,
                 keys: intent.keys.clone(),
+                spent: false,
             },
             Body::Told(queued) => Self {
                 no,
@@ -50,14 +55,22 @@ impl Original {
                 line: queued.line,
                 rule: Name::EMPTY,
                 keys: queued.keys.clone(),
+                spent: false,
             },
         }
     }
 }
 
 impl Switch {
-    /// What a message refers to was looked for: done as the table says.
-    pub(super) fn found(&mut self, from: Requester, msg: Box<Canonical>, found: Found) {
+    /// What a message refers to was looked for: done as the table says. `family`: the journal's
+    /// of the original that was found, where it was asked for that.
+    pub(super) fn found(
+        &mut self,
+        from: Requester,
+        msg: Box<Canonical>,
+        found: Found,
+        family: Option<&Recalled>,
+    ) {
         let found = self.means(&msg, found);
         let done = self.followed_by(Follower::of(&msg), Met::of(&found));
         let one = match found {
@@ -66,7 +79,7 @@ impl Switch {
         };
         match done {
             Then::Forwarded => match one {
-                Some(one) => self.follow(from, msg, &one),
+                Some(one) => self.weigh(from, msg, &one, family),
                 None => self.impossible("an original that was found and is not there"),
             },
             Then::ForwardedAlone => self.follow_alone(from, msg),
@@ -98,8 +111,31 @@ impl Switch {
         }
     }
 
+    /// Weighed against what is left of its original, and sent after it. A request that wants more
+    /// is declined; what has happened already is an operator's.
+    fn weigh(
+        &mut self,
+        from: Requester,
+        msg: Box<Canonical>,
+        one: &Candidate,
+        family: Option<&Recalled>,
+    ) {
+        let Some(family) = family else { return self.ask_family(from, msg, one.no) };
+        let counted = !self.planted.has(Plant::FollowersNotCounted);
+        let spent = counted && self.is_beyond(&msg, one, family);
+        if spent {
+            self.unclear(&from, &msg, Some(Cause::MoreThanLeft));
+        }
+        let reverses = matches!(msg.kind, Kind::Reversal(_));
+        if spent && msg.flow == Flow::Request && !reverses {
+            let (no, reason) = (Some(one.no), Reason::ExceedsOriginal);
+            return self.refuse_because(&from, msg, reason, no, Some(Cause::MoreThanLeft));
+        }
+        self.follow(from, msg, one, spent);
+    }
+
     /// Sent after its original.
-    fn follow(&mut self, from: Requester, mut msg: Box<Canonical>, one: &Candidate) {
+    fn follow(&mut self, from: Requester, mut msg: Box<Canonical>, one: &Candidate, spent: bool) {
         msg.kept = one.kept.as_deref().cloned().unwrap_or_default();
         let completes = msg.kind == Kind::Transaction(TransactionType::Completion);
         msg.original_amount = one.granted.filter(|_| completes);
@@ -108,14 +144,14 @@ impl Switch {
             Body::Told(_) => false,
         };
         match (msg.kind, &one.body) {
-            (Kind::Reversal(_), _) => self.reverse_found(&from, msg, one),
+            (Kind::Reversal(_), _) => self.reverse_found(&from, msg, one, spent),
             // Half of a top-up cannot be voided.
             _ if leg && msg.flow == Flow::Request => {
                 let (no, reason) = (Some(one.no), Reason::OriginalNotFound);
                 self.refuse_because(&from, msg, reason, no, Some(Cause::NothingStands));
             }
             _ => {
-                let mut original = Original::of(one);
+                let mut original = Original { spent, ..Original::of(one) };
                 self.put_banks_names(&original.bank, one, &mut original.keys);
                 match msg.flow {
                     Flow::Request => self.admit(from, msg, Some(original)),

@@ -81,13 +81,6 @@ pub fn answer<L: Library>(key: &RecallKey, library: &mut L) -> Result<Recalled, 
                 found.records.insert(no, record);
             }
         }
-        RecallKey::Both { no, end } => {
-            for no in [no, end] {
-                if let Some(record) = library.record(no)? {
-                    found.records.insert(no, record);
-                }
-            }
-        }
         RecallKey::Key { days, .. } | RecallKey::Ending { days, .. } => {
             if let Some((no, record)) = best(key, days, library)? {
                 found.records.insert(no, record);
@@ -101,6 +94,10 @@ pub fn answer<L: Library>(key: &RecallKey, library: &mut L) -> Result<Recalled, 
         RecallKey::Family { txn, days } => {
             found.with_endings(txn, days, library)?;
             found.all(super::anchors::refers_to(txn), days, library)?;
+            // And what refers to those in turn: the void of a refund, that of a completion.
+            for follower in found.wanted.clone() {
+                found.all(super::anchors::refers_to(follower), days, library)?;
+            }
         }
     }
     let Gathered { records, more, .. } = found;

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Records that may be on their way to the disk when the journal is asked.
-const UNWRITTEN_MAX: u64 = 4_096;
+pub(super) const UNWRITTEN_MAX: u64 = 4_096;
 
 /// What is looked for, and since when.
 #[derive(Debug)]
@@ -71,31 +71,41 @@ impl Switch {
         if let Some(candidate) = self.flying(no) {
             let known = Recalled::default();
             return match find(&stated, vec![candidate], false, known.coverage) {
-                found @ Found::This(_) => self.found(from, msg, found),
+                found @ Found::This(_) => {
+                    // Nothing on disk refers to it yet, unless a great deal came since.
+                    let family = Some(&known).filter(|_| self.newest.reaches(no));
+                    self.found(from, msg, found, family);
+                }
                 _ => self.look_in_journal(from, msg),
             };
         }
-        let key = match past.past() {
-            // How an advice ended its own record does not say.
-            Past::Acknowledged => RecallKey::Family { txn: no, days: REFERENCE_DAYS },
-            _ => RecallKey::Both { no, end: past.outcome().unwrap_or(no) },
-        };
+        self.ask_family(from, msg, no);
+    }
+
+    /// Asks for an original with all that refers to it, and what became of them.
+    pub(super) fn ask_family(&mut self, from: Requester, msg: Box<Canonical>, no: RecordNo) {
+        let key = RecallKey::Family { txn: no, days: Self::reach_of(&msg) };
         let looking = Looking { from, msg, since: self.state.last, exact: Some(no) };
         self.recall(key, Recalling::Meant(Box::new(looking)));
+    }
+
+    /// Days that an original may lie back.
+    const fn reach_of(msg: &Canonical) -> u16 {
+        match msg.kind {
+            Kind::Transaction(TransactionType::Refund) => REFUND_DAYS,
+            _ => REFERENCE_DAYS,
+        }
     }
 
     /// Looks in the journal for all that may be meant.
     fn look_in_journal(&mut self, from: Requester, msg: Box<Canonical>) {
         let reversal = matches!(msg.kind, Kind::Reversal(_));
         if reversal && self.planted.has(Plant::MisnamedReversalNeedless) {
-            return self.found(from, msg, Found::NeverSent);
+            return self.found(from, msg, Found::NeverSent, None);
         }
         let stated = self.stated(&from, &msg);
         let names = first_names(self.names_of_original(&stated, &msg).into_iter());
-        let most = match stated.kind {
-            Kind::Transaction(TransactionType::Refund) => REFUND_DAYS,
-            _ => REFERENCE_DAYS,
-        };
+        let most = Self::reach_of(&msg);
         let key =
             RecallKey::Meant { names, anchors: anchors_for(&stated), days: days(&stated, most) };
         let looking = Looking { from, msg, since: self.state.last, exact: None };
@@ -130,12 +140,15 @@ impl Switch {
         candidates.extend(self.arrived_since(since, &candidates));
         let found = find(&stated, candidates, recalled.more, recalled.coverage);
         match found {
-            Found::This(_) => self.found(from, msg, found),
+            Found::This(ref one) => {
+                let all = exact == Some(one.no) && self.newest.reaches(since);
+                self.found(from, msg, found, Some(&recalled).filter(|_| all));
+            }
             _ if exact.is_some() => self.look_in_journal(from, msg),
             _ => {
                 let since = self.state.gap.since.max(recalled.coverage.since);
                 let lossy = since != recalled.coverage.since && found == Found::NeverSent;
-                self.found(from, msg, if lossy { Found::Unknowable } else { found });
+                self.found(from, msg, if lossy { Found::Unknowable } else { found }, None);
             }
         }
     }
@@ -206,7 +219,7 @@ impl Switch {
         all
     }
 
-    fn asked(
+    pub(super) fn asked(
         &self,
         no: RecordNo,
         intent: &Arc<Intent>,
@@ -230,7 +243,7 @@ impl Switch {
         }
     }
 
-    fn told(&self, no: RecordNo, queued: &Arc<Queued>, ends: &[&Record]) -> Candidate {
+    pub(super) fn told(&self, no: RecordNo, queued: &Arc<Queued>, ends: &[&Record]) -> Candidate {
         Candidate {
             no,
             body: Body::Told(Arc::clone(queued)),

@@ -34,6 +34,7 @@ mod advice;
 mod advice_reversal;
 mod answer;
 mod arrival;
+mod balance;
 mod bank_names;
 mod books;
 mod by_number;
@@ -176,6 +177,7 @@ pub struct Switch {
     draining: bool,
     /// What is to be settled, and who waits for that.
     settling: settling::Settling,
+    newest: balance::Newest,
     /// Settling what the last run left.
     recovering: bool,
     planted: plants::Planted,
@@ -207,6 +209,7 @@ impl Switch {
             last_ticket: 0,
             draining: false,
             settling: settling::Settling::default(),
+            newest: balance::Newest::default(),
             recovering: false,
             planted: plants::Planted::default(),
             met: txn::Met::default(),
@@ -336,6 +339,7 @@ impl Switch {
     fn record(&mut self, record: Record) -> RecordNo {
         let no = RecordNo(self.state.last.0 + 1);
         self.state.apply(no, &record);
+        self.newest.note(no, &record);
         if self.settling.waits() {
             self.settling.note(&record);
         }

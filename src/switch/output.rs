@@ -65,13 +65,6 @@ pub struct Send {
 pub enum RecallKey {
     /// By its number.
     Record(RecordNo),
-    /// A request by its number, with its outcome.
-    Both {
-        /// The request.
-        no: RecordNo,
-        /// The outcome, or the request again where there is none.
-        end: RecordNo,
-    },
     /// The newest record of a request with one of these names, among the last `days` days that
     /// have records: an intent, a refusal, or what was queued for it ([`super::recall`]).
     Key {
@@ -112,7 +105,7 @@ impl RecallKey {
     /// How many days that have records are searched.
     pub const fn days(&self) -> u16 {
         match self {
-            Self::Record(_) | Self::Both { .. } => u16::MAX,
+            Self::Record(_) => u16::MAX,
             Self::Key { days, .. }
             | Self::Ending { days, .. }
             | Self::Meant { days, .. }

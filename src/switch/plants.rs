@@ -72,6 +72,8 @@ pub enum Plant {
     ReversedAsRequested,
     /// The reversal of an advice names a request.
     AdviceCalledARequest,
+    /// What other refunds and voids took of an original is not counted.
+    FollowersNotCounted,
 }
 
 /// What is planted in one switch.

@@ -122,6 +122,8 @@ pub struct Bank {
     /// Merchant category codes of which it may grant more than was asked for, as a partial
     /// approval (fuel dispensers ask for 1 and get what the card has).
     pub grants_more: Vec<Text<4>>,
+    /// What all completions of a hold may come to, in percent of it.
+    pub completion_percent: u64,
     /// Whether the bank takes a PIN block translated by us (not before an HSM is there).
     pub pin_translation: bool,
 }

@@ -104,6 +104,11 @@ pub fn index_keys(record: &Record) -> Option<IndexKeys> {
             let names = [refused_name(refused), taken_back_by(refused).map(ending_of)];
             IndexKeys::new(refused.at, names)
         }
+        Record::Desk(desk) => {
+            let decided = desk.verb.is_some().then(|| ending_of(desk.item));
+            IndexKeys::new(desk.at, [decided])
+        }
+        Record::Late(late) => IndexKeys::new(late.at, [late.txn.map(ending_of)]),
         _ => None,
     }
 }
@@ -112,7 +117,7 @@ pub fn index_keys(record: &Record) -> Option<IndexKeys> {
 pub fn fingerprints(key: &RecallKey) -> Vec<u64> {
     let stated = |all: &[u64]| all.iter().copied().filter(|name| *name != 0).collect();
     match key {
-        RecallKey::Record(_) | RecallKey::Both { .. } | RecallKey::Family { .. } => vec![],
+        RecallKey::Record(_) | RecallKey::Family { .. } => vec![],
         RecallKey::Key { names, .. } => stated(names),
         RecallKey::Meant { names, anchors, .. } => {
             let mut all: Vec<u64> = stated(names);
@@ -136,22 +141,21 @@ pub fn fit(key: &RecallKey, name: u64, record: &Record) -> Option<Fit> {
         (RecallKey::Ending { txn, .. }, record) => {
             (takes_back(record) == Some(*txn)).then_some(Fit::Whole)
         }
-        (
-            RecallKey::Record(_)
-            | RecallKey::Both { .. }
-            | RecallKey::Meant { .. }
-            | RecallKey::Family { .. },
-            _,
-        ) => Some(Fit::Whole),
+        (RecallKey::Record(_) | RecallKey::Meant { .. } | RecallKey::Family { .. }, _) => {
+            Some(Fit::Whole)
+        }
     }
 }
 
-/// What this record tells the end of, or part of it: an outcome that of its transaction, a
-/// reversal that of what it takes back, a closing that of its entry.
+/// What this record tells the end of, or part of it: an outcome or a late answer that of its
+/// transaction, a reversal that of what it takes back, a closing that of its entry, an operator's
+/// word that of its item.
 pub(super) fn tells_end_of(record: &Record) -> Option<RecordNo> {
     match record {
         Record::Outcome(outcome) => Some(outcome.txn),
         Record::Closed(closed) => Some(closed.entry),
+        Record::Desk(desk) => desk.verb.as_ref().map(|_| desk.item),
+        Record::Late(late) => late.txn,
         record => takes_back(record),
     }
 }

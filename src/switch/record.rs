@@ -307,10 +307,12 @@ pub enum Cause {
     Unsettled,
     /// A platform's advice says by an unlisted code what was decided.
     UnlistedCode,
+    /// It wants more of its original than refunds, voids, completions and reversals have left.
+    MoreThanLeft,
 }
 
 /// One of each cause, for whoever names one.
-const CAUSES: [Cause; 12] = [
+const CAUSES: [Cause; 13] = [
     Cause::NotFoundThoughDone,
     Cause::DuplicateAtFirstTry,
     Cause::NoOriginal,
@@ -323,6 +325,7 @@ const CAUSES: [Cause; 12] = [
     Cause::NothingStands,
     Cause::Unsettled,
     Cause::UnlistedCode,
+    Cause::MoreThanLeft,
 ];
 
 impl Cause {
@@ -360,6 +363,7 @@ impl Cause {
             Self::NothingStands => "nothing_stands",
             Self::Unsettled => "unsettled",
             Self::UnlistedCode => "unlisted_code",
+            Self::MoreThanLeft => "more_than_left",
         }
     }
 }
@@ -379,6 +383,7 @@ impl fmt::Display for Cause {
             Self::NoReversal => f.write_str("its platform reversed it; no reversal exists"),
             Self::Unsettled => f.write_str("its totals were never settled"),
             Self::UnlistedCode => f.write_str("whether it was approved is said by no listed code"),
+            Self::MoreThanLeft => f.write_str("it wants more of its original than is left"),
         }
     }
 }

@@ -253,6 +253,7 @@ record_enum!(Cause {
     0 = NotFoundThoughDone, 1 = DuplicateAtFirstTry, 2 = NoOriginal, 3 = SeveralOriginals,
     4 = Contradicted(field), 5 = Forgotten, 6 = NoPlace(field), 7 = UnmatchedApproval,
     8 = NoReversal, 9 = NothingStands, 10 = Unsettled, 11 = UnlistedCode,
+    12 = MoreThanLeft,
 });
 record_enum!(Kind {
     0 = Transaction(of), 1 = Reversal(of), 2 = Reconciliation, 3 = BatchUpload,
@@ -279,4 +280,5 @@ record_enum!(Reason {
     4 = UnknownTerminal, 5 = NoRoute, 6 = PinNotSupported, 7 = BankDown, 8 = Timeout,
     9 = Duplicate, 10 = OriginalNotFound, 11 = Reversed, 12 = SystemError, 13 = MacFailed,
     14 = InvalidAnswer, 15 = Undeliverable, 16 = CustomerCancel, 17 = AnswerTooLate,
+    18 = ExceedsOriginal,
 });

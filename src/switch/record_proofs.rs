@@ -294,6 +294,7 @@ fn cause() -> BoxedStrategy<Cause> {
         Just(Cause::UnmatchedApproval),
         Just(Cause::NoReversal),
         Just(Cause::NothingStands),
+        Just(Cause::MoreThanLeft),
     ]
     .boxed()
 }

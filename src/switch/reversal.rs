@@ -60,28 +60,34 @@ impl Switch {
         Some(name)
     }
 
-    /// Reverses what was found.
-    pub(super) fn reverse_found(&mut self, from: &Requester, msg: Box<Canonical>, one: &Candidate) {
+    /// Reverses what was found; what others took already (`spent`) an operator looks at.
+    pub(super) fn reverse_found(
+        &mut self,
+        from: &Requester,
+        msg: Box<Canonical>,
+        one: &Candidate,
+        spent: bool,
+    ) {
         let txn = one.no;
         if self.state.chains.contains_key(&txn) {
             return self.taken_back_already(from, msg, txn);
         }
         let intent = match &one.body {
-            Body::Told(queued) => return self.reverse_queued(from, msg, txn, queued),
+            Body::Told(queued) => return self.reverse_queued(from, msg, (txn, queued), spent),
             Body::Asked(intent) => intent,
         };
         let slot = self.air.slot_of(txn);
         let flight = slot.and_then(|slot| self.air.flights.get(slot));
         let released = flight.and_then(|flight| flight.released);
-        let standing = Standing { released, ..one.at_bank };
+        let standing = Standing { released, spent, ..one.at_bank };
         match slot {
             // Its platform cannot know yet what to take a part of.
             Some(_) if msg.replacement_amount.is_some() => self.not_yet(from, msg, txn),
-            Some(slot) => {
+            Some(slot) if !spent => {
                 self.reverse_intent(from, msg, txn, intent, standing);
                 self.happen(slot, Happening::PlatformReversal, None);
             }
-            None => self.reverse_intent(from, msg, txn, intent, standing),
+            _ => self.reverse_intent(from, msg, txn, intent, standing),
         }
     }
 

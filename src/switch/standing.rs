@@ -26,6 +26,8 @@ pub(super) struct Standing {
     pub left: Option<Amount>,
     /// The bank did not hear the request but an advice: it was decided in its place.
     pub advised: bool,
+    /// What refers to it took so much that its reversal would take more than was granted.
+    pub spent: bool,
 }
 
 impl Standing {

@@ -33,6 +33,8 @@ pub(super) enum Part {
     Already,
     /// More is to stand than does.
     TooMuch,
+    /// Refunds or voids of it took what this would take once more.
+    Spent,
 }
 
 /// What a reversal asks of what stands of its original.
@@ -58,7 +60,10 @@ impl Switch {
         standing: Standing,
     ) {
         let standing = self.standing(txn, intent, standing);
-        let part = part_of(&msg, standing.now(intent.amount));
+        let part = match part_of(&msg, standing.now(intent.amount)) {
+            Part::Whole | Part::Leaves(_) if standing.spent => Part::Spent,
+            part => part,
+        };
         if part == Part::Already {
             return self.refuse(from, msg, Reason::Accepted, None, None);
         }
@@ -114,6 +119,10 @@ impl Switch {
         match part {
             Part::TooMuch => {
                 self.not_taken_back(from, msg, queued, Cause::Contradicted(REPLACEMENT))
+            }
+            Part::Spent => {
+                let ending = (Ending::Dead, Some(Cause::MoreThanLeft));
+                self.acknowledge_unsent(from, msg, queued, ending);
             }
             Part::Leaves(_) if !banks.iter().flatten().all(|bank| self.says_parts(bank)) => {
                 self.not_taken_back(from, msg, queued, Cause::NoPlace(REPLACEMENT));

@@ -92,6 +92,7 @@ fn policy() -> Policy {
         reconcile_at_cutover: false,
         coded_advices: true,
         grants_more: Vec::new(),
+        completion_percent: 100,
         pin_translation: false,
     };
     let door = Line { name: text("door"), owner: Owner::Platform(PlatformId(0)), years: false };

@@ -110,6 +110,7 @@ fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union
         reconcile_at_cutover: options.has("reconcile"),
         coded_advices: !union && !options.has("uncoded"),
         grants_more: if options.has("fuel") { vec![text("5542")] } else { vec![] },
+        completion_percent: 115,
         pin_translation: false,
     }
 }

@@ -256,6 +256,7 @@ fn code(answer: Answer) -> String {
                 Reason::Timeout | Reason::AnswerTooLate => "68",
                 Reason::Duplicate => "94",
                 Reason::OriginalNotFound => "25",
+                Reason::ExceedsOriginal => "61",
                 Reason::Reversed => "05",
                 Reason::SystemError | Reason::InvalidAnswer => "96",
                 Reason::MacFailed => "A0",

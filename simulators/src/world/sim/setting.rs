@@ -187,6 +187,7 @@ fn bank() -> Bank {
         reconcile_at_cutover: false,
         coded_advices: true,
         grants_more: Vec::new(),
+        completion_percent: 115,
         pin_translation: false,
     }
 }
