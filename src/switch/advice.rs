@@ -28,6 +28,9 @@ impl Switch {
         let Some(name) = self.platform_name(&from) else { return };
         let likeness = likeness_of(&name, &msg);
         if let Some(past) = self.state.memory.find(likeness.name()) {
+            if past.past() == Past::Tombstone {
+                return self.ask_what_came_ahead(from, msg);
+            }
             self.repeat_event(&from, past.no());
             // Also where its platform took it back meanwhile: an advice is never declined.
             let told = past.past() == Past::Acknowledged || past.past().is_taken_back();

@@ -149,6 +149,7 @@ impl Switch {
         }
         let leg = verdict.late_leg();
         if leg == Leg::LateApproved || (leg == Leg::InvalidAnswer && !declines(msg)) {
+            self.original_done(txn);
             // Trusted or not, the bank may have done it after all: reversed, if need be again.
             let standing = Standing { auth_id: msg.auth_id, granted, ..Standing::default() };
             self.owe_for(txn, intent, standing, leg, Reason::AnswerTooLate);

@@ -75,7 +75,7 @@ pub(super) enum Standing {
 
 impl Standing {
     /// Whether its bank may hold money for it.
-    const fn may_have_moved_money(self) -> bool {
+    pub(super) const fn may_have_moved_money(self) -> bool {
         !matches!(self, Self::TakenBack | Self::Denied)
     }
 }
@@ -122,7 +122,7 @@ pub(super) enum Found {
 
 /// How well the stated time of the original agrees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum When {
+pub(super) enum When {
     Exact,
     Near,
     Unstated,
@@ -185,7 +185,7 @@ impl Candidate {
         }
     }
 
-    fn platform(&self) -> Option<Name> {
+    pub(super) fn platform(&self) -> Option<Name> {
         match &self.body {
             Body::Asked(intent) => Some(intent.platform),
             Body::Told(queued) => queued.platform,
@@ -206,7 +206,7 @@ impl Candidate {
         }
     }
 
-    fn at(&self) -> Wall {
+    pub(super) fn at(&self) -> Wall {
         match &self.body {
             Body::Asked(intent) => intent.at,
             Body::Told(queued) => queued.at,
@@ -223,7 +223,7 @@ impl Candidate {
 }
 
 impl Stated {
-    const fn reverses(&self) -> bool {
+    pub(super) const fn reverses(&self) -> bool {
         matches!(self.kind, Kind::Reversal(_))
     }
 
@@ -258,13 +258,7 @@ impl Stated {
         match traced {
             Some(false) => Weight::Another,
             Some(true) if card == Some(false) => {
-                let desk = both(self.own.terminal.as_ref(), origin.terminal.as_ref());
-                let whole = when == When::Exact && home;
-                if whole && shop != Some(false) && desk != Some(false) {
-                    Weight::Contradicts(2)
-                } else {
-                    Weight::Another
-                }
+                self.of_another_card(candidate, origin, (when, home, shop))
             }
             // Without card and time the same terminal has to say so.
             Some(true) if card.is_none() && !self.is_near(origin, (when, home)) => Weight::Another,
@@ -275,11 +269,31 @@ impl Stated {
                 (_, Some(de)) => Weight::Contradicts(de),
                 (_, None) => Weight::Fits,
             },
+            None if self.reverses() && card == Some(false) => {
+                self.of_another_card(candidate, origin, (When::Far, home, shop))
+            }
             // Nothing but the card names it: what differs in anything is another one.
             None if card != Some(true) || when == When::Far || doubt.is_some() => Weight::Another,
             None if self.refers_to(candidate, origin) => Weight::Fits,
             None if self.reverses() => Weight::Contradicts(90),
             None => Weight::Another,
+        }
+    }
+
+    /// What has another card is another one, unless its platform names it in full, or by its
+    /// reference number, at the same terminal.
+    fn of_another_card(
+        &self,
+        candidate: &Candidate,
+        origin: &Origin,
+        (when, home, shop): (When, bool, Option<bool>),
+    ) -> Weight {
+        let desk = both(self.own.terminal.as_ref(), origin.terminal.as_ref());
+        let named = when == When::Exact || self.same_reference(candidate, origin);
+        if home && named && shop != Some(false) && desk != Some(false) {
+            Weight::Contradicts(2)
+        } else {
+            Weight::Another
         }
     }
 
@@ -365,7 +379,7 @@ impl Stated {
     }
 
     /// Whether `F37` is the original's, as its platform or its bank gave it.
-    fn same_reference(&self, candidate: &Candidate, origin: &Origin) -> bool {
+    pub(super) fn same_reference(&self, candidate: &Candidate, origin: &Origin) -> bool {
         let Some(rrn) = self.own.rrn else { return false };
         let theirs = [origin.rrn, candidate.rrn];
         theirs.into_iter().flatten().any(|theirs| rrn.eq_ignore_padding(&theirs))
@@ -385,7 +399,7 @@ impl Stated {
         if self.named.transmission.is_some() { 7 } else { 13 }
     }
 
-    fn when(&self, origin: &Origin, at: Wall) -> When {
+    pub(super) fn when(&self, origin: &Origin, at: Wall) -> When {
         let near = |a: Option<i64>, b: Option<i64>, most: i64| match a.zip(b) {
             Some((a, b)) if (a - b).abs() <= most => When::Near,
             Some(_) => When::Far,
@@ -421,32 +435,6 @@ impl Stated {
         }
     }
 
-    /// Takes out the less likely of those that fit, as long as one is left: what names it in full
-    /// counts first, a terminal last.
-    fn narrow(&self, fitting: &mut Vec<Candidate>) {
-        let own = &self.own;
-        keep(fitting, |c| {
-            c.origin().is_some_and(|origin| self.when(origin, c.at()) == When::Exact)
-        });
-        keep(fitting, |c| c.origin().is_some_and(|origin| self.same_reference(c, origin)));
-        keep(fitting, |c| {
-            // A reversal repeats the local time of its original.
-            let theirs = c.origin().and_then(|origin| origin.local_time.as_ref());
-            self.reverses() && both(own.local_time.as_ref(), theirs) == Some(true)
-        });
-        keep(fitting, |c| self.auth_id.is_some() && self.auth_id == c.auth_id);
-        keep(fitting, |c| c.standing.may_have_moved_money());
-        keep(fitting, |c| c.platform() == Some(self.platform));
-        keep(fitting, |c| {
-            let theirs = c.origin().and_then(|origin| origin.terminal.as_ref());
-            both(own.terminal.as_ref(), theirs) == Some(true)
-        });
-        keep(fitting, |c| {
-            let (stated, theirs) = (self.named.mti, c.origin().map(|origin| origin.mti));
-            stated.zip(theirs).is_some_and(|(a, b)| a.as_bytes().get(..3) == b.as_bytes().get(..3))
-        });
-    }
-
     /// What it proves that nothing was found.
     fn absent(&self, coverage: Coverage) -> Found {
         let moment = self.moment();
@@ -477,15 +465,8 @@ pub(super) fn newest_of_each(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
     candidates
 }
 
-/// Keeps those that are so, if any is.
-fn keep(fitting: &mut Vec<Candidate>, so: impl Fn(&Candidate) -> bool) {
-    if fitting.len() > 1 && fitting.iter().any(&so) {
-        fitting.retain(so);
-    }
-}
-
 /// Whether two texts are the same but for padding; `None` where one is not stated.
-fn both<const N: usize>(a: Option<&Text<N>>, b: Option<&Text<N>>) -> Option<bool> {
+pub(super) fn both<const N: usize>(a: Option<&Text<N>>, b: Option<&Text<N>>) -> Option<bool> {
     a.zip(b).map(|(a, b)| a.eq_ignore_padding(b))
 }
 

@@ -58,6 +58,9 @@ pub(super) struct Tried {
     left: u32,
     /// Of those the ones that nobody heard an answer to.
     unanswered: u32,
+    /// The same among those that may have come before their original: their answers are awaited
+    /// first, and say nothing of a later try.
+    early: u32,
     /// The line of the last one.
     pub over: Option<LineId>,
 }
@@ -66,7 +69,7 @@ impl Tried {
     /// What may have left before is one try without an answer.
     pub(super) fn before(tried: bool) -> Self {
         let before = u32::from(tried);
-        Self { left: before, unanswered: before, over: None }
+        Self { left: before, unanswered: before, early: 0, over: None }
     }
 
     /// A try left.
@@ -75,9 +78,18 @@ impl Tried {
         self.unanswered = self.unanswered.saturating_add(1);
     }
 
-    /// The bank said something to one of them.
-    pub(super) fn answered(&mut self) {
-        self.unanswered = self.unanswered.saturating_sub(1);
+    /// The bank said something to one of them. Whether it may be one that came before its
+    /// original.
+    pub(super) fn answered(&mut self) -> bool {
+        let early = self.early > 0;
+        let of = if early { &mut self.early } else { &mut self.unanswered };
+        *of = of.saturating_sub(1);
+        early
+    }
+
+    /// The original was done after all: none of these tries is known to have come behind it.
+    pub(super) fn overtook(&mut self) {
+        self.early = self.early.saturating_add(std::mem::take(&mut self.unanswered));
     }
 
     /// Whether the bank can have had it before the try that it answers.

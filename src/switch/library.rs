@@ -17,6 +17,10 @@ use std::convert::Infallible;
 /// Requests or advices one answer may hold: more fit only what says next to nothing.
 pub const CANDIDATES_MAX: usize = 64;
 
+/// How many of those that share a reference number are looked at: some platforms count it up
+/// per terminal and day.
+const OF_REFERENCE_MAX: usize = 16;
+
 /// Records that tell of one request: its outcome, what took it back, how that ended.
 const ENDINGS_MAX: usize = 32;
 
@@ -86,9 +90,12 @@ pub fn answer<L: Library>(key: &RecallKey, library: &mut L) -> Result<Recalled, 
                 found.records.insert(no, record);
             }
         }
-        RecallKey::Meant { days, .. } => {
+        RecallKey::Meant { days, reference, .. } => {
             for fingerprint in recall::fingerprints(key) {
                 found.all(fingerprint, days, library)?;
+            }
+            if reference != 0 {
+                found.newest(reference, days, library)?;
             }
         }
         RecallKey::Family { txn, days } => {
@@ -128,6 +135,11 @@ fn best<L: Library>(
     Ok(None)
 }
 
+/// Whether a record stands in the index under this fingerprint: others may share it.
+fn carries(record: &Record, fingerprint: u64) -> bool {
+    recall::index_keys(record).is_some_and(|keys| keys.fingerprints().contains(&fingerprint))
+}
+
 #[derive(Default)]
 struct Gathered {
     records: BTreeMap<RecordNo, Record>,
@@ -151,11 +163,23 @@ impl Gathered {
                 self.more = true;
                 return Ok(());
             }
-            let carries = |record: &Record| {
-                recall::index_keys(record)
-                    .is_some_and(|keys| keys.fingerprints().contains(&fingerprint))
-            };
-            if library.record(no)?.as_ref().is_some_and(carries) {
+            if library.record(no)?.is_some_and(|record| carries(&record, fingerprint)) {
+                self.with_endings(no, days, library)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The newest that carry this fingerprint: there may be any number, and most are others.
+    fn newest<L: Library>(
+        &mut self,
+        fingerprint: u64,
+        days: u16,
+        library: &mut L,
+    ) -> Result<(), L::Error> {
+        for no in library.numbers(fingerprint, days)?.into_iter().take(OF_REFERENCE_MAX) {
+            let full = self.wanted.contains(&no) || self.wanted.len() == CANDIDATES_MAX;
+            if !full && library.record(no)?.is_some_and(|record| carries(&record, fingerprint)) {
                 self.with_endings(no, days, library)?;
             }
         }
@@ -318,7 +342,7 @@ mod tests {
     fn a_card_gives_all_its_requests_with_their_ends() {
         let anchor = card(b"4111111111111111").as_ref().map(anchors::by_card);
         let anchors = [anchor.unwrap_or_default(), 0, 0, 0];
-        let key = RecallKey::Meant { names: [0; 4], anchors, days: 7 };
+        let key = RecallKey::Meant { names: [0; 4], anchors, reference: 0, days: 7 };
         assert_eq!(ask(key, 0).0, [1, 2, 4, 6]);
     }
 }

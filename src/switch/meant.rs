@@ -106,8 +106,8 @@ impl Switch {
         let stated = self.stated(&from, &msg);
         let names = first_names(self.names_of_original(&stated, &msg).into_iter());
         let most = Self::reach_of(&msg);
-        let key =
-            RecallKey::Meant { names, anchors: anchors_for(&stated), days: days(&stated, most) };
+        let (anchors, reference) = (anchors_for(&stated), reference_for(&stated));
+        let key = RecallKey::Meant { names, anchors, reference, days: days(&stated, most) };
         let looking = Looking { from, msg, since: self.state.last, exact: None };
         self.recall(key, Recalling::Meant(Box::new(looking)));
     }
@@ -304,9 +304,11 @@ impl Switch {
             Some(Ending::Acknowledged) => Standing::Stands,
             Some(Ending::NoOriginal | Ending::Needless) => Standing::Denied,
             // An operator gave it up: what the bank has was settled otherwise.
-            Some(Ending::GivenUp | Ending::Dead | Ending::Expired | Ending::TriedOut) | None => {
+            Some(Ending::GivenUp | Ending::Dead | Ending::Expired | Ending::TriedOut) => {
                 Standing::Unknown
             }
+            // It has just ended, and the disk does not have that yet.
+            None => Standing::Owed,
         }
     }
 }
@@ -321,7 +323,7 @@ fn left_by(no: RecordNo, record: &Record) -> Option<Amount> {
 
 /// What is looked up besides names: the trace number with the card and with the time, or the
 /// card alone where no trace number is stated.
-fn anchors_for(stated: &Stated) -> [u64; anchors::ANCHORS_MAX] {
+pub(super) fn anchors_for(stated: &Stated) -> [u64; anchors::ANCHORS_MAX] {
     let pan = stated.pan.as_ref();
     let time = stated.moment().and_then(|moment| u32::try_from(moment).ok());
     let mut all = [0; anchors::ANCHORS_MAX];
@@ -336,6 +338,12 @@ fn anchors_for(stated: &Stated) -> [u64; anchors::ANCHORS_MAX] {
         *to = from;
     });
     all
+}
+
+/// The anchor of the reference number that is stated; 0: none.
+pub(super) fn reference_for(stated: &Stated) -> u64 {
+    let reference = stated.own.rrn.as_ref().and_then(anchors::by_reference);
+    reference.unwrap_or_default()
 }
 
 /// How many days to look back: to the time that is stated, or as far as it goes.

@@ -29,6 +29,8 @@ pub(super) struct Memory {
     index: Prints,
     /// Platforms met, and the newest stamp of each among what was forgotten; 0: none.
     platforms: Vec<(Name, u32)>,
+    /// How many are names of what was reversed before it came.
+    tombstones: usize,
 }
 
 impl PartialEq for Memory {
@@ -152,8 +154,14 @@ impl Memory {
             Arc::make_mut(entries).push(remembered);
         }
         self.len += 1;
+        self.tombstones += usize::from(past == Past::Tombstone);
         self.index.enter(fingerprint, at as u32);
         at
+    }
+
+    /// Whether anything was reversed before it came.
+    pub(super) const fn has_tombstones(&self) -> bool {
+        self.tombstones > 0
     }
 
     /// Room for so many requests at once, so that the index need not be made anew while they
@@ -219,6 +227,7 @@ impl Memory {
                 *newest = seconds.max(*newest);
             }
             self.len -= 1;
+            self.tombstones -= usize::from(oldest.past() == Past::Tombstone);
             let (_, slot) = self.place(self.first);
             self.first += 1;
             if slot == CHUNK - 1 {

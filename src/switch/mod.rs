@@ -56,12 +56,14 @@ mod leg;
 mod lines;
 mod meant;
 mod memory;
+mod narrowing;
 mod netmgmt;
 mod operator;
 mod ordered_reversal;
 mod originals;
 mod other_bank;
 mod other_line;
+mod overtaken;
 mod past;
 mod periods;
 mod places;
@@ -73,6 +75,7 @@ mod record_fields;
 mod record_legs;
 #[cfg(test)]
 mod record_proofs;
+mod refusals;
 mod repeats;
 mod replay;
 mod reply;
@@ -165,6 +168,8 @@ pub struct Switch {
     /// Requests of each platform in flight or waiting.
     platform_load: Vec<usize>,
     recalls: BTreeMap<Ticket, questions::Recalling>,
+    /// What was refused of late.
+    refusals: refusals::Refusals,
     /// When which record was the last: how old a record is, on the monotonic clock.
     marks: VecDeque<(Instant, RecordNo)>,
     /// Every request since then is in the memory of requests; unset while all there ever were
@@ -202,6 +207,7 @@ impl Switch {
             banks: vec![],
             platform_load: vec![],
             recalls: BTreeMap::new(),
+            refusals: refusals::Refusals::default(),
             marks: VecDeque::new(),
             remembered_since: None,
             forgetting: RecordNo(0),

@@ -88,6 +88,8 @@ pub enum RecallKey {
         names: [u64; super::recall::NAMES_MAX],
         /// Less than names ([`super::anchors`]); 0 fills up.
         anchors: [u64; super::anchors::ANCHORS_MAX],
+        /// The anchor of a reference number, of which the newest are looked at; 0: none.
+        reference: u64,
         /// How far back.
         days: u16,
     },

@@ -51,6 +51,15 @@ pub(super) enum Recalling {
         /// What it repeats.
         txn: RecordNo,
     },
+    /// What took a request or advice back before it came.
+    Ahead {
+        /// Who asks.
+        requester: Requester,
+        /// The request or advice.
+        msg: Box<Canonical>,
+        /// The last record when the question was put.
+        since: RecordNo,
+    },
     /// What an operator wants reversed.
     Ordered(Box<Sought>),
     /// What a reversal, void, completion or refund refers to.
@@ -65,6 +74,7 @@ impl Recalling {
             Self::Ordered(_) => return None,
             Self::Stored { requester, msg, .. }
             | Self::Own { requester, msg, .. }
+            | Self::Ahead { requester, msg, .. }
             | Self::Told { requester, msg, .. } => (requester, msg),
             Self::Meant(looking) => (looking.from, looking.msg),
         })
@@ -100,6 +110,9 @@ impl Switch {
             Some(Recalling::Meant(looking)) => self.meant_recalled(*looking, found),
             Some(Recalling::Own { requester, msg, name, since }) => {
                 self.own_recalled(requester, msg, (name, since), found);
+            }
+            Some(Recalling::Ahead { requester, msg, since }) => {
+                self.ahead_recalled(requester, msg, since, &found);
             }
             Some(Recalling::Told { requester, msg, txn }) => {
                 self.told_recalled(&requester, msg, txn, found.one());

@@ -30,7 +30,7 @@ pub const REFERENCE_DAYS: u16 = 32;
 pub const REFUND_DAYS: u16 = 184;
 
 /// Fingerprints one record may be found by.
-const KEYS_MAX: usize = 6;
+const KEYS_MAX: usize = 7;
 
 /// Under what a record is found again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,26 +83,23 @@ pub(super) fn ending_of(txn: TxnNo) -> u64 {
 
 /// How a record is entered in the index; `None` for records nobody asks for by name.
 pub fn index_keys(record: &Record) -> Option<IndexKeys> {
-    let [trace, card, time] = anchors::of_record(record);
+    let anchors = anchors::of_record(record);
     match record {
         Record::Intent(intent) => {
-            let (name, of) = (Some(intent.likeness.name()), intent.original);
-            IndexKeys::new(intent.at, [name, trace, card, time, of.map(anchors::refers_to)])
+            let name = [Some(intent.likeness.name()), intent.original.map(anchors::refers_to)];
+            IndexKeys::new(intent.at, name.into_iter().chain(anchors))
         }
         Record::Outcome(outcome) => IndexKeys::new(outcome.at, [Some(ending_of(outcome.txn))]),
         Record::Queued(queued) => {
             let of = queued.of.map(anchors::refers_to);
             let name = own_name(queued);
             let names = [name, tombstone(queued), reversed_by(queued).map(ending_of), of];
-            IndexKeys::new(
-                queued.at,
-                names.into_iter().filter(Option::is_some).chain([trace, card, time]),
-            )
+            IndexKeys::new(queued.at, names.into_iter().filter(Option::is_some).chain(anchors))
         }
         Record::Closed(closed) => IndexKeys::new(closed.at, [Some(ending_of(closed.entry))]),
         Record::Refused(refused) => {
             let names = [refused_name(refused), taken_back_by(refused).map(ending_of)];
-            IndexKeys::new(refused.at, names)
+            IndexKeys::new(refused.at, names.into_iter().chain(anchors))
         }
         Record::Desk(desk) => {
             let decided = desk.verb.is_some().then(|| ending_of(desk.item));

@@ -62,7 +62,8 @@ impl Switch {
         let key = if self.may_be_restamped(&requester, &msg) {
             let trace = |pan| anchors::by_trace(msg.stan.unwrap_or_default(), pan);
             let trace = msg.pan.as_ref().map(trace).unwrap_or_default();
-            RecallKey::Meant { names: [name, 0, 0, 0], anchors: [trace, 0, 0, 0], days }
+            let (names, anchors) = ([name, 0, 0, 0], [trace, 0, 0, 0]);
+            RecallKey::Meant { names, anchors, reference: 0, days }
         } else {
             RecallKey::Key { names: [name, 0, 0, 0], days }
         };
@@ -122,7 +123,7 @@ impl Switch {
                 self.join(from, msg, no);
             }
             Record::Queued(q) if super::recall::tombstone(&q) == Some(name) => {
-                self.refuse(&from, msg, Reason::Reversed, Some(no), None);
+                self.comes_after(from, msg, &[(no, q)]);
             }
             Record::Queued(q) => {
                 let code = q.facts.processing_code.as_ref();

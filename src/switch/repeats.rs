@@ -25,7 +25,7 @@ impl Switch {
         past: Remembered,
     ) {
         if past.past() == Past::Tombstone {
-            return self.refuse(&from, msg, Reason::Reversed, Some(past.no()), None);
+            return self.ask_what_came_ahead(from, msg);
         }
         if !past.same_content(likeness.content()) {
             return self.conflict(from, msg, Some(past.no()));

@@ -67,14 +67,23 @@ impl Switch {
         if restamped || self.may_be_forgotten(&platform.name, &msg) || self.is_aged(&msg) {
             return self.ask_for_own(from, msg, likeness.name());
         }
-        if msg.original.is_none() && !following::follows(&msg) {
+        let late = self.state.memory.has_tombstones();
+        if msg.original.is_none() && !following::follows(&msg) && !late {
             return self.admit_named(from, msg, None, likeness);
         }
         self.fresh(from, msg);
     }
 
-    /// A request or advice nobody has seen before. What it refers to is asked for first.
+    /// A request or advice nobody has seen before, unless its reversal has come already.
     pub(super) fn fresh(&mut self, from: Requester, msg: Box<Canonical>) {
+        if self.reversed_ahead(&msg).is_some() {
+            return self.ask_what_came_ahead(from, msg);
+        }
+        self.begin(from, msg);
+    }
+
+    /// A new request or advice. What it refers to is asked for first.
+    pub(super) fn begin(&mut self, from: Requester, msg: Box<Canonical>) {
         if msg.original.is_none() && !following::follows(&msg) {
             return match msg.flow {
                 Flow::Request => self.admit(from, msg, None),
@@ -241,7 +250,7 @@ impl Switch {
         let unplaced = bank.filter(|_| reason == Reason::InvalidTransaction);
         let unplaced = unplaced.and_then(|bank| self.without_place(bank, &msg));
         let cause = cause.or(unplaced.map(Cause::NoPlace));
-        let no = self.record(Record::Refused(Box::new(Refused {
+        let refused = Refused {
             at: self.now.wall,
             platform,
             kind: msg.kind,
@@ -253,7 +262,9 @@ impl Switch {
             reason,
             concerns,
             cause,
-        })));
+        };
+        let no = self.record(Record::Refused(Box::new(refused.clone())));
+        self.refusals.note(no, refused);
         self.mark_window();
         let word = if reason == Reason::Accepted { "acknowledged" } else { "refused" };
         let after = (reason == Reason::Accepted).then_some(no);

@@ -4,20 +4,23 @@
 //! then its name is unknown. It is the repeat of the one request of its platform, card and trace
 //! number within `repeat_window_s` that agrees in all that both state, among it `F12` or `F37`;
 //! where nothing but the trace number says so, or where several do, it is refused with an alarm:
-//! never sent, and never told the old approval. Deliberately absent: exact names
-//! ([`super::recalled`]).
+//! never sent, and never told the old approval. What was refused counts like what was sent, unless
+//! something that was sent is alike: its repeat hears the refusal again. Deliberately absent: exact
+//! names ([`super::recalled`]).
 
 use super::Switch;
 use super::finding::{Body, Candidate, newest_of_each};
-use super::ids::RecordNo;
+use super::ids::{Name, RecordNo};
 use super::inflight::Requester;
 use super::library::Recalled;
 use super::plants::Plant;
-use super::record::{Cause, Ending, Origin};
+use super::record::{Cause, Ending, Origin, Record, Refused};
+use super::refusals::{may_be_repeated, may_be_tried_afresh};
 use super::stamps::own_stamp;
 use super::{duplicates, reply};
 use crate::canonical::{Canonical, Flow, Reason};
 use crate::text::Text;
+use crate::time::Wall;
 use std::time::Duration;
 
 /// How much of an earlier request a repeat agrees with.
@@ -57,14 +60,17 @@ impl Switch {
         let mut candidates = self.candidates(recalled, None);
         candidates.extend(self.arrived_since(since, &candidates));
         let own = reply::origin_of(&msg);
-        let near = |candidate: &Candidate| self.is_recent(&from, &own, candidate);
-        let same_flow = |body: &Body| matches!(body, Body::Asked(_)) == (msg.flow == Flow::Request);
+        let asks = msg.flow == Flow::Request;
+        let same_flow = |body: &Body| matches!(body, Body::Asked(_)) == asks;
         let agreements = newest_of_each(candidates).into_iter();
-        let agreements = agreements.filter(|one| same_flow(&one.body) && near(one));
-        let agreements = agreements.map(|one| (agreement(&msg, &own, &one), one.no));
+        let agreements = agreements.filter_map(|one| {
+            let earlier = Earlier::of(&one)?;
+            let near = same_flow(&one.body) && self.is_recent(&from, &own, earlier);
+            near.then(|| (agreement(&msg, &own, earlier), one.no))
+        });
         let alike: Vec<_> = agreements.filter(|(how, _)| *how != Agreement::None).collect();
         match (alike.as_slice(), recalled.more) {
-            ([], false) => self.not_found_either(from, msg, recalled.coverage),
+            ([], false) => self.restamped_refusal(from, msg, &own, recalled),
             ([(Agreement::Full, no)], false) if msg.flow == Flow::Request => {
                 self.join(from, msg, *no);
             }
@@ -73,6 +79,40 @@ impl Switch {
                 self.answer_own(&from, msg, Reason::Accepted, Some(*no));
             }
             _ => self.refuse_restamped(from, msg),
+        }
+    }
+
+    /// Nothing like it was sent: something like it may have been refused.
+    fn restamped_refusal(
+        &mut self,
+        from: Requester,
+        msg: Box<Canonical>,
+        own: &Origin,
+        recalled: &Recalled,
+    ) {
+        let on_disk = recalled.records.iter().filter_map(|(no, record)| match &**record {
+            Record::Refused(refused) => Some((*no, &**refused)),
+            _ => None,
+        });
+        let refused = on_disk.chain(self.refusals.iter());
+        let counts = |refused: &Refused| {
+            let again = msg.repeat || !may_be_tried_afresh(refused.reason);
+            may_be_repeated(refused) && again && refused.flow == msg.flow
+        };
+        let agreements = refused.filter(|(_, refused)| counts(refused)).filter_map(|(no, one)| {
+            let earlier = Earlier::refused(one);
+            let near = one.pan == msg.pan && self.is_recent(&from, own, earlier);
+            near.then(|| (agreement(&msg, own, earlier), no, one.reason))
+        });
+        let newest = agreements.filter(|(how, ..)| *how != Agreement::None).max_by_key(|of| of.1);
+        match newest {
+            None => self.not_found_either(from, msg, recalled.coverage),
+            Some((Agreement::Full, no, reason)) => {
+                self.repeat_event(&from, no);
+                let after = Some(no).filter(|_| reason == Reason::Accepted);
+                self.answer_own(&from, msg, reason, after);
+            }
+            Some(_) => self.refuse_restamped(from, msg),
         }
     }
 
@@ -86,21 +126,17 @@ impl Switch {
         self.keep_unsent(&from, msg, None, (Ending::Dead, cause));
     }
 
-    /// Whether a candidate is of the same platform and within its window: by our clock, or by the
-    /// platform's own stamps, for ours may have been set meanwhile.
-    fn is_recent(&self, from: &Requester, own: &Origin, candidate: &Candidate) -> bool {
+    /// Whether something earlier is of the same platform and within its window: by our clock, or
+    /// by the platform's own stamps, for ours may have been set meanwhile.
+    fn is_recent(&self, from: &Requester, own: &Origin, earlier: Earlier<'_>) -> bool {
         let platform = self.policy.platforms.get(usize::from(from.platform.0));
         let Some(platform) = platform else { return false };
-        let (at, theirs) = match &candidate.body {
-            Body::Asked(intent) => (intent.at, Some(intent.platform)),
-            Body::Told(queued) => (queued.at, queued.platform),
-        };
+        let at = earlier.at;
         let age = self.now.wall.millis().saturating_sub(at.millis()).unsigned_abs();
-        let stamps = own_stamp(own, self.now.wall)
-            .zip(candidate.origin().and_then(|origin| own_stamp(origin, at)));
+        let stamps = own_stamp(own, self.now.wall).zip(own_stamp(earlier.origin, at));
         let apart = stamps.map(|(ours, theirs)| Duration::from_secs(ours.abs_diff(theirs).into()));
         let within = |apart: Duration| apart <= platform.repeat_window;
-        theirs == Some(platform.name)
+        earlier.platform == Some(platform.name)
             && (within(Duration::from_millis(age)) || apart.is_some_and(within))
     }
 
@@ -130,20 +166,48 @@ impl Switch {
     }
 }
 
+/// What a repeat is compared with.
+#[derive(Debug, Clone, Copy)]
+struct Earlier<'a> {
+    at: Wall,
+    platform: Option<Name>,
+    origin: &'a Origin,
+    content: u32,
+}
+
+impl<'a> Earlier<'a> {
+    /// Something that was sent, or is to be.
+    fn of(candidate: &'a Candidate) -> Option<Self> {
+        let origin = candidate.origin()?;
+        Some(match &candidate.body {
+            Body::Asked(intent) => {
+                let (platform, content) = (Some(intent.platform), intent.likeness.content());
+                Self { at: intent.at, platform, origin, content }
+            }
+            Body::Told(queued) => {
+                let code = queued.facts.processing_code.as_ref();
+                let content = duplicates::content(queued.pan.as_ref(), code, queued.amount);
+                Self { at: queued.at, platform: queued.platform, origin, content }
+            }
+        })
+    }
+
+    /// Something that was refused.
+    fn refused(refused: &'a Refused) -> Self {
+        let code = refused.processing_code.as_ref();
+        let content = duplicates::content(refused.pan.as_ref(), code, refused.amount);
+        let (at, platform) = (refused.at, Some(refused.platform));
+        Self { at, platform, origin: &refused.origin, content }
+    }
+}
+
 fn content_of(msg: &Canonical) -> u32 {
     duplicates::content(msg.pan.as_ref(), msg.processing_code.as_ref(), msg.amount)
 }
 
 /// How much this message agrees with an earlier one of its trace number and card.
-fn agreement(msg: &Canonical, own: &Origin, earlier: &Candidate) -> Agreement {
-    let Some(theirs) = earlier.origin() else { return Agreement::None };
-    let content = match &earlier.body {
-        Body::Asked(intent) => intent.likeness.content(),
-        Body::Told(queued) => {
-            let code = queued.facts.processing_code.as_ref();
-            duplicates::content(queued.pan.as_ref(), code, queued.amount)
-        }
-    };
+fn agreement(msg: &Canonical, own: &Origin, earlier: Earlier<'_>) -> Agreement {
+    let Earlier { origin: theirs, content, .. } = earlier;
     let same = content == content_of(msg);
     match (theirs.stan == own.stan && names_agree(own, theirs), is_sure(own, theirs), same) {
         (false, ..) | (true, false, false) => Agreement::None,

@@ -74,7 +74,7 @@ impl Switch {
     ) -> (Option<(Ending, Option<Cause>)>, bool) {
         let over =
             self.lifetime_passed(bank, entry) || self.planted.has(Plant::NotFoundFinalAtOnce);
-        let tried = self.saf_answered(bank, entry);
+        let (tried, early) = self.saf_answered(bank, entry);
         let known = self.state.saf.get(&entry).map(|e| (e.knows, e.twin));
         let (knows, twin) = known.unwrap_or_default();
         let knows = self.weighed_by(knows);
@@ -98,21 +98,23 @@ impl Switch {
         };
         // Who answered every try has done none of them in silence.
         let not_found = codes.not_found;
-        let not_found = if tried.is_one_open() { not_found } else { NotFoundAfterTry::Desk };
+        let silent = tried.is_one_open() && !early;
+        let not_found = if silent { not_found } else { NotFoundAfterTry::Desk };
         match upshot(question, knows, class, over, not_found) {
             Upshot::Ends(ending, cause) => (Some((ending, cause)), false),
             Upshot::Again => (None, reversal && class == ResponseClass::NotFound),
         }
     }
 
-    /// The bank said something to a try: what became of all of them.
-    fn saf_answered(&mut self, bank: BankId, entry: RecordNo) -> Tried {
+    /// The bank said something to a try: what became of all of them, and whether it may be one
+    /// that came before its original.
+    fn saf_answered(&mut self, bank: BankId, entry: RecordNo) -> (Tried, bool) {
         let live = self.banks.get_mut(usize::from(bank.0));
         let Some(work) = live.and_then(|live| live.saf.work.get_mut(&entry)) else {
-            return Tried::default();
+            return (Tried::default(), false);
         };
-        work.tried.answered();
-        work.tried
+        let early = work.tried.answered();
+        (work.tried, early)
     }
 
     /// Whether the configuration calls this code final for an advice.
@@ -145,6 +147,17 @@ impl Switch {
         let live = self.banks.get_mut(usize::from(bank.0));
         if let Some(work) = live.and_then(|l| l.saf.work.get_mut(&entry)) {
             work.not_found_final = Instant::default();
+        }
+    }
+
+    /// The original of an open reversal was done after all: tries of it that left before may have
+    /// overtaken it, and done nothing.
+    pub(super) fn original_done(&mut self, txn: TxnNo) {
+        let Some(entry) = self.state.chains.get(&txn).copied() else { return };
+        let Some((bank, _)) = self.saf_entry(entry) else { return };
+        let live = self.banks.get_mut(usize::from(bank.0));
+        if let Some(work) = live.and_then(|l| l.saf.work.get_mut(&entry)) {
+            work.tried.overtook();
         }
     }
 

@@ -10,6 +10,7 @@ use super::doubt::{DeadLetter, Doubt, Granted, LateNote};
 use super::duplicates::{self, Likeness};
 use super::ids::{Name, RecordNo, TxnNo};
 use super::memory::{Memory, Past, Stamp};
+use super::overtaken;
 use super::proof::Knowledge;
 use super::record::{
     Attempt, BankKeys, Closed, Debt, Forgotten, Intent, Leg, LineState, Origin, Outcome, Owed,
@@ -347,6 +348,9 @@ impl State {
                 let fingerprint = duplicates::fingerprint(platform, &original);
                 let stamp = self.stamp(platform, &original, queued.at);
                 self.memory.insert(fingerprint, 0, no, Past::Tombstone, stamp);
+                for anchor in overtaken::anchors_ahead(queued).into_iter().flatten() {
+                    self.memory.insert(anchor, 0, no, Past::Tombstone, stamp);
+                }
             }
         }
         if let (Some(txn), true) = (queued.txn, queued.owed != Owed::Repeat) {

@@ -175,7 +175,9 @@ impl Stage {
     }
 
     fn recall(&self, key: RecallKey) -> Recalled {
-        let kept = self.journal.iter().filter(|(no, _)| *no >= self.kept);
+        // What a disk that stands still does not have, nobody finds there.
+        let there = if self.disk { self.journal.len() } else { self.durable };
+        let kept = self.journal.iter().take(there).filter(|(no, _)| *no >= self.kept);
         library::search(&key, &kept.map(|(no, record)| (*no, record)).collect::<Vec<_>>())
     }
 
