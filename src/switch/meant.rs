@@ -121,6 +121,10 @@ impl Switch {
             // It was repeated or reversed while the journal was asked.
             return self.asked_again(from, msg);
         }
+        if !matches!(msg.kind, Kind::Reversal(_)) && self.reversed_since(&msg, since) {
+            // Reversed as well, under a name that is less than exact.
+            return self.ask_what_came_ahead(from, msg);
+        }
         let names = self.names_of_original(&stated, &msg);
         if matches!(msg.kind, Kind::Reversal(_)) && self.drop_waiting(&stated, &names).is_some() {
             // Its original came while the journal was asked, and had not left yet.

@@ -8,7 +8,7 @@
 
 use super::finding::{Body, Candidate, Found, Standing, Stated, find};
 use super::ids::{Name, RecordNo};
-use super::inflight::Requester;
+use super::inflight::{Pending, Requester};
 use super::library::{Coverage, Recalled};
 use super::memory::Past;
 use super::output::{Event, RecallKey};
@@ -56,6 +56,11 @@ pub(super) fn anchors_ahead(queued: &Queued) -> [Option<u64>; anchors::OF_RECORD
 }
 
 impl Switch {
+    /// Whether its reversal came while the journal was asked about something else.
+    pub(super) fn reversed_since(&self, msg: &Canonical, since: RecordNo) -> bool {
+        self.reversed_ahead(msg).is_some_and(|no| no > since)
+    }
+
     fn anchors_behind(&self, msg: &Canonical) -> [Option<u64>; anchors::OF_RECORD] {
         let own = reply::origin_of(msg);
         let all = anchors::anchors_of(&own, msg.pan.as_ref(), self.now.wall);
@@ -153,6 +158,18 @@ impl Switch {
             _ => Reason::Accepted,
         };
         self.refuse(from, msg, reason, Some(reversal), None);
+    }
+
+    /// Whether a reversal that names its original means this request, which has not left yet: by
+    /// the trace number, or by the reference number alone.
+    pub(super) fn is_meant(&self, stated: &Stated, waiting: &Pending) -> bool {
+        let theirs = &waiting.msg;
+        let traced = stated.stan().is_some() && theirs.stan == stated.stan();
+        let referred = stated.own.rrn.is_some() && theirs.rrn == stated.own.rrn;
+        (traced || referred) && {
+            let late = self.late_original(&waiting.requester, theirs);
+            matches!(find(stated, vec![late], false, Coverage::default()), Found::This(_))
+        }
     }
 
     /// A message as the original that a reversal may mean.

@@ -53,7 +53,7 @@ impl Switch {
             let amount = stated.amount.is_none() || theirs.amount == stated.amount;
             let shop = stated.own.merchant.zip(theirs.merchant);
             let shop = shop.is_none_or(|(a, b)| a.eq_ignore_padding(&b));
-            (exact || traced) && card && amount && shop
+            (exact || traced) && card && amount && shop || self.is_meant(stated, pending)
         });
         let (ticket, name) = waiting.map(|(ticket, p)| (*ticket, p.likeness.name()))?;
         self.withdraw_waiting(ticket, Reason::Reversed);
