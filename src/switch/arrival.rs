@@ -7,6 +7,7 @@ use super::ids::{LineId, SessionId};
 use super::inflight::{self, SendOwner};
 use super::input::Garbled;
 use super::output::Event;
+use super::plants::Plant;
 use super::policy::{Owner, SignOn};
 use super::record::{GarbledNote, Record};
 use super::timers::Timer;
@@ -37,6 +38,7 @@ impl Switch {
         match owner {
             _ if msg.kind.family() == 8 => self.network_message(session, msg),
             Owner::Platform(platform) => {
+                msg.special &= !self.planted.has(Plant::CodeRewritten);
                 let header = msg.header;
                 let requester = inflight::Requester { session, platform, header, received };
                 self.platform_message(requester, msg);

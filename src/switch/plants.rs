@@ -74,6 +74,8 @@ pub enum Plant {
     AdviceCalledARequest,
     /// What other refunds and voids took of an original is not counted.
     FollowersNotCounted,
+    /// Cash is asked for as a plain purchase, where the bank has no code for it.
+    CodeRewritten,
 }
 
 /// What is planted in one switch.

@@ -54,6 +54,8 @@ pub struct Deal {
     pub found_once: bool,
     /// Its code is one that no table knows.
     pub unlisted: bool,
+    /// The processing code it came with.
+    pub code: Text<6>,
 }
 
 /// What it will say, and after how long.
@@ -279,6 +281,9 @@ impl Bank {
         coverage: &mut Coverage,
     ) {
         let kind = msg.kind.transaction().unwrap_or(TransactionType::Unstated);
+        if msg.processing_code.is_some_and(|code| code.as_str().starts_with("09")) {
+            coverage.fault(Fault::BankCashBack);
+        }
         self.next_auth += u32::from(class.is_approval());
         let auth_id = class.is_approval().then(|| wire::text(&format!("{:06}", self.next_auth)));
         let overtaken = self.unknown.contains_key(&key);
@@ -300,6 +305,7 @@ impl Bank {
             forgotten: false,
             found_once: false,
             unlisted: false,
+            code: msg.processing_code.unwrap_or_default(),
         };
         self.deals.insert(key, deal);
     }

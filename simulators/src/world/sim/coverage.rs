@@ -149,11 +149,17 @@ pub enum Fault {
     PlatformFollowsElsewhere,
     /// Two merchants used one terminal id, number and second.
     PlatformTwin,
+    /// The platform asked for cash, which no bank has.
+    PlatformCash,
+    /// The platform asked for cash back.
+    PlatformCashBack,
+    /// The bank whose bytes are written was asked for cash back.
+    BankCashBack,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 70] = [
+    pub const ALL: [Self; 73] = [
         Self::Kill,
         Self::PowerCut,
         Self::DiskFailure,
@@ -224,6 +230,9 @@ impl Fault {
         Self::PlatformFollows,
         Self::PlatformFollowsElsewhere,
         Self::PlatformTwin,
+        Self::PlatformCash,
+        Self::PlatformCashBack,
+        Self::BankCashBack,
     ];
 }
 

@@ -20,7 +20,8 @@ pub struct Case<'a> {
     pub ask: &'a Ask,
     /// What each bank has of it.
     pub deals: &'a [(usize, &'a Deal)],
-    /// Its bank refused the advice for good, or called its first try a duplicate.
+    /// Its bank refused the advice for good, called its first try a duplicate, or has no words for
+    /// it.
     pub refused: bool,
     /// The process ended at a moment from which it could not know whether its approval left.
     pub cut_off: bool,

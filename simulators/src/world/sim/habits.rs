@@ -102,7 +102,7 @@ impl Platform {
 
     fn reversal_of(&mut self, ask: &Ask, wall: Wall) -> Canonical {
         let mut msg = ask.msg.clone();
-        msg.kind = Kind::Reversal(ask.kind());
+        (msg.kind, msg.special) = (Kind::Reversal(ask.kind()), false);
         msg.flow = Flow::Advice;
         msg.stan = Some(self.stan());
         msg.transmission = Some(wire::f7(wall));
@@ -300,7 +300,7 @@ impl Platform {
         msg.transmission = Some(wire::f7(wall));
         msg.stan = Some(self.stan());
         msg.answer = None;
-        msg.accepts_partial = false;
+        (msg.accepts_partial, msg.special) = (false, false);
         msg.original = Some(name_of(&ask.msg));
         msg.auth_id = ask.auth_id;
         msg

@@ -29,7 +29,7 @@ impl World {
         let at_banks = deals_of(&banks);
         for (rrn, ask) in &asks {
             let deals = at_banks.get(rrn).map_or(&[][..], Vec::as_slice);
-            let refused = banks.iter().any(|bank| bank.refused.contains(rrn));
+            let refused = banks.iter().any(|bank| bank.refused.contains(rrn)) || ask.has_no_place();
             let (cut_off, arrived) = (self.witness.was_cut_off(*rrn), self.witness.knows(*rrn));
             self.join_one(*rrn, &Case { ask, deals, refused, cut_off, arrived });
         }
@@ -110,6 +110,11 @@ impl World {
         let executed = (0..setting::BANKS.len()).map(executed).max().unwrap_or_default();
         if executed > 1 {
             self.witness.blame("I6", format!("ref {rrn} was executed {executed} times"));
+        }
+        for (_, deal) in case.deals.iter().filter(|(at, _)| *at == setting::SPELLED_BANK) {
+            if let Some(otherwise) = ask.posted_as(deal.code.as_str()) {
+                self.witness.blame("I9", format!("ref {rrn} {otherwise}"));
+            }
         }
         if let Standing::Granted(minor) = ask.standing
             && ask.msg.flow == Flow::Request

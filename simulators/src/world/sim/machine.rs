@@ -6,6 +6,7 @@
 //! absent: threads, and everything a session does with bytes.
 
 use super::dice::Dice;
+use super::pen::Pen;
 use super::shelf::OnDisk;
 use super::witness::Witness;
 use pointsman::journal::{Batch, Class, JournalError, Reader, SimDisk, Writer};
@@ -389,7 +390,14 @@ impl Machine {
     }
 
     /// A session writes what is in its queue.
-    pub fn take(&mut self, now: Now, session: SessionId, dice: &mut Dice) -> Run<Taken> {
+    /// What has a pen is written with it.
+    pub fn take(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        dice: &mut Dice,
+        mut pen: Option<&mut Pen>,
+    ) -> Run<Taken> {
         let mut taken = Taken::default();
         let Some(from) = self.sessions.get_mut(&session) else { return Ok(taken) };
         from.planned = false;
@@ -398,11 +406,15 @@ impl Machine {
         let wish = from.outbound.take(&Context::from_waker(&waker), &mut queue, usize::MAX);
         taken.end = wish.is_some();
         let written = matches!(wish, None | Some(EndWish::Core(CloseReason::Shutdown)));
-        for send in queue {
+        for mut send in queue {
             let late = send.not_after.is_some_and(|limit| now.mono > limit);
             if late || !written {
                 let why = if late { Unsent::TooLate } else { Unsent::NoSession };
                 self.push(Input::HandedBack { id: send.id, why, msg: send.msg });
+                continue;
+            }
+            if let Some(Err(what)) = pen.as_mut().map(|pen| pen.write(&mut send.msg)) {
+                self.push(Input::Unsent { id: send.id, why: Unsent::Unpackable(what) });
                 continue;
             }
             self.burn()?;

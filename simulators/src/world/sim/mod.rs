@@ -4,10 +4,12 @@
 //! ([`net`]), a simulated disk (`life`), model banks and platforms ([`bank`], [`platform`]),
 //! and the faults of its seed ([`strikes`]). A [`witness`] checks every record and every frame
 //! as it passes; [`join`] compares the ledgers at the end. `docs/simulation.md` tells the rest.
-//! Deliberately absent: bytes on the wire – the codec has tests of its own – and real time.
+//! Deliberately absent: bytes on the wire but of
+//! one bank ([`pen`]) – the codec has tests of its own – and real time.
 
 pub mod bank;
 pub mod campaign;
+pub mod cash;
 pub mod coverage;
 pub mod dice;
 pub mod expected;
@@ -21,6 +23,7 @@ pub mod machine;
 pub mod manners;
 pub mod net;
 mod peers;
+pub mod pen;
 pub mod plant;
 pub mod platform;
 pub mod setting;

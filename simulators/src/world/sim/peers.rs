@@ -1,7 +1,7 @@
 //! How the peers of a world come to speak: requests, answers, plans.
 
 use super::coverage::Fault;
-use super::platform::{Act, Doing};
+use super::platform::{Act, Ask, Doing};
 use super::setting;
 use super::wire::{self, Frame, Sealed};
 use super::world::{Happens, World};
@@ -106,12 +106,13 @@ impl World {
         }
     }
 
-    /// Whether a bank refused the advice that this refers to.
+    /// Whether a bank refused the advice that this refers to, or could not be told of it.
     fn is_refused(&self, platform: usize, msg: &Canonical) -> bool {
         let asks = self.platforms.get(platform).map(|platform| &platform.asks);
         let ask = asks.and_then(|asks| asks.get(&msg.rrn.unwrap_or_default()));
         let Some(of) = ask.and_then(|ask| ask.refers) else { return false };
-        self.banks.iter().any(|bank| bank.refused.contains(&of))
+        asks.and_then(|asks| asks.get(&of)).is_some_and(Ask::has_no_place)
+            || self.banks.iter().any(|bank| bank.refused.contains(&of))
     }
 
     /// A bank hears a message and plans what it says.

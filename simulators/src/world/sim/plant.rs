@@ -110,6 +110,7 @@ pub static BUGS: &[Bug] = &[
     core("advice-loses-its-code", InCore::AdviceLosesItsCode),
     core("reversed-as-requested", InCore::ReversedAsRequested),
     core("advice-called-a-request", InCore::AdviceCalledARequest),
+    core("code-rewritten", InCore::CodeRewritten),
     Bug { name: "key-switched-early", at: Where::Keys },
     journal("no-folder-sync", InJournal::NoFolderSync),
     journal("middle-truncation-accepted", InJournal::MiddleTruncationAccepted),

@@ -114,14 +114,19 @@ impl Ask {
 
     /// Whether its card is one of `west`.
     pub fn is_of_west(&self) -> bool {
-        let west = CARDS.iter().filter(|card| card.starts_with("62"));
-        west.filter_map(|card| Pan::new(card.as_bytes()).ok()).any(|c| Some(c) == self.msg.pan)
+        is_of_west(self.msg.pan.as_ref())
     }
 
     /// Whether its own reversal is in play.
     pub fn is_reversed(&self) -> bool {
         matches!(self.standing, Standing::Reversing | Standing::Reversed | Standing::Reduced(_))
     }
+}
+
+/// Whether this card is one of `west`.
+pub(super) fn is_of_west(pan: Option<&Pan>) -> bool {
+    let west = CARDS.iter().filter(|card| card.starts_with("62"));
+    west.filter_map(|card| Pan::new(card.as_bytes()).ok()).any(|card| Some(&card) == pan)
 }
 
 /// Something the platform will do later.
@@ -183,6 +188,7 @@ impl Platform {
             coverage.fault(Fault::PlatformBadMac);
             msg.mac = MacCheck::Bad;
         }
+        self.ask_for_cash(&mut msg, coverage);
         let declined = self.declined(&mut msg, coverage);
         self.enter(&msg, false);
         if let Some(ask) = self.asks.get_mut(&rrn) {

@@ -30,6 +30,8 @@ pub const WEST_TERMINAL: &str = "WTERM001";
 pub const BANK_LINES: [usize; 3] = [0, 0, 1];
 /// The bank that hands out working keys at sign-ons.
 pub const KEYED_BANK: usize = 1;
+/// The bank that hears what the bytes say.
+pub const SPELLED_BANK: usize = 0;
 /// How many platforms, each with one door behind the bank lines.
 pub const PLATFORMS: usize = 2;
 /// Names of the banks.
@@ -111,6 +113,7 @@ fn east() -> Bank {
         name: text(BANKS[0]),
         lines: vec![LineId(0), LineId(1)],
         match_scope: MatchScope::Bank,
+        dialect: super::pen::dialect(),
         reversal,
         network: network(SignOn::Line),
         ..bank()

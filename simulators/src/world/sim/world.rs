@@ -10,6 +10,7 @@ use super::dice::Dice;
 use super::keys::Ring;
 use super::machine::{Disk, Ended, Machine};
 use super::net::Net;
+use super::pen::Pen;
 use super::plant::Planted;
 use super::platform::{Act, Platform};
 use super::setting;
@@ -82,6 +83,7 @@ pub struct World {
     pub banks: Vec<Bank>,
     /// The keys of the running process for the bank that hands them out.
     pub(super) ring: Ring,
+    pen: Pen,
     /// The platforms.
     pub platforms: Vec<Platform>,
     /// Who sees it all.
@@ -153,6 +155,7 @@ impl World {
             net: Net::default(),
             banks,
             ring: Ring::new(planted),
+            pen: Pen::default(),
             platforms,
             witness: Witness::new(Story::new(keep)),
             to_ask,
@@ -347,7 +350,9 @@ impl World {
     fn take(&mut self, session: SessionId) {
         let now = self.now();
         let Some(machine) = &mut self.machine else { return };
-        let taken = match machine.take(now, session, &mut self.dice) {
+        let spelled = self.net.bank(session.0) == Some(setting::SPELLED_BANK);
+        let pen = spelled.then_some(&mut self.pen);
+        let taken = match machine.take(now, session, &mut self.dice, pen) {
             Ok(taken) => taken,
             Err(ended) => return self.ended(ended),
         };
