@@ -4,11 +4,12 @@
 //! Contract (domain.md section 6): an approved original counts on its `F15`, or else on the
 //! bank's business date when it was sent; its accepted reversal counts among the reversals, on
 //! the reversal's own date, found likewise; a reversal answered "original not found" counts
-//! nowhere. An original whose answer never came counts on its own date, together with its
-//! accepted reversal, because the bank had it. An advice counts when the bank has taken it, on
+//! nowhere. An original whose answer never came, or proved nothing, counts on its own date (its
+//! bank's `F15`, were it in such an answer), together with its accepted reversal, because the bank
+//! had it. An advice counts when the bank has taken it, on
 //! the date when it was sent. Deliberately absent: the numbers ([`super::totals`]).
 
-use super::ids::{Name, RecordNo};
+use super::ids::{Name, RecordNo, TxnNo};
 use super::input::DeskVerb;
 use super::record::{
     Closed, Cutover, Desk, Ending, Forgotten, Intent, Late, Leg, Outcome, Owed, Queued, Reconciled,
@@ -40,6 +41,9 @@ impl State {
             Record::Late(late) => {
                 self.book_late(no, late);
                 self.book_late_for_good(no, late);
+                if let Some(txn) = late.txn {
+                    self.date_undecided(txn, late.settlement_date, late.at);
+                }
             }
             Record::Queued(queued) => self.book_queued(no, queued),
             Record::Closed(closed) => self.book_closed(no, closed),
@@ -76,6 +80,15 @@ impl State {
     pub(super) fn date_of(&self, intent: &Intent, stated: Option<Text<4>>, at: Wall) -> Day {
         let sent = intent.date.unwrap_or_else(|| self.business_date(&intent.bank));
         corrected(sent, stated, at)
+    }
+
+    /// What a bank answered proves nothing, but it names the day on which the bank has it.
+    pub(super) fn date_undecided(&mut self, txn: TxnNo, stated: Option<Text<4>>, at: Wall) {
+        let Some(intent) = self.unanswered.get(&txn).filter(|_| stated.is_some()) else { return };
+        let date = self.date_of(intent, stated, at);
+        if let Some(intent) = self.unanswered.get_mut(&txn) {
+            Arc::make_mut(intent).date = Some(date);
+        }
     }
 
     fn book_outcome(&mut self, no: RecordNo, outcome: &Outcome) {

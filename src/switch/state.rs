@@ -261,6 +261,7 @@ impl State {
         }
         if matches!(outcome.leg, Leg::SentUnknown | Leg::InvalidAnswer) {
             self.unanswered.insert(outcome.txn, intent);
+            self.date_undecided(outcome.txn, outcome.settlement_date, outcome.at);
             return;
         }
         self.stans(&intent.bank, |stans| stans.release(intent.keys.stan));
