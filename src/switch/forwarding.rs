@@ -66,10 +66,9 @@ pub(super) struct Tried {
 }
 
 impl Tried {
-    /// What may have left before is one try without an answer.
-    pub(super) fn before(tried: bool) -> Self {
-        let before = u32::from(tried);
-        Self { left: before, unanswered: before, early: 0, over: None }
+    /// So many tries may have left before, of which one had no answer.
+    pub(super) fn before(tries: u32) -> Self {
+        Self { left: tries, unanswered: tries.min(1), early: 0, over: None }
     }
 
     /// A try left.
@@ -226,5 +225,20 @@ impl Forwarding {
             next
         };
         [next(&mut self.queues, work.order), next(&mut self.keys, work.key)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_tried_twice_before_a_restart_is_tried_again_whoever_answers() {
+        assert!(!Tried::before(0).is_again() && !Tried::before(1).is_again());
+        let twice = Tried::before(2);
+        assert!(twice.is_again() && twice.is_one_open());
+        let mut once = Tried::before(1);
+        once.went();
+        assert!(once.is_again(), "the first of this run");
     }
 }

@@ -69,7 +69,7 @@ impl Switch {
         let (last_try, left) = (None, None);
         let stands_in = queued.stands_in_for().is_some();
         // What was tried before may have left, and nobody heard an answer to it.
-        let tried = Tried::before(self.state.saf.get(&entry).is_some_and(|e| e.tries > 0));
+        let tried = Tried::before(self.state.saf.get(&entry).map_or(0, |e| e.tries));
         let dated = self.state.saf.get(&entry).is_some_and(|e| e.tries > 0 && e.date.is_some());
         let work = Work {
             order,
