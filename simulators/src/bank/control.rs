@@ -1,7 +1,8 @@
 //! The control port of a bank: one command per line, one line of answer. Loopback only.
 //!
 //! Besides the words of [`super::command`] it knows `ledger` (every entry as JSON, then an empty
-//! line), `counts` and `habits` (how often each has struck, as JSON).
+//! line), `counts`, `habits` (how often each has struck, as JSON) and
+//! `totals` (every comparison it was asked for, as JSON).
 
 use super::{Bank, Counts, command::Command};
 use std::fmt::Write as _;
@@ -48,6 +49,7 @@ fn answer(bank: &Bank, line: &str) -> String {
         "" => String::new(),
         "ledger" => ledger(bank),
         "counts" => counts(&bank.counts()),
+        "totals" => format!("{}\n", serde_json::json!(bank.compared())),
         "habits" => format!("{}\n", serde_json::json!(bank.habits())),
         line => match line.parse::<Command>() {
             Ok(command) => {

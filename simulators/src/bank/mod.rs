@@ -159,6 +159,11 @@ impl Bank {
         self.inside.teller().counts()
     }
 
+    /// Totals it was asked about, in order.
+    pub fn compared(&self) -> Vec<settlement::Compared> {
+        self.inside.teller().compared().to_vec()
+    }
+
     /// How often each habit has struck so far.
     pub fn habits(&self) -> BTreeMap<&'static str, u64> {
         self.inside.teller().book().habits().counts()

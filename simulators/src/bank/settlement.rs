@@ -7,11 +7,14 @@
 //! settlement by batch, which this bank answers 12.
 
 use super::business::Business;
-use super::ledger::{Entry, Seen};
+use super::ledger::{Entry, Key, Seen};
 use crate::msg::Msg;
+use std::collections::HashMap;
 
 /// Credits, their reversals, debits, theirs: how many, and minor units together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct Sums {
     /// `F74`, `F75`, `F76`, `F77`.
     pub counts: [u64; 4],
@@ -29,6 +32,10 @@ impl Sums {
     pub fn of(entries: &[Entry], date: &str, currency: &str) -> Self {
         let mut sums = Self::default();
         let of_date = |e: &&Entry| e.settlement_date == date && e.currency == currency;
+        let mut originals: HashMap<&Key, &Entry> = HashMap::new();
+        for entry in entries.iter().filter(|e| e.business != Business::Reversal && moved(e)) {
+            originals.entry(&entry.key).or_insert(entry);
+        }
         for entry in entries.iter().filter(of_date).filter(|entry| moved(entry)) {
             if entry.business != Business::Reversal {
                 if let Some(side) = side(entry.business) {
@@ -36,9 +43,7 @@ impl Sums {
                 }
                 continue;
             }
-            let original =
-                |e: &&Entry| e.key == entry.key && e.business != Business::Reversal && moved(e);
-            if let Some(original) = entries.iter().find(original)
+            if let Some(original) = originals.get(&entry.key)
                 && let Some(side) = side(original.business)
             {
                 // What refers to another transaction moves a difference, and is undone whole.
@@ -80,8 +85,25 @@ impl Sums {
     }
 }
 
+/// One comparison: what was stated, what this bank has, and whether it agreed.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Compared {
+    /// The business date, MMDD.
+    pub date: String,
+    /// `F50`.
+    pub currency: String,
+    /// As stated.
+    pub theirs: Sums,
+    /// As this bank has it.
+    pub ours: Sums,
+    /// Whether it said that they are the same.
+    pub agreed: bool,
+    /// Entries of its ledger by then.
+    pub entries: usize,
+}
+
 /// Answers a 0500: 00, our totals, and `F66` = 1 where they are those stated, else 2.
-pub fn answer(entries: &[Entry], msg: &Msg) -> Msg {
+pub fn answer(entries: &[Entry], msg: &Msg) -> (Msg, Compared) {
     let ours = Sums::of(entries, msg.text(15), msg.text(50));
     let (theirs, net) = (Sums::stated(msg), ours.net());
     // A net of nothing may have either sign.
@@ -89,7 +111,9 @@ pub fn answer(entries: &[Entry], msg: &Msg) -> Msg {
     let agreed = theirs == ours && nets;
     let mut answer = msg.answer(&[7, 11, 15, 32, 41, 42, 50]).with(39, "00");
     ours.state(&mut answer);
-    answer.with(66, if agreed { "1" } else { "2" })
+    let (date, currency) = (msg.text(15).to_owned(), msg.text(50).to_owned());
+    let compared = Compared { date, currency, theirs, ours, agreed, entries: entries.len() };
+    (answer.with(66, if agreed { "1" } else { "2" }), compared)
 }
 
 impl Sums {

@@ -10,7 +10,7 @@ use super::command::Command;
 use super::habits::Habit;
 use super::mood::{Fate, Mood};
 use super::rules::Rules;
-use super::settlement;
+use super::settlement::{self, Compared};
 use crate::clock::stamp;
 use crate::msg::Msg;
 use std::collections::BTreeSet;
@@ -93,6 +93,8 @@ pub struct Teller {
     off: bool,
     /// Messages of its own so far.
     notices: u64,
+    /// Totals it was asked about.
+    compared: Vec<Compared>,
 }
 
 const ECHOED: [u8; 12] = [3, 4, 7, 11, 12, 13, 25, 32, 37, 41, 42, 49];
@@ -102,7 +104,24 @@ impl Teller {
     /// A bank that has heard nothing yet.
     pub fn new(flavor: Flavor, needs_sign_on: bool, rules: Rules, mood: Mood, book: Book) -> Self {
         let (signed_on, counts) = (BTreeSet::new(), Counts::default());
-        Self { flavor, needs_sign_on, rules, mood, book, signed_on, counts, off: false, notices: 0 }
+        let (off, notices, compared) = (false, 0, Vec::new());
+        Self {
+            flavor,
+            needs_sign_on,
+            rules,
+            mood,
+            book,
+            signed_on,
+            counts,
+            off,
+            notices,
+            compared,
+        }
+    }
+
+    /// Totals it was asked about, in order.
+    pub fn compared(&self) -> &[Compared] {
+        &self.compared
     }
 
     /// The book.
@@ -247,7 +266,9 @@ impl Teller {
         let reply = match business {
             Business::Reversal => self.book.reversal(at_ms, msg),
             Business::Reconciliation => {
-                return Some(settlement::answer(self.book.ledger().entries(), msg));
+                let (answer, compared) = settlement::answer(self.book.ledger().entries(), msg);
+                self.compared.push(compared);
+                return Some(answer);
             }
             Business::Other | Business::Network => return Some(self.refused(at_ms, msg, "12")),
             _ => self.book.original(at_ms, msg, &self.verdict(business, msg)),

@@ -118,7 +118,8 @@ struct PlatformArguments {
     /// Of everything random.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Test cards of a scheme and their currency, like visa=840; instead of visa=840 alone.
+    /// Test cards of a scheme and their currency, like visa=840, or so many in their ranges, like
+    /// visa=840x5000; instead of visa=840 alone.
     #[arg(long = "cards", value_name = "SCHEME=CURRENCY", value_parser = pool)]
     pools: Vec<Pool>,
     /// The merchant's terminals, used in turn.
@@ -161,7 +162,13 @@ struct ProxyArguments {
 /// Purchases and some of everything else with the test cards of a scheme.
 fn pool(text: &str) -> Result<Pool, String> {
     let (scheme, currency) = text.split_once('=').ok_or("expected SCHEME=CURRENCY")?;
-    let pool = Pool::of_scheme(scheme, currency, [85, 5, if currency == "156" { 0 } else { 5 }, 5]);
+    let (currency, count) = currency.split_once('x').unwrap_or((currency, ""));
+    let weights = [85, 5, if currency == "156" { 0 } else { 5 }, 5];
+    let mut pool = Pool::of_scheme(scheme, currency, weights);
+    if !count.is_empty() {
+        let count = count.parse().map_err(|_| format!("no number of cards: {count:?}"))?;
+        pool.cards = simulators::cards::in_ranges_of(scheme, count);
+    }
     if pool.cards.is_empty() { Err(format!("no test cards of {scheme:?}")) } else { Ok(pool) }
 }
 

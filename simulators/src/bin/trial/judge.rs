@@ -7,9 +7,11 @@
 //! and then stands on the desk, once, as does what a bank undid and then called not found; all else
 //! is a difference. An item that nothing explains fails the trial like one that is missing.
 
+use crate::totals;
 use serde_json::Value;
 use simulators::bank::business::Business;
 use simulators::bank::ledger::{Entry, Key};
+use simulators::bank::settlement::Compared;
 use simulators::platform::habits::Habit;
 use simulators::platform::ledger::{End, Line};
 use std::collections::{BTreeMap, HashMap};
@@ -53,13 +55,20 @@ pub(crate) struct Verdict {
     pub(crate) wrong: Vec<String>,
 }
 
-/// Joins the ledgers.
-pub(crate) fn judge(platform: &[Line], banks: &[Entry], items: &[Value]) -> Verdict {
+/// Joins the ledgers; `compared`: what a bank was asked about its totals.
+pub(crate) fn judge(
+    platform: &[Line],
+    banks: &[Entry],
+    compared: &[Compared],
+    items: &[Value],
+) -> Verdict {
     let mut verdict = Verdict { items: items.len(), ..Verdict::default() };
+    let (of_totals, items): (Vec<_>, Vec<_>) = items.iter().partition(|item| totals::is_of(item));
+    totals::judge(compared, banks, &of_totals, &mut verdict);
     let mut chains: BTreeMap<u64, Chain> = BTreeMap::new();
     of_platform(platform, &mut chains, &mut verdict);
     of_banks(banks, &mut chains);
-    of_desk(platform, items, &mut chains, &mut verdict);
+    of_desk(platform, &items, &mut chains, &mut verdict);
     for (amount, chain) in &chains {
         weigh(*amount, chain, &mut verdict);
     }
@@ -117,7 +126,7 @@ fn of_banks(entries: &[Entry], chains: &mut BTreeMap<u64, Chain>) {
 
 fn of_desk(
     lines: &[Line],
-    items: &[Value],
+    items: &[&Value],
     chains: &mut BTreeMap<u64, Chain>,
     verdict: &mut Verdict,
 ) {
@@ -206,22 +215,22 @@ mod tests {
     #[test]
     fn what_agrees_needs_no_item_and_an_item_too_many_fails() {
         let (lines, banks) = ([line(1, &json!({}))], [entry(1, "purchase", "00", 1_001)]);
-        let verdict = judge(&lines, &banks, &[]);
+        let verdict = judge(&lines, &banks, &[], &[]);
         assert_eq!((verdict.wrong.len(), verdict.expected), (0, 0), "{:?}", verdict.wrong);
-        assert_eq!(judge(&lines, &banks, &[item(1_001)]).wrong.len(), 1);
-        assert_eq!(judge(&lines, &banks, &[item(7)]).wrong.len(), 1);
+        assert_eq!(judge(&lines, &banks, &[], &[item(1_001)]).wrong.len(), 1);
+        assert_eq!(judge(&lines, &banks, &[], &[item(7)]).wrong.len(), 1);
     }
 
     #[test]
     fn what_a_bank_would_not_undo_is_one_item() {
         let lines = [line(1, &json!({ "reversal": reversal() }))];
         let banks = [entry(1, "purchase", "00", 1_001), entry(1, "reversal", "25", 0)];
-        let verdict = judge(&lines, &banks, &[item(1_001)]);
+        let verdict = judge(&lines, &banks, &[], &[item(1_001)]);
         assert!(verdict.wrong.is_empty(), "{:?}", verdict.wrong);
         assert_eq!(verdict.difference.values().sum::<i64>(), 0);
         assert_eq!(verdict.refused.get("840"), Some(&1_001));
-        assert_eq!(judge(&lines, &banks, &[]).wrong.len(), 1);
-        assert_eq!(judge(&lines, &banks, &[item(1_001), item(1_001)]).wrong.len(), 1);
+        assert_eq!(judge(&lines, &banks, &[], &[]).wrong.len(), 1);
+        assert_eq!(judge(&lines, &banks, &[], &[item(1_001), item(1_001)]).wrong.len(), 1);
     }
 
     #[test]
@@ -229,15 +238,15 @@ mod tests {
         let lines = [line(1, &json!({ "reversal": reversal() }))];
         let undone = entry(1, "reversal", "00", -1_001);
         let banks = [entry(1, "purchase", "00", 1_001), undone, entry(1, "reversal", "25", 0)];
-        assert!(judge(&lines, &banks, &[item(1_001)]).wrong.is_empty());
-        assert_eq!(judge(&lines, &banks, &[]).wrong.len(), 1);
+        assert!(judge(&lines, &banks, &[], &[item(1_001)]).wrong.is_empty());
+        assert_eq!(judge(&lines, &banks, &[], &[]).wrong.len(), 1);
     }
 
     #[test]
     fn money_that_nothing_explains_is_missing_whatever_the_desk_says() {
         let lines = [line(1, &json!({ "reversal": reversal() }))];
         let banks = [entry(1, "purchase", "00", 1_001)];
-        let verdict = judge(&lines, &banks, &[item(1_001)]);
+        let verdict = judge(&lines, &banks, &[], &[item(1_001)]);
         assert_eq!(verdict.difference.get("840"), Some(&1_001));
         assert_eq!(verdict.wrong.len(), 1);
     }
@@ -250,10 +259,10 @@ mod tests {
         let mut voided = entry(2, "void", "00", -1_001);
         voided.asked = 1_001;
         let banks = [entry(1, "purchase", "00", 1_001), voided];
-        assert!(judge(&lines, &banks, &[]).wrong.is_empty());
+        assert!(judge(&lines, &banks, &[], &[]).wrong.is_empty());
         let lines = [line(1, &json!({ "mistaken": reversal() }))];
         let banks = [entry(1, "purchase", "00", 1_001)];
-        assert!(judge(&lines, &banks, &[item(1_001)]).wrong.is_empty());
-        assert_eq!(judge(&lines, &banks, &[]).wrong.len(), 1);
+        assert!(judge(&lines, &banks, &[], &[item(1_001)]).wrong.is_empty());
+        assert_eq!(judge(&lines, &banks, &[], &[]).wrong.len(), 1);
     }
 }

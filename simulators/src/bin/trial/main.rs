@@ -8,6 +8,7 @@
 mod judge;
 mod process;
 mod setup;
+mod totals;
 
 use anyhow::{Context, ensure};
 use clap::Parser;
@@ -81,45 +82,68 @@ fn play(arguments: &Arguments, scenery: &Scenery) -> anyhow::Result<bool> {
     let asked = setup::platform(scenery.shop, arguments.rate, arguments.seconds);
     let asked = setup::without(asked, &arguments.without);
     let mut shop = Platform::start(folder, &asked)?;
-    happenings(arguments.seconds, scenery, &mut switch)?;
+    happen(arguments.seconds, scenery, &mut switch)?;
     shop.process.ends(Duration::from_secs(u64::from(arguments.seconds) + 120))?;
     let items = at_rest(&switch)?;
     let lines: Vec<Line> = read(&shop.ledger)?;
     let banks: Vec<Entry> =
         [read(&scenery.river.ledger)?, read(&scenery.mountain.ledger)?].concat();
-    let mut verdict = judge(&lines, &banks, &items);
+    let mut verdict = judge(&lines, &banks, &scenery.river.compared()?, &items);
     habits_struck(scenery, &lines, &mut verdict)?;
     report(&verdict, lines.len());
     Ok(verdict.wrong.is_empty())
 }
 
-/// What happens while the platform asks, at these twentieths of the time.
-fn happenings(seconds: u32, scenery: &Scenery, switch: &mut Switch) -> anyhow::Result<()> {
-    let (begun, day) = (now(), 86_400_000);
-    let date = |days: u64| stamp(now_ms() + days * day)[..4].to_owned();
-    let at =
-        |twentieth: u32| begun + Duration::from_secs_f64(f64::from(seconds * twentieth) / 20.0);
-    let river = |command: &str| scenery.river.tell(command);
-    wait_for(at(3));
-    river(&format!("cutover {}", date(1)))?;
-    wait_for(at(4));
-    river("cutover-again")?;
-    wait_for(at(5));
-    switch.kill_and_restart()?;
-    wait_for(at(7));
-    river("cutover-again bare")?;
-    wait_for(at(8));
-    river("sign-off")?;
-    wait_for(at(8) + Duration::from_secs(2));
-    river("sign-on")?;
-    wait_for(at(10));
-    switch.kill_and_restart()?;
-    wait_for(at(12));
-    river(&format!("own-day {}", date(2)))?;
-    wait_for(at(13));
-    river(&format!("cutover {}", date(2)))?;
-    wait_for(at(15));
-    switch.kill_and_restart()?;
+/// One thing that happens while the platform asks.
+#[derive(Debug, Clone)]
+enum Happening {
+    /// River is told something.
+    River(String),
+    /// Both banks are told something.
+    Banks(String),
+    /// SIGKILL, and the same again.
+    Kill,
+}
+
+/// What happens while the platform asks, and when: most of it at twentieths of the time.
+fn happenings(seconds: u32) -> Vec<(Duration, Happening)> {
+    let date = |days: u64| stamp(now_ms() + days * 86_400_000)[..4].to_owned();
+    let at = |twentieth: u32| Duration::from_secs_f64(f64::from(seconds * twentieth) / 20.0);
+    let river = |at, command: String| (at, Happening::River(command));
+    let mut all = vec![
+        river(at(3), format!("cutover {}", date(1))),
+        river(at(4), "cutover-again".to_owned()),
+        river(at(7), "cutover-again bare".to_owned()),
+        river(at(8), "sign-off".to_owned()),
+        river(at(8) + Duration::from_secs(2), "sign-on".to_owned()),
+        river(at(12), format!("own-day {}", date(2))),
+        river(at(13), format!("cutover {}", date(2))),
+    ];
+    for kill in [5, 10, 15] {
+        // "Duplicate" to what may have left before the kill is believed, as it must be: by then no
+        // bank calls anything one that it has not done.
+        let off = |per_mille| Happening::Banks(format!("habit duplicate-first {per_mille}"));
+        all.push((at(kill).saturating_sub(Duration::from_millis(500)), off(0)));
+        all.push((at(kill), Happening::Kill));
+        all.push((at(kill + 4).min(at(kill) + Duration::from_secs(15)), off(50)));
+    }
+    all.sort_by_key(|(at, _)| *at);
+    all
+}
+
+fn happen(seconds: u32, scenery: &Scenery, switch: &mut Switch) -> anyhow::Result<()> {
+    let begun = now();
+    for (at, what) in happenings(seconds) {
+        wait_for(begun + at);
+        match what {
+            Happening::River(command) => _ = scenery.river.tell(&command)?,
+            Happening::Banks(command) => {
+                scenery.river.tell(&command)?;
+                scenery.mountain.tell(&command)?;
+            }
+            Happening::Kill => switch.kill_and_restart()?,
+        }
+    }
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
+use simulators::bank::settlement::Compared;
 use simulators::clock::now;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -136,6 +137,11 @@ impl Bank {
         let mut told = String::new();
         BufReader::new(line).read_line(&mut told)?;
         Ok(told.trim().to_owned())
+    }
+
+    /// What it was asked about its totals.
+    pub(crate) fn compared(&self) -> anyhow::Result<Vec<Compared>> {
+        Ok(serde_json::from_str(&self.tell("totals")?)?)
     }
 
     /// How often each habit has struck.

@@ -127,7 +127,7 @@ amount_ends = 51
 answer = "51"
 [habits]
 not-found = 40
-forgets = 20
+forgets = 100
 unlisted = 10
 no-currency = 50
 duplicate-first = 50
@@ -223,11 +223,11 @@ pub(crate) fn platform(shop: SocketAddr, rate: u32, seconds: u32) -> Vec<String>
         "2",
         "--counted-amounts",
         "--cards",
-        "visa=840",
+        "visa=840x30000",
         "--cards",
-        "mastercard=978",
+        "mastercard=978x30000",
         "--cards",
-        "unionpay=156",
+        "unionpay=156x30000",
         "--terminal",
         "SHOP0001",
         "--terminal",
