@@ -12,9 +12,7 @@ use crate::msg::Msg;
 use std::collections::HashMap;
 
 /// Credits, their reversals, debits, theirs: how many, and minor units together.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Sums {
     /// `F74`, `F75`, `F76`, `F77`.
     pub counts: [u64; 4],

@@ -105,18 +105,7 @@ impl Teller {
     pub fn new(flavor: Flavor, needs_sign_on: bool, rules: Rules, mood: Mood, book: Book) -> Self {
         let (signed_on, counts) = (BTreeSet::new(), Counts::default());
         let (off, notices, compared) = (false, 0, Vec::new());
-        Self {
-            flavor,
-            needs_sign_on,
-            rules,
-            mood,
-            book,
-            signed_on,
-            counts,
-            off,
-            notices,
-            compared,
-        }
+        Self { flavor, needs_sign_on, rules, mood, book, signed_on, counts, off, notices, compared }
     }
 
     /// Totals it was asked about, in order.

@@ -47,10 +47,9 @@ pub(crate) fn judge(
     let different = asked.iter().filter(|one| !one.agreed).count();
     verdict.expected += different;
     if items.len() != different {
-        verdict.wrong.push(format!(
-            "{} items about totals, expected {different}: {items:?}",
-            items.len()
-        ));
+        verdict
+            .wrong
+            .push(format!("{} items about totals, expected {different}: {items:?}", items.len()));
     }
 }
 

@@ -57,7 +57,8 @@ impl Pen {
         let digits = |de| std::str::from_utf8(self.heard.get(de).unwrap_or_default()).ok();
         let minor = digits(4).and_then(|f4| f4.parse().ok());
         msg.processing_code = digits(3).filter(|f3| !f3.is_empty()).map(wire::text);
-        msg.amount = msg.amount.zip(minor).map(|(amount, minor)| Amount::new(minor, amount.currency));
+        msg.amount =
+            msg.amount.zip(minor).map(|(amount, minor)| Amount::new(minor, amount.currency));
     }
 }
 
