@@ -1,8 +1,9 @@
 //! Cash and cash back: processing codes that say more than that something is bought.
 //!
 //! Contract: one of these codes goes to a bank as it was asked, or not at all. `east` knows cash
-//! back (09) and no cash (01), whatever the switch thinks of that: the request for cash is declined,
-//! an advice of it is an item of the desk. Deliberately absent: the amount of a cash back (`F54`).
+//! back (09) and no cash (01), whatever the switch thinks of that: the request for cash is
+//! declined, an advice of it is an item of the desk. Deliberately absent: the amount of a cash
+//! back (`F54`).
 
 use super::coverage::{Coverage, Fault};
 use super::platform::{Ask, Platform};
