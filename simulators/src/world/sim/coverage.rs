@@ -147,6 +147,8 @@ pub enum Fault {
     PlatformFollows,
     /// The platform sent a completion, void or refund from another terminal.
     PlatformFollowsElsewhere,
+    /// The platform completed, voided or refunded one thing twice.
+    PlatformFollowsTwice,
     /// Two merchants used one terminal id, number and second.
     PlatformTwin,
     /// The platform asked for cash, which no bank has.
@@ -229,6 +231,7 @@ impl Fault {
         Self::PlatformCompletes,
         Self::PlatformFollows,
         Self::PlatformFollowsElsewhere,
+        Self::PlatformFollowsTwice,
         Self::PlatformTwin,
         Self::PlatformCash,
         Self::PlatformCashBack,

@@ -27,6 +27,8 @@ pub struct Case<'a> {
     pub cut_off: bool,
     /// It reached the switch and is in the journal.
     pub arrived: bool,
+    /// Its platform voided, refunded or completed it, or tried to.
+    pub followed: bool,
 }
 
 /// Why an operator has to look.
@@ -42,6 +44,8 @@ pub enum Cause {
     Contradicted,
     /// A part cannot be taken back at this bank.
     NoPart,
+    /// The platform reversed what it had voided or refunded.
+    TakenTwice,
 }
 
 impl Case<'_> {
@@ -65,7 +69,10 @@ impl Case<'_> {
             return Some(Cause::NoReversal);
         }
         let part = matches!(ask.standing, Standing::Reduced(_));
-        (part && self.deals.iter().any(|(bank, _)| !takes_parts(*bank))).then_some(Cause::NoPart)
+        if part && self.deals.iter().any(|(bank, _)| !takes_parts(*bank)) {
+            return Some(Cause::NoPart);
+        }
+        (self.followed && ask.is_reversed()).then_some(Cause::TakenTwice)
     }
 
     /// Whether an item may stand although both sides agree.
@@ -78,7 +85,9 @@ impl Case<'_> {
         let contradicted = ask.is_reversed() && (ask.named == Named::Wrongly || ask.conflict);
         let unheard = ask.is_reversed() && !self.arrived;
         let refused = self.refused && ask.msg.flow != Flow::Request;
-        done || hand_made || contradicted || unheard || refused || self.cut_off
+        let taken_twice = self.followed && ask.is_reversed();
+        let missed = contradicted || unheard || taken_twice;
+        done || hand_made || missed || refused || self.cut_off
     }
 }
 

@@ -38,6 +38,8 @@ pub mod often {
     pub const AFTER_GRANT: u64 = 120;
     /// A follow-up comes from another terminal.
     pub const FOLLOWED_ELSEWHERE: u64 = 400;
+    /// What was followed up is followed up once more, for all of it.
+    pub const FOLLOWED_TWICE: u64 = 300;
     /// What was reversed or declined is refunded.
     pub const DEAD_REFUND: u64 = 60;
     /// Another merchant's terminal of the same name asks under the same number in the same
@@ -237,7 +239,8 @@ impl Platform {
             Standing::Denied | Standing::Reversed => (false, ask.asked()),
             _ => return,
         };
-        if advice && stands && self.dice.chance(400) {
+        let again = self.is_followed(&rrn);
+        if advice && stands && !again && self.dice.chance(400) {
             cover.fault(Fault::PlatformReversesAdvice);
             return self.reverse(rrn, wall, doing, cover);
         }
@@ -262,6 +265,11 @@ impl Platform {
             _ => Fault::PlatformFollows,
         };
         cover.fault(fault);
+        if again {
+            cover.fault(Fault::PlatformFollowsTwice);
+        } else if stands && self.dice.chance(often::FOLLOWED_TWICE) {
+            doing.later.push((self.dice.millis(0, 30_000), Act::Follow(rrn)));
+        }
         let mut msg = self.following(&ask, (kind, minor), wall);
         if self.dice.chance(often::FOLLOWED_ELSEWHERE) {
             cover.fault(Fault::PlatformFollowsElsewhere);
@@ -277,6 +285,11 @@ impl Platform {
         doing.send.push(msg);
         doing.later.push((super::platform::PATIENCE, Act::Look(own)));
         stamp(doing);
+    }
+
+    /// Whether anything it sent refers to this.
+    fn is_followed(&self, rrn: &Text<12>) -> bool {
+        self.asks.values().any(|ask| ask.refers.as_ref() == Some(rrn))
     }
 
     /// A completion, void or refund of something.
@@ -319,6 +332,12 @@ impl Platform {
         match reason {
             Reason::OriginalNotFound if ask.refers.as_ref().is_some_and(stands) => {
                 Some(("decline", format!("what it refers to stands: {what}")))
+            }
+            Reason::ExceedsOriginal => {
+                let of = ask.refers?;
+                let others = self.asks.iter().filter(|(other, _)| **other != rrn);
+                let only = others.filter(|(_, other)| other.refers == Some(of)).count() == 0;
+                only.then(|| ("decline", format!("nothing else refers to its original: {what}")))
             }
             Reason::Duplicate if !ask.conflict => {
                 Some(("decline", format!("nobody else has its name: {what}")))

@@ -16,7 +16,7 @@ use pointsman::canonical::{Flow, TransactionType};
 use pointsman::switch::audit::Auditor;
 use pointsman::switch::ids::RecordNo;
 use pointsman::switch::record::Record;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl World {
     /// Joins the ledgers.
@@ -27,16 +27,19 @@ impl World {
         }
         let banks = std::mem::take(&mut self.banks);
         let at_banks = deals_of(&banks);
+        let followed: BTreeSet<Reference> = asks.values().filter_map(|ask| ask.refers).collect();
         for (rrn, ask) in &asks {
+            let followed = followed.contains(rrn);
             let deals = at_banks.get(rrn).map_or(&[][..], Vec::as_slice);
             let refused = banks.iter().any(|bank| bank.refused.contains(rrn)) || ask.has_no_place();
             let (cut_off, arrived) = (self.witness.was_cut_off(*rrn), self.witness.knows(*rrn));
-            self.join_one(*rrn, &Case { ask, deals, refused, cut_off, arrived });
+            self.join_one(*rrn, &Case { ask, deals, refused, cut_off, arrived, followed });
         }
         for rrn in at_banks.keys().filter(|rrn| !asks.contains_key(*rrn)) {
             self.witness.blame("I9", format!("ref {rrn} stands at a bank, nobody asked"));
         }
         self.join_follow_ups(&asks, &at_banks);
+        self.join_balances(&asks, &at_banks);
         self.join_dates(&banks);
         self.join_outcomes();
         self.audit();
@@ -84,6 +87,38 @@ impl World {
                     continue;
                 }
                 self.witness.blame("I9", format!("ref {rrn} gives back {of}, which is over"));
+            }
+        }
+    }
+
+    /// By the banks' books no more was given back of anything than stands of it, and no more
+    /// completed of a hold than its bank tolerates.
+    fn join_balances(
+        &mut self,
+        asks: &BTreeMap<Reference, Ask>,
+        at_banks: &BTreeMap<Reference, Vec<(usize, &Deal)>>,
+    ) {
+        let of = |rrn: &Reference| at_banks.get(rrn).into_iter().flatten().map(|(_, deal)| deal);
+        let mut sums: BTreeMap<Reference, (u64, u64)> = BTreeMap::new();
+        for (rrn, ask) in asks {
+            let Some(original) = ask.refers.filter(|_| !ask.to_the_dead) else { continue };
+            let (back, completed) = sums.entry(original).or_default();
+            let sum = match ask.kind() {
+                TransactionType::Completion => completed,
+                _ => back,
+            };
+            *sum += of(rrn).map(|deal| deal.effect.unsigned_abs()).sum::<u64>();
+        }
+        for (original, (back, completed)) in sums {
+            let granted: u64 = of(&original).map(|deal| deal.approved).max().unwrap_or_default();
+            let stands: u64 = of(&original).map(|deal| deal.effect.unsigned_abs()).sum();
+            if back > stands {
+                let what = format!("of ref {original} stand {stands}, and {back} were given back");
+                self.witness.blame("balance", what);
+            }
+            if completed * 100 > granted * setting::COMPLETION_PERCENT {
+                let what = format!("ref {original} held {granted}, {completed} were completed");
+                self.witness.blame("balance", what);
             }
         }
     }

@@ -111,6 +111,7 @@ pub static BUGS: &[Bug] = &[
     core("reversed-as-requested", InCore::ReversedAsRequested),
     core("advice-called-a-request", InCore::AdviceCalledARequest),
     core("code-rewritten", InCore::CodeRewritten),
+    core("followers-not-counted", InCore::FollowersNotCounted),
     Bug { name: "key-switched-early", at: Where::Keys },
     journal("no-folder-sync", InJournal::NoFolderSync),
     journal("middle-truncation-accepted", InJournal::MiddleTruncationAccepted),

@@ -26,6 +26,9 @@ pub const WEST_MERCHANT: &str = "WESTMERCHANT001";
 /// The one terminal of the line to `west`.
 pub const WEST_TERMINAL: &str = "WTERM001";
 
+/// What the completions of a hold may come to at every bank, in percent of it.
+pub const COMPLETION_PERCENT: u64 = 115;
+
 /// Lines to banks, in the order of [`policy`]: the bank of each.
 pub const BANK_LINES: [usize; 3] = [0, 0, 1];
 /// The bank that hands out working keys at sign-ons.
@@ -190,7 +193,7 @@ fn bank() -> Bank {
         reconcile_at_cutover: false,
         coded_advices: true,
         grants_more: Vec::new(),
-        completion_percent: 115,
+        completion_percent: COMPLETION_PERCENT,
         pin_translation: false,
     }
 }
