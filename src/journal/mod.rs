@@ -39,7 +39,7 @@ pub use file::error::{JournalError, RecoveryError};
 pub use file::index::DayIndex;
 pub use file::keys::{DataKey, KeyEncryptionKey, open_keys, read_keys};
 pub use file::options::{Entropy, Options, os_entropy};
-pub use file::reader::Reader;
+pub use file::reader::{Lost, Reader};
 pub use file::recovery::{Finding, Recovered, Replayed, recover, walk_all};
 pub use file::retention::{Retention, retire};
 pub use file::shelf::Shelf;

@@ -10,7 +10,7 @@
 
 use super::housekeeping;
 use crate::journal::file::backend::FileName;
-use crate::journal::{Backend, Finding, Recovered, RecoveryError, walk_all};
+use crate::journal::{Backend, Finding, Lost, Recovered, RecoveryError, walk_all};
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -44,6 +44,16 @@ impl Accepted {
         self.places.contains(&place(finding))
     }
 
+    /// The same as a reader passes them over.
+    pub(crate) fn places(&self) -> Lost {
+        let read = |place: &String| {
+            let (file, offset) = place.split_once(" byte ")?;
+            let FileName::Segment(id) = FileName::parse(file)? else { return None };
+            Some((id, offset.parse().ok()?))
+        };
+        Arc::new(self.places.iter().filter_map(read).collect())
+    }
+
     /// Writes down what an operator accepts now, durably.
     fn add(&mut self, findings: &[Finding]) -> std::io::Result<()> {
         let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
@@ -74,7 +84,7 @@ pub(super) enum Refusal {
 }
 
 /// Looks at what the checkpoint covers that recovery started from, if it did from one; writes down
-/// what replay met and the operator accepted.
+/// what replay met and the operator accepted. Gives all places whose loss was ever accepted.
 ///
 /// # Errors
 /// [`Refusal`]; nothing was changed.
@@ -83,7 +93,7 @@ pub(super) fn inspect(
     home: &Path,
     recovered: &Recovered,
     accept_loss: bool,
-) -> Result<(), Refusal> {
+) -> Result<Lost, Refusal> {
     let mut accepted = Accepted::of(home);
     if accept_loss {
         let replayed = recovered.findings.iter();
@@ -91,11 +101,12 @@ pub(super) fn inspect(
         accepted.add(&new)?;
     }
     if recovered.checkpoint.is_none() {
-        return Ok(());
+        return Ok(accepted.places());
     }
     if segment_bytes(&**backend)? > AT_ONCE_BYTES {
+        let places = accepted.places();
         inspect_later(Arc::clone(backend), accepted);
-        return Ok(());
+        return Ok(places);
     }
     let found = damage(&**backend, &accepted)?;
     match found.first() {
@@ -110,7 +121,8 @@ pub(super) fn inspect(
                     checkpoint covers them"
                 );
             }
-            Ok(accepted.add(&found)?)
+            accepted.add(&found)?;
+            Ok(accepted.places())
         }
     }
 }

@@ -81,13 +81,16 @@ pub(super) fn open(
     let mut switch = Switch::new(Arc::clone(&settings.policy), seed);
     let (recovered, auditor) =
         timed_replay(&*backend, &key, &options, &mut switch, clock).map_err(|e| told(&e))?;
-    inspect(&backend, &home, &recovered, accept_loss).map_err(|error| told(&error))?;
+    let lost = inspect(&backend, &home, &recovered, accept_loss).map_err(|error| told(&error))?;
     crash.pass(Some(Point::StartReplayed));
     let missing = switch.owed_to_nobody();
     if !missing.is_empty() {
         return Err(missing.into_iter().map(|(bank, count)| nobody(bank, count)).collect());
     }
-    let reader = || Reader::new(Arc::clone(&backend), key.clone(), Arc::clone(&recovered.map));
+    let reader = || {
+        let reader = Reader::new(Arc::clone(&backend), key.clone(), Arc::clone(&recovered.map));
+        reader.without(Arc::clone(&lost))
+    };
     let library = Library { backend: Arc::clone(&backend), reader: reader(), second: reader() };
     let digest_key = Arc::new(key.digest_key());
     let retention = retention(journal, folder, crash).map_err(|error| vec![error])?;

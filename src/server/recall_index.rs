@@ -82,14 +82,15 @@ impl Library for OnDisk<'_> {
         Ok(bytes.and_then(|bytes| Record::decode(bytes).ok()))
     }
 
-    /// From the oldest segment that is there, and from the oldest day searched: what is older in
-    /// one of them is not found.
+    /// From the oldest segment that is there, the oldest day searched and the newest loss that was
+    /// accepted: what is older in one of them is not found.
     fn coverage(&self, days: u16) -> Coverage {
         let kept = self.reader.begins().filter(|(first, _)| *first > 1);
         let kept = kept.map(|(_, opened)| Wall::from_millis(opened));
         let searched = usize::from(days).min(KEPT_DAYS);
         let day = self.index.and_then(|index| index.oldest_of(searched)).and_then(begin_of);
-        Coverage { since: kept.max(day) }
+        let lost = self.reader.lost_before().map(Wall::from_millis);
+        Coverage { since: kept.max(day).max(lost) }
     }
 }
 

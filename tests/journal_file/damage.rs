@@ -357,6 +357,24 @@ fn an_accepted_loss_costs_what_was_hit_and_nothing_else() -> Tested {
     let mut reader = Reader::new(Arc::new(sample.disk.clone()), key(), recovered.map);
     assert!(reader.read(hit.first).is_err());
     assert_eq!(reader.read(hit.next())?, Some(record(hit.next())));
+    assert_eq!(reader.lost_before(), None);
+
+    // To a reader that is told of the loss it is not there; nor is what else it cannot find in
+    // that segment when it hands out all, and it says from when on it knows everything.
+    let FileName::Segment(segment) = name else { return Err("no segment".into()) };
+    let mut reader = reader.without(Arc::new([(segment, at as u64)].into()));
+    assert_eq!(reader.read(hit.first)?, None);
+    assert_eq!(reader.read(hit.next())?, Some(record(hit.next())));
+    let mut seen = Vec::new();
+    reader.each(1, sample.next - 1, &mut |no, _| {
+        seen.push(no);
+        true
+    })?;
+    let (before, behind) = seen.split_at(usize::try_from(hit.first)? - 1);
+    assert_eq!(before.last(), Some(&(hit.first - 1)));
+    let resumes = *behind.first().ok_or("nothing behind the damage")?;
+    assert!(resumes > hit.next() && behind.iter().copied().eq(resumes..sample.next));
+    assert_eq!(reader.lost_before(), Some(NOW.millis()));
 
     // A header hit as well: the batch behind it cannot be opened without its tag.
     let (at, hit) = all[5];

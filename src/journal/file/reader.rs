@@ -2,22 +2,28 @@
 //!
 //! Contract: sees durable records only, each opened and verified like at recovery. One read of at
 //! most 64 KiB and one decryption per look-up where the anchors are known; the first look-up in a
-//! segment older than the checkpoint walks it once. One reader per thread.
+//! segment older than the checkpoint walks it once. What is damaged where an operator accepted the
+//! loss is not there: it is passed over, and [`Reader::lost_before`] says so. One reader per thread.
 
 use super::backend::{Backend, FileName};
 use super::entry::{BATCH_HEADER_LEN, BatchHeader, Records};
 use super::error::{AtFile, JournalError};
 use super::keys::DataKey;
-use super::map::{ANCHOR_EVERY_BYTES, Anchor, SegmentMap};
+use super::map::{ANCHOR_EVERY_BYTES, Anchor, Mapped, SegmentMap};
 use super::seal::Cipher;
 use super::segment::SegmentHeader;
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// Places whose loss an operator accepted: a segment, and a byte in it.
+pub type Lost = Arc<BTreeSet<(u64, u64)>>;
 
 /// Looks records up.
 pub struct Reader {
     backend: Arc<dyn Backend>,
     key: DataKey,
     map: Arc<SegmentMap>,
+    lost: Lost,
     /// The cipher of the segment looked into last, by its stamp.
     cipher: Option<(u64, Cipher)>,
     buffer: Vec<u8>,
@@ -33,7 +39,14 @@ impl std::fmt::Debug for Reader {
 impl Reader {
     /// A reader of the journal whose segments `map` knows.
     pub fn new(backend: Arc<dyn Backend>, key: DataKey, map: Arc<SegmentMap>) -> Self {
-        Self { backend, key, map, cipher: None, buffer: Vec::new(), body: Vec::new() }
+        let (lost, buffer, body) = (Lost::default(), Vec::new(), Vec::new());
+        Self { backend, key, map, lost, cipher: None, buffer, body }
+    }
+
+    /// The same, for which what stands at these places is not there.
+    #[must_use]
+    pub fn without(self, lost: Lost) -> Self {
+        Self { lost, ..self }
     }
 
     /// Record `no`, or `None` if it is not durable yet or its segment was retired.
@@ -51,6 +64,7 @@ impl Reader {
         let (header, anchor) = match found {
             // Retired while we looked: the file is gone or somebody else's by now.
             Err(_) if !self.map.holds(segment.id) => return Ok(None),
+            Err(error) if self.is_lost(&segment, &error) => return Ok(None),
             other => other?,
         };
         let index = usize::try_from(no - header.first).unwrap_or(usize::MAX);
@@ -66,8 +80,35 @@ impl Reader {
         self.map.oldest().map(|header| (header.first, header.created_ms))
     }
 
+    /// When the segment was opened that follows the newest with an accepted loss (milliseconds since
+    /// 1970), the end of time where none does: what is older may be missing. `None`: nothing is.
+    pub fn lost_before(&self) -> Option<i64> {
+        let segments = self.map.all();
+        let follows = |(at, segment): (usize, &Mapped)| {
+            let lost = self.lost.iter().any(|(id, _)| *id == segment.header.id);
+            let next = segments.get(at + 1).map(|next| next.header.created_ms);
+            lost.then(|| next.unwrap_or(i64::MAX))
+        };
+        segments.iter().enumerate().filter_map(follows).max()
+    }
+
+    /// Whether this is damage at an accepted place or behind it: a batch may not open without the
+    /// one before it. What is damaged anew there the next start meets.
+    fn is_lost(&self, segment: &SegmentHeader, error: &JournalError) -> bool {
+        let JournalError::Damaged { offset, .. } = error else { return false };
+        self.lost.range((segment.id, 0)..=(segment.id, *offset)).next().is_some()
+    }
+
+    /// The first record of the segment behind this one.
+    fn behind(&self, segment: &SegmentHeader) -> Option<u64> {
+        let segments = self.map.all();
+        let at = segments.iter().position(|known| known.header.id == segment.id)?;
+        segments.get(at + 1).map(|next| next.header.first)
+    }
+
     /// Hands out all durable records from `from` to `upto` that are still there, in order, until
-    /// `on` says `false`. Segments that are retired meanwhile are passed over, never what follows.
+    /// `on` says `false`. Segments that are retired meanwhile are passed over, and what follows an
+    /// accepted loss in its segment; never what follows those.
     ///
     /// # Errors
     /// What [`Reader::read`] says.
@@ -94,6 +135,13 @@ impl Reader {
                 .and_then(|(header, at)| self.open(&segment, &header, at).map(|()| header));
             let header = match found {
                 Err(_) if !self.map.holds(segment.id) => continue,
+                Err(error) if self.is_lost(&segment, &error) => {
+                    let Some(next) = self.behind(&segment).filter(|next| *next > no) else {
+                        return Ok(());
+                    };
+                    no = next;
+                    continue;
+                }
                 other => other?,
             };
             let numbered = (header.first..).zip(Records::new(&self.body));

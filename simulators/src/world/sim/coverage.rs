@@ -161,7 +161,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 73] = [
+    pub const ALL: [Self; 74] = [
         Self::Kill,
         Self::PowerCut,
         Self::DiskFailure,
