@@ -15,7 +15,7 @@ use super::input::DeskVerb;
 use super::library::Recalled;
 use super::meant::UNWRITTEN_MAX;
 use super::recall::takes_back;
-use super::record::{Cause, Leg, Record};
+use super::record::{Cause, Debt, Leg, Record};
 use crate::canonical::{Canonical, Kind, TransactionType};
 use crate::money::Amount;
 use std::collections::VecDeque;
@@ -204,7 +204,7 @@ impl Switch {
         };
         let counts = match one.standing {
             Standing::Denied => self.may_be_done(one.no, family),
-            Standing::TakenBack => self.reversal_is_due(one.no, family),
+            Standing::TakenBack => self.reversal_is_due(one, family),
             Standing::Owed => !self.was_beyond(one.no),
             Standing::Unknown => said_of(one.no, family) != Some(false),
             Standing::Open | Standing::Stands | Standing::Partly => true,
@@ -233,8 +233,13 @@ impl Switch {
         all.map(|left| left.minor).min()
     }
 
-    /// Whether what takes a transaction back has not reached its bank for sure.
-    fn reversal_is_due(&self, txn: RecordNo, family: &Recalled) -> bool {
+    /// Whether what takes a transaction back has not reached its bank for sure. What its bank has no
+    /// reversal of is taken back by hand, once an operator says so.
+    fn reversal_is_due(&self, one: &Candidate, family: &Recalled) -> bool {
+        let txn = one.no;
+        if matches!(&one.body, Body::Asked(intent) if intent.owes == Debt::Desk) {
+            return said_of(txn, family) != Some(true);
+        }
         let takes = |record: &Record| takes_back(record) == Some(txn);
         let at_work =
             |no: &RecordNo| self.state.saf.contains_key(no) || self.state.dead.contains_key(no);
