@@ -233,8 +233,8 @@ impl Switch {
         all.map(|left| left.minor).min()
     }
 
-    /// Whether what takes a transaction back has not reached its bank for sure. What its bank has no
-    /// reversal of is taken back by hand, once an operator says so.
+    /// Whether what takes a transaction back has not reached its bank for sure. What its bank has
+    /// no reversal of is taken back by hand, once an operator says so.
     fn reversal_is_due(&self, one: &Candidate, family: &Recalled) -> bool {
         let txn = one.no;
         if matches!(&one.body, Body::Asked(intent) if intent.owes == Debt::Desk) {

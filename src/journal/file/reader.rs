@@ -3,7 +3,8 @@
 //! Contract: sees durable records only, each opened and verified like at recovery. One read of at
 //! most 64 KiB and one decryption per look-up where the anchors are known; the first look-up in a
 //! segment older than the checkpoint walks it once. What is damaged where an operator accepted the
-//! loss is not there: it is passed over, and [`Reader::lost_before`] says so. One reader per thread.
+//! loss is not there: it is passed over, and [`Reader::lost_before`] says so. One reader per
+//! thread.
 
 use super::backend::{Backend, FileName};
 use super::entry::{BATCH_HEADER_LEN, BatchHeader, Records};
@@ -80,8 +81,9 @@ impl Reader {
         self.map.oldest().map(|header| (header.first, header.created_ms))
     }
 
-    /// When the segment was opened that follows the newest with an accepted loss (milliseconds since
-    /// 1970), the end of time where none does: what is older may be missing. `None`: nothing is.
+    /// When the segment was opened that follows the newest with an accepted loss (milliseconds
+    /// since 1970), the end of time where none does: what is older may be missing. `None`: nothing
+    /// is.
     pub fn lost_before(&self) -> Option<i64> {
         let segments = self.map.all();
         let follows = |(at, segment): (usize, &Mapped)| {
