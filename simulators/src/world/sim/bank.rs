@@ -56,6 +56,8 @@ pub struct Deal {
     pub unlisted: bool,
     /// The processing code it came with.
     pub code: Text<6>,
+    /// The day it stands under in the bank's books, where its answer said so.
+    pub day: Option<Text<4>>,
 }
 
 /// What it will say, and after how long.
@@ -128,6 +130,10 @@ pub struct Bank {
     date: Day,
     /// Business dates it announced.
     pub announced: Vec<Text<4>>,
+    /// The switch has acknowledged a date of it.
+    dated: bool,
+    /// The date it said last.
+    said: Option<Text<4>>,
     pub(super) dice: Dice,
 }
 
@@ -150,6 +156,8 @@ impl Bank {
             next_auth,
             date,
             announced: vec![],
+            dated: false,
+            said: None,
             dice,
         }
     }
@@ -168,6 +176,10 @@ impl Bank {
             (Kind::Transaction(_), Flow::Request) => self.request(msg, coverage),
             (Kind::Transaction(_), Flow::Advice) => self.advice(msg, fair, coverage),
             (Kind::Reversal(_), _) => self.reversal(msg, fair, coverage),
+            (Kind::NetworkManagement(NetworkFunction::Cutover), Flow::Response) => {
+                self.dated |= wire::class(msg.answer).is_approval();
+                vec![]
+            }
             _ => vec![],
         }
     }
@@ -221,9 +233,31 @@ impl Bank {
         said
     }
 
+    /// What it is about to say: a date that is known it need not name again.
+    pub fn leave_date_out(&mut self, msg: &mut Canonical, cover: &mut Coverage) {
+        if msg.kind != Kind::NetworkManagement(NetworkFunction::Cutover) || msg.flow.is_answer() {
+            return;
+        }
+        let again = self.said == msg.settlement_date;
+        self.said = msg.settlement_date;
+        if again && self.dated && self.dice.chance(500) {
+            cover.fault(Fault::BankCutoverBare);
+            msg.settlement_date = None;
+        }
+    }
+
     /// Its business date, MMDD.
     fn today(&self) -> Text<4> {
-        wire::text(&format!("{:02}{:02}", self.date.month(), self.date.day()))
+        month_and_day(self.date)
+    }
+
+    /// The day it posts a request to: some before its cutover on the next.
+    fn posting_day(&mut self, cover: &mut Coverage) -> Text<4> {
+        if self.honest || !self.dice.chance(manners::OWN_DAY) {
+            return self.today();
+        }
+        cover.fault(Fault::BankPostsByOwnDay);
+        month_and_day(self.date.tomorrow().unwrap_or(self.date))
     }
 
     pub(super) fn key(&self, stan: u32, at: Option<Text<10>>, terminal: Option<Text<16>>) -> Key {
@@ -306,6 +340,7 @@ impl Bank {
             found_once: false,
             unlisted: false,
             code: msg.processing_code.unwrap_or_default(),
+            day: None,
         };
         self.deals.insert(key, deal);
     }
@@ -317,12 +352,18 @@ impl Bank {
         conduct: Conduct,
         coverage: &mut Coverage,
     ) -> Vec<Saying> {
-        let Some(deal) = self.deals.get(&key) else { return vec![] };
+        let day = self.posting_day(coverage);
+        let Some(deal) = self.deals.get_mut(&key) else { return vec![] };
+        deal.day = Some(day);
         let mut answer = reply(msg, deal.class);
         answer.auth_id = deal.auth_id;
-        answer.settlement_date = Some(self.today());
+        answer.settlement_date = Some(day);
         if let Some(amount) = msg.amount.filter(|_| deal.class == ResponseClass::Partial) {
             answer.amount = Some(Amount::new(deal.approved, amount.currency));
+        }
+        if !self.honest && answer.amount.is_some() && self.dice.chance(manners::NO_CURRENCY) {
+            coverage.fault(Fault::BankNoCurrency);
+            answer.bare_amount = answer.amount.take().map(|amount| amount.minor);
         }
         if let Some(fault) = fault_of(conduct) {
             coverage.fault(fault);
@@ -339,6 +380,7 @@ impl Bank {
             }
             Conduct::Garbage => return vec![(self.pause(), Frame::Garbage(None))],
             Conduct::WrongAmount => {
+                answer.bare_amount = None;
                 answer.amount = msg.amount.map(|a| Amount::new(a.minor + 1, a.currency));
             }
             Conduct::UnlistedApproval => {
@@ -450,6 +492,10 @@ fn fault_of(conduct: Conduct) -> Option<Fault> {
         Conduct::Deaf => Fault::BankDeaf,
         Conduct::Approve | Conduct::Decline | Conduct::Retry => return None,
     })
+}
+
+fn month_and_day(date: Day) -> Text<4> {
+    wire::text(&format!("{:02}{:02}", date.month(), date.day()))
 }
 
 /// A question about the line.

@@ -111,6 +111,12 @@ pub enum Fault {
     BankRefusesAdvice,
     /// The bank announced its business date again.
     BankCutoverAgain,
+    /// The bank announced its business date again, without naming it.
+    BankCutoverBare,
+    /// The bank's answer had an amount and no currency.
+    BankNoCurrency,
+    /// The bank posted something to a day of its own.
+    BankPostsByOwnDay,
     /// The bank signed off without hanging up.
     BankSignsOff,
     /// The bank was named the advice that a reversal reverses, and knew it.
@@ -129,6 +135,10 @@ pub enum Fault {
     PlatformNamesNearly,
     /// The platform reversed the wrong card under the right name.
     PlatformWrongCard,
+    /// The platform reversed the wrong card, at a time far off, under the right `F37`.
+    PlatformWrongCardFar,
+    /// A reversal that may have overtaken its original named it inexactly.
+    PlatformOvertakesInexactly,
     /// The platform took back a part.
     PlatformPartialReversal,
     /// The platform told of a decline.
@@ -161,7 +171,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 74] = [
+    pub const ALL: [Self; 79] = [
         Self::Kill,
         Self::PowerCut,
         Self::DiskFailure,
@@ -213,6 +223,9 @@ impl Fault {
         Self::BankDuplicateAgain,
         Self::BankRefusesAdvice,
         Self::BankCutoverAgain,
+        Self::BankCutoverBare,
+        Self::BankNoCurrency,
+        Self::BankPostsByOwnDay,
         Self::BankSignsOff,
         Self::BankNamesJudged,
         Self::BankAmountsJudged,
@@ -222,6 +235,8 @@ impl Fault {
         Self::PlatformNamesZeros,
         Self::PlatformNamesNearly,
         Self::PlatformWrongCard,
+        Self::PlatformWrongCardFar,
+        Self::PlatformOvertakesInexactly,
         Self::PlatformPartialReversal,
         Self::PlatformDeclinedAdvice,
         Self::PlatformReversesAdvice,

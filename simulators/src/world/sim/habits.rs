@@ -28,6 +28,8 @@ pub mod often {
     pub const OFF_BY_ONE: u64 = 60;
     /// A reversal of something granted states another card.
     pub const WRONG_CARD: u64 = 60;
+    /// The same, and the time it states is an hour off: its `F37` alone is right.
+    pub const WRONG_CARD_FAR: u64 = 60;
     /// A reversal of something granted takes back a part.
     pub const PARTIAL: u64 = 250;
     /// An advice tells of a decline.
@@ -120,14 +122,15 @@ impl Platform {
         msg
     }
 
-    /// The habits of platforms' reversals: at most one at a time.
+    /// The habits of platforms' reversals: at most one at a time. What is reversed in haste may
+    /// come after its reversal, which then says what it takes back.
     fn bend(
         &mut self,
         ask: &Ask,
         msg: &mut Canonical,
         cover: &mut Coverage,
     ) -> (Named, Option<u64>) {
-        if self.honest || ask.hasty {
+        if self.honest {
             return (Named::Well, None);
         }
         let granted = match ask.standing {
@@ -141,13 +144,17 @@ impl Platform {
             (500, None),
             habit(often::ELSEWHERE, Fault::PlatformReversesElsewhere),
             habit(often::NOWHERE, Fault::PlatformReversesNowhere),
-            habit(often::ZEROS, Fault::PlatformNamesZeros),
+            habit(if ask.hasty { 0 } else { often::ZEROS }, Fault::PlatformNamesZeros),
             habit(often::OFF_BY_ONE, Fault::PlatformNamesNearly),
             habit(wrong.map_or(0, |_| often::WRONG_CARD), Fault::PlatformWrongCard),
+            habit(wrong.map_or(0, |_| often::WRONG_CARD_FAR), Fault::PlatformWrongCardFar),
             habit(whole.map_or(0, |_| often::PARTIAL), Fault::PlatformPartialReversal),
         ];
         let Some(habit) = self.dice.weigh(&table).flatten() else { return (Named::Well, None) };
         cover.fault(habit);
+        if ask.hasty {
+            cover.fault(Fault::PlatformOvertakesInexactly);
+        }
         match habit {
             Fault::PlatformReversesElsewhere => msg.terminal = Some(wire::text(ELSEWHERE)),
             Fault::PlatformReversesNowhere => msg.terminal = None,
@@ -157,8 +164,13 @@ impl Platform {
                     original.transmission = original.transmission.map(a_second_off);
                 }
             }
-            Fault::PlatformWrongCard => {
+            Fault::PlatformWrongCard | Fault::PlatformWrongCardFar => {
                 msg.pan = another_card(ask);
+                if habit == Fault::PlatformWrongCardFar
+                    && let Some(original) = &mut msg.original
+                {
+                    original.transmission = original.transmission.map(an_hour_off);
+                }
                 return (Named::Wrongly, None);
             }
             _ => {
@@ -333,7 +345,7 @@ impl Platform {
             Reason::OriginalNotFound if ask.refers.as_ref().is_some_and(stands) => {
                 Some(("decline", format!("what it refers to stands: {what}")))
             }
-            Reason::ExceedsOriginal => {
+            Reason::ExceedsOriginal if !ask.to_the_dead => {
                 let of = ask.refers?;
                 let others = self.asks.iter().filter(|(other, _)| **other != rrn);
                 let only = others.filter(|(_, other)| other.refers == Some(of)).count() == 0;
@@ -416,4 +428,13 @@ fn a_second_off(f7: Text<10>) -> Text<10> {
         _ => digits[9] += 1,
     }
     Text::new(&digits).unwrap_or(f7)
+}
+
+/// The same stamp an hour earlier, or later in the first hour of a day.
+fn an_hour_off(f7: Text<10>) -> Text<10> {
+    let hour: u32 = f7.as_str().get(4..6).and_then(|hour| hour.parse().ok()).unwrap_or_default();
+    let off = if hour == 0 { 1 } else { hour - 1 };
+    let (day, rest) = (f7.as_str().get(..4), f7.as_str().get(6..));
+    let text = day.zip(rest).map(|(day, rest)| format!("{day}{off:02}{rest}"));
+    text.map_or(f7, |text| wire::text(&text))
 }

@@ -155,6 +155,7 @@ impl World {
             && ask.msg.flow == Flow::Request
         {
             self.join_grant(rrn, minor, ask);
+            self.join_day(rrn, case);
         }
         let item = self.desk.contains(&rrn);
         let top_up = ask.kind() == TransactionType::TopUp && ask.msg.flow == Flow::Request;
@@ -205,6 +206,18 @@ impl World {
         if grant.minor != minor || grant.outcome.auth_id != ask.auth_id {
             let what = format!("ref {rrn} was granted {minor}, the journal says {}", grant.minor);
             self.witness.blame("I2", what);
+        }
+    }
+
+    /// What was granted stands in the journal under the day that its bank posted it to.
+    fn join_day(&mut self, rrn: Reference, case: &Case<'_>) {
+        let (Some(grant), [(_, deal)]) = (self.witness.known.grants.get(&rrn), case.deals) else {
+            return;
+        };
+        let stated = grant.outcome.settlement_date;
+        if deal.day.is_some() && stated != deal.day {
+            let what = format!("ref {rrn} stands under {stated:?}, at its bank {:?}", deal.day);
+            self.witness.blame("day", what);
         }
     }
 

@@ -17,6 +17,10 @@ use pointsman::text::Text;
 pub const UNLISTED: u64 = 12;
 /// Weight of partial approvals above the request.
 pub const ABOVE: u64 = 8;
+/// How often, in a thousand, a bank posts something to the next day.
+pub const OWN_DAY: u64 = 80;
+/// How often an answer of it has no currency.
+pub const NO_CURRENCY: u64 = 60;
 /// How often, in a thousand, a bank forgets what it approved.
 const FORGETS: u64 = 40;
 /// How often it finds an original for one reversal only.

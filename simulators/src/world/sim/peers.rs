@@ -144,8 +144,12 @@ impl World {
     }
 
     /// A bank says something: on the line it was asked on, or on another one of its.
-    pub(super) fn bank_says(&mut self, line: usize, frame: Frame) {
+    pub(super) fn bank_says(&mut self, line: usize, mut frame: Frame) {
         let bank = setting::BANK_LINES.get(line);
+        let sayer = bank.and_then(|bank| self.banks.get_mut(*bank));
+        if let (Some(sayer), Frame::Say(msg, _)) = (sayer, &mut frame) {
+            sayer.leave_date_out(msg, &mut self.witness.coverage);
+        }
         let lines =
             (0..setting::BANK_LINES.len()).filter(|at| setting::BANK_LINES.get(*at) == bank);
         let others = lines.filter_map(|at| self.net.current(at)).next();

@@ -93,15 +93,6 @@ impl Ask {
         }
     }
 
-    /// Whether its reversal calls it exactly what it was called: an original that comes late is
-    /// known by that.
-    fn is_called_so(&self) -> bool {
-        let Some(reversal) = &self.reversal else { return false };
-        let named = reversal.original.as_ref();
-        let at = named.is_some_and(|of| of.transmission == self.msg.transmission);
-        at && reversal.terminal == self.msg.terminal
-    }
-
     /// How much was asked for, in minor units.
     pub fn asked(&self) -> u64 {
         self.msg.amount.map_or(0, |a| a.minor)
@@ -316,7 +307,7 @@ impl Platform {
     fn after_reversal(&mut self, rrn: Text<12>) -> Doing {
         let mut doing = Doing::default();
         let Some(ask) = self.asks.get(&rrn) else { return doing };
-        let slips = ask.named == Named::Well && ask.is_called_so() && ask.msg.flow == Flow::Request;
+        let slips = ask.named == Named::Well && ask.msg.flow == Flow::Request;
         if slips && !self.honest && self.dice.chance(80) {
             doing.later.push((self.dice.millis(10, 60_000), Act::Slip(rrn)));
         }
