@@ -101,6 +101,8 @@ fn item_json(item: &DeskItem, now: Now) -> Value {
         "bank": item.bank.as_str(),
         "platform": item.platform.as_ref().map(Text::as_str),
         "amount": item.amount.map(amount_json),
+        "booked": item.booked.map(amount_json),
+        "left": item.left.map(amount_json),
         "since": item.since.to_string(),
         "age_s": age_ms / 1_000,
         "tries": item.tries,

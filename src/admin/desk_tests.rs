@@ -59,6 +59,8 @@ fn item() -> DeskItem {
         txn: Some(RecordNo(2)),
         bank: "river".parse().unwrap(),
         amount: Currency::new(978).map(|currency| Amount::new(1_250, currency)),
+        booked: None,
+        left: None,
         since: Wall::from_millis(0),
         tries: 2,
         next_try: None,

@@ -39,13 +39,16 @@ pub enum ResponseClass {
     NoOutcome,
     /// Taken note of: of an advice, a reversal or network management. No approval of a request.
     Acknowledged,
+    /// Taken note of, and whoever says so is not liable for it: of an advice. Nobody may take the
+    /// money for paid.
+    NoLiability,
     /// A code no table knows. Never an approval.
     Unknown,
 }
 
 impl ResponseClass {
     /// Every class that a code can be listed under.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Approved,
         Self::Partial,
         Self::Refer,
@@ -61,6 +64,7 @@ impl ResponseClass {
         Self::AlreadyReversed,
         Self::NoOutcome,
         Self::Acknowledged,
+        Self::NoLiability,
     ];
 
     /// The word for it in dialect files.
@@ -81,6 +85,7 @@ impl ResponseClass {
             Self::AlreadyReversed => "already-reversed",
             Self::NoOutcome => "no-outcome",
             Self::Acknowledged => "acknowledged",
+            Self::NoLiability => "no-liability",
             Self::Unknown => "unknown",
         }
     }
@@ -123,7 +128,8 @@ pub enum Reason {
     Accepted,
     /// The message could not be understood (30).
     FormatError,
-    /// The kind of transaction is not possible here, or not on this route (12, 40).
+    /// The kind of transaction is not possible here, or not on this route; or its original is known
+    /// and nothing of it stands (12, 40).
     InvalidTransaction,
     /// Merchant not in the bank's table (03).
     UnknownMerchant,
@@ -139,7 +145,7 @@ pub enum Reason {
     Timeout,
     /// Same key, other content (94).
     Duplicate,
-    /// The original is unknown or too old (25).
+    /// The original is unknown or too old, several fit, or the one named differs (25).
     OriginalNotFound,
     /// It wants more of its original than is left (61).
     ExceedsOriginal,
@@ -157,11 +163,13 @@ pub enum Reason {
     CustomerCancel,
     /// Reversal reason: the answer came after the deadline (98, 4006).
     AnswerTooLate,
+    /// The original that is named is of another amount or currency (64).
+    AmountDiffers,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Accepted,
         Self::FormatError,
         Self::InvalidTransaction,
@@ -181,6 +189,7 @@ impl Reason {
         Self::Undeliverable,
         Self::CustomerCancel,
         Self::AnswerTooLate,
+        Self::AmountDiffers,
     ];
 
     /// The word for it in dialect files.
@@ -205,6 +214,7 @@ impl Reason {
             Self::Undeliverable => "undeliverable",
             Self::CustomerCancel => "customer-cancel",
             Self::AnswerTooLate => "answer-too-late",
+            Self::AmountDiffers => "amount-differs",
         }
     }
 

@@ -176,8 +176,15 @@ mod tests {
 
     fn closed(entry: u64) -> Box<Record> {
         let (entry, at, ending) = (RecordNo(entry), Wall::default(), Ending::Acknowledged);
-        let closed =
-            Closed { entry, at, ending, bank_code: None, settlement_date: None, cause: None };
+        let closed = Closed {
+            entry,
+            at,
+            ending,
+            bank_code: None,
+            settlement_date: None,
+            cause: None,
+            booked: None,
+        };
         Box::new(Record::Closed(closed))
     }
 

@@ -82,6 +82,7 @@ fn taken_back(txn: u64, stan: u32) -> Record {
         amount: None,
         reason: Reason::Accepted,
         concerns: Some(RecordNo(txn)),
+        replacement: None,
         cause: None,
     }))
 }

@@ -14,7 +14,7 @@ use super::output::Event;
 use super::plants::Plant;
 use super::record::{BankKeys, Cause, Closed, Ending, Owed, Queued, Record, Told};
 use super::request::likeness_of;
-use super::{Switch, reply, routing};
+use super::{Switch, duplicates, reply, routing};
 use crate::canonical::{Answer, Canonical, Flow, Reason, ResponseClass, Sent};
 use crate::time::Instant;
 use std::sync::Arc;
@@ -34,8 +34,11 @@ impl Switch {
             self.repeat_event(&from, past.no());
             // Also where its platform took it back meanwhile: an advice is never declined.
             let told = past.past() == Past::Acknowledged || past.past().is_taken_back();
-            if told && past.same_content(likeness.content()) {
+            if told && self.state.memory.has(likeness.name(), likeness.content()) {
                 return self.answer_own(&from, msg, Reason::Accepted, Some(past.no()));
+            }
+            if told {
+                return self.conflict(from, msg, Some(past.no()));
             }
             return self.refuse(&from, msg, Reason::Duplicate, Some(past.no()), None);
         }
@@ -131,7 +134,9 @@ impl Switch {
         owed: Owed,
     ) -> Queued {
         let reversal = self.policy.banks.get(usize::from(bank.0)).map(|b| b.reversal.flow);
+        let asked = duplicates::money(msg.amount, msg.replacement_amount);
         Queued {
+            asked: (owed == Owed::PlatformReversal).then_some(asked),
             origin: Some(reply::origin_of(msg)),
             platform: self.platform_name(from),
             pan: msg.pan.clone(),
@@ -185,6 +190,7 @@ impl Switch {
             bank_code: None,
             settlement_date: None,
             cause,
+            booked: None,
         }));
         self.mark_window();
         if ending == Ending::Dead {

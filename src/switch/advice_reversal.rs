@@ -3,10 +3,11 @@
 //! Contract: the bank must not keep what its platform has reversed. What never left is not sent
 //! any more; what may have left is reversed behind itself, in the order of its card; a dead
 //! letter is given up, because its platform decided about it. Where a part is taken back, the
-//! advice goes first; what is dead an operator decides before. Deliberately absent: reversals of
-//! requests ([`super::reversal`]).
+//! advice goes first; of what is dead, an operator decides about both. Deliberately absent:
+//! reversals of requests ([`super::reversal`]).
 
 use super::Switch;
+use super::duplicates;
 use super::ids::{Name, RecordNo};
 use super::inflight::Requester;
 use super::input::DeskVerb;
@@ -34,7 +35,8 @@ impl Switch {
             // Nothing was done, and nobody was told that it was.
             return self.refuse(from, msg, Reason::Accepted, Some(advice), None);
         }
-        let stands = self.state.books.partials.get(&advice).copied();
+        let booked = self.state.dead.get(&advice).and_then(|letter| letter.granted);
+        let stands = self.state.books.partials.get(&advice).copied().or(booked);
         let part = part_of(&msg, stands.or(queued.amount));
         if part == Part::Already {
             return self.refuse(from, msg, Reason::Accepted, None, None);
@@ -44,7 +46,9 @@ impl Switch {
         else {
             return self.refuse(from, msg, Reason::SystemError, Some(advice), None);
         };
-        reversal.stood = stands.filter(|stands| Some(*stands) != queued.amount);
+        reversal.stood = stands.filter(|stands| booked.is_none() && Some(*stands) != queued.amount);
+        // What the bank says it booked is what it is to take back.
+        reversal.amount = booked.or(reversal.amount);
         if spent {
             let banks = [Some(queued.bank)];
             return self.take_back(from, msg, (reversal, not_found_final), Part::Spent, &banks);
@@ -52,8 +56,11 @@ impl Switch {
         let waits = self.state.saf.get(&advice).is_some_and(|entry| entry.tries == 0);
         let dead = self.state.dead.get(&advice).map(|letter| letter.may_be_at_bank());
         if part != Part::Whole && dead.is_some() {
-            // What is left has to get there: first the advice, then this.
-            return self.not_yet(from, msg, advice);
+            // What is left has to get there, and whether the advice does an operator decides.
+            let cause = Cause::OriginalOnDesk;
+            self.unclear(from, &msg, Some(cause));
+            let bank = Some(queued.bank);
+            return self.keep_unsent(from, msg, bank, (Ending::Dead, Some(cause)));
         }
         if part == Part::Whole && (waits || dead == Some(false)) {
             self.acknowledge_unsent(from, msg, reversal, (Ending::Needless, None));
@@ -125,6 +132,7 @@ impl Switch {
             knows: self.known_of(advice),
             told: None,
             of: None,
+            asked: Some(duplicates::money(msg.amount, msg.replacement_amount)),
             not_found_final_after: self.wall_of(not_found_final),
             ..queued.clone()
         };

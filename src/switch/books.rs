@@ -130,7 +130,10 @@ impl State {
             return self.book_asked(no);
         }
         let Some(txn) = queued.txn.filter(|_| queued.owed != Owed::Repeat) else { return };
-        let open = self.open.contains(txn) || self.unanswered.contains_key(&txn);
+        // A dead advice has not counted either, and the bank may have it.
+        let open = self.open.contains(txn)
+            || self.unanswered.contains_key(&txn)
+            || self.dead.contains_key(&txn);
         let dead = self.books.chains.get(&txn) == Some(&Counting::Counted);
         let counting = match (self.books.done.contains(&txn), open) {
             (true, _) => Counting::Done,

@@ -7,7 +7,7 @@
 
 use super::finding::{Found, Standing};
 use super::record::Cause;
-use crate::canonical::{Canonical, Flow, Kind, TransactionType};
+use crate::canonical::{Canonical, Flow, Kind, Reason, TransactionType};
 
 /// What follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +83,20 @@ impl Met {
             Found::NeverSent => Self::NeverSent,
             Found::Unknowable => Self::Unknowable,
             Found::Forgotten => Self::Forgotten,
+        }
+    }
+
+    /// What a request hears that is declined because of this. That its original is known and
+    /// nothing of it stands, or of another amount, is not that it is unknown.
+    pub(super) const fn declines(self) -> Reason {
+        match self {
+            Self::One(_) => Reason::InvalidTransaction,
+            Self::Contradicted(4 | 49) => Reason::AmountDiffers,
+            Self::Contradicted(_)
+            | Self::Several
+            | Self::NeverSent
+            | Self::Unknowable
+            | Self::Forgotten => Reason::OriginalNotFound,
         }
     }
 

@@ -57,6 +57,7 @@ impl State {
             bank_code: None,
             settlement_date: None,
             cause: None,
+            booked: None,
         };
         self.book_ending(no, &closed, queued);
     }

@@ -256,6 +256,10 @@ pub struct DeskItem {
     pub bank: Name,
     /// How much.
     pub amount: Option<Amount>,
+    /// Of an advice: what the bank says it booked, where that is something else.
+    pub booked: Option<Amount>,
+    /// Of the reversal of a part: what is to stand.
+    pub left: Option<Amount>,
     /// Since when it is owed, or stands on the desk.
     pub since: Wall,
     /// How often it was sent.

@@ -83,7 +83,8 @@ pub(super) struct DeadLetter {
     pub knows: Knowledge,
     /// The bank's business date when it was sent, where it was.
     pub date: Option<Day>,
-    /// Of a reversal: what the bank turned out to have granted, as in its entry.
+    /// Of a reversal: what the bank turned out to have granted, as in its entry. Of an advice: what
+    /// it says it booked.
     pub granted: Option<Amount>,
 }
 
@@ -179,6 +180,7 @@ impl State {
     /// An entry ended in a way that leaves it to an operator.
     pub(super) fn dies(&mut self, closed: &Closed, entry: Entry) {
         let Entry { queued, tries, knows, date, granted, .. } = entry;
+        let granted = closed.booked.or(granted);
         if let Some(bank) = self.bank_mut(&queued.bank) {
             bank.dead = bank.dead.saturating_add(1);
         }

@@ -93,6 +93,18 @@ pub(super) fn content(pan: Option<&Pan>, code: Option<&Text<6>>, amount: Option<
     digest.finish() as u32
 }
 
+/// Fingerprint of the money that a reversal is about: how much, and how much is to stand. Never 0:
+/// that is what older records have, of which it is not known.
+pub(super) fn money(amount: Option<Amount>, left: Option<Amount>) -> u32 {
+    let mut digest = Digest::new(4);
+    for amount in [amount, left.filter(|left| left.minor > 0)] {
+        digest = digest
+            .num(amount.map_or(u64::MAX, |a| a.minor))
+            .num(amount.map_or(u64::MAX, |a| u64::from(a.currency.code())));
+    }
+    (digest.finish() as u32).max(1)
+}
+
 /// Fingerprint of a card or, where there is none, of a terminal: what the SAF keeps in order.
 pub(super) fn order_key(pan: Option<&Pan>, terminal: Option<&Text<16>>) -> u64 {
     let terminal = terminal.filter(|_| pan.is_none()).map(Text::as_bytes);

@@ -72,7 +72,8 @@ impl Switch {
         family: Option<&Recalled>,
     ) {
         let found = self.means(&msg, found);
-        let done = self.followed_by(Follower::of(&msg), Met::of(&found));
+        let met = Met::of(&found);
+        let done = self.followed_by(Follower::of(&msg), met);
         let one = match found {
             Found::This(one) | Found::Contradicted(one, _) => Some(one),
             Found::Several | Found::NeverSent | Found::Unknowable | Found::Forgotten => None,
@@ -89,7 +90,7 @@ impl Switch {
                     self.unclear(&from, &msg, Some(cause));
                 }
                 let concerns = one.map(|one| one.no).filter(|_| cause.is_none());
-                self.refuse_because(&from, msg, Reason::OriginalNotFound, concerns, cause);
+                self.refuse_because(&from, msg, met.declines(), concerns, cause);
             }
             Then::Later => {
                 let no = one.map(|one| one.no).unwrap_or_default();
@@ -147,7 +148,7 @@ impl Switch {
             (Kind::Reversal(_), _) => self.reverse_found(&from, msg, one, spent),
             // Half of a top-up cannot be voided.
             _ if leg && msg.flow == Flow::Request => {
-                let (no, reason) = (Some(one.no), Reason::OriginalNotFound);
+                let (no, reason) = (Some(one.no), Reason::InvalidTransaction);
                 self.refuse_because(&from, msg, reason, no, Some(Cause::NothingStands));
             }
             _ => {
@@ -212,7 +213,7 @@ impl Switch {
         let owed = if reverses { Owed::PlatformReversal } else { Owed::Repeat };
         let mut queued = self.entry_for(from, &msg, bank, keys, owed);
         let named = originals::keys_of(&original);
-        let late = matches!(end.1, Some(Cause::Contradicted(_) | Cause::SeveralOriginals));
+        let late = end.1.is_some_and(has_original);
         if late || !reverses {
             // There is an original of this name, which must not be taken for one that is late.
             queued.referred = (named.stan != 0).then(|| Box::new(named));
@@ -279,6 +280,17 @@ impl Switch {
         }
         Ok(way)
     }
+}
+
+/// Whether there is an original of the name that is stated, where an operator has to look for this.
+const fn has_original(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Contradicted(_)
+            | Cause::SeveralOriginals
+            | Cause::RepeatDiffers
+            | Cause::OriginalOnDesk
+    )
 }
 
 /// Whether a message says that it follows another without original data: by its kind, where it

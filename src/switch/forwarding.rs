@@ -1,7 +1,8 @@
 //! What one bank is owed, in the order in which it may go.
 //!
 //! Contract: entries of one card (or terminal, where there is no card) go in order, and so do
-//! entries that an answer could not tell apart. Built from the state at a start, nothing here
+//! entries that an answer could not tell apart. A reversal that its bank answers and never ends
+//! steps aside once it is an operator's. Built from the state at a start, nothing here
 //! survives by itself. Deliberately absent: sending ([`super::saf`]).
 
 use super::duplicates::order_key;
@@ -198,6 +199,14 @@ impl Forwarding {
         first
     }
 
+    /// An entry waits beside those of its card from now on; returns the next of them, if there is
+    /// one that waited for it. Those of its match key go on waiting: an answer could not tell them
+    /// apart.
+    pub(super) fn step_aside(&mut self, entry: RecordNo) -> Option<RecordNo> {
+        let order = self.work.get(&entry)?.order;
+        next_of(&mut self.queues, order, entry)
+    }
+
     /// Takes an entry out; returns the next of its card and the next of its match key.
     pub(super) fn remove(&mut self, entry: RecordNo) -> [Option<RecordNo>; 2] {
         self.set(entry, Place::Parked);
@@ -210,22 +219,28 @@ impl Forwarding {
                 self.undrained.remove(&work.order);
             }
         }
-        let next = |queues: &mut BTreeMap<u64, VecDeque<RecordNo>>, of: u64| {
-            let queue = queues.get_mut(&of)?;
-            // All entries may be of one card: the first of a long queue goes without a search.
-            if queue.front() == Some(&entry) {
-                queue.pop_front();
-            } else {
-                queue.retain(|e| *e != entry);
-            }
-            let next = queue.front().copied();
-            if next.is_none() {
-                queues.remove(&of);
-            }
-            next
-        };
-        [next(&mut self.queues, work.order), next(&mut self.keys, work.key)]
+        [next_of(&mut self.queues, work.order, entry), next_of(&mut self.keys, work.key, entry)]
     }
+}
+
+/// Takes an entry out of its queue; returns the first of those that are left.
+fn next_of(
+    queues: &mut BTreeMap<u64, VecDeque<RecordNo>>,
+    of: u64,
+    entry: RecordNo,
+) -> Option<RecordNo> {
+    let queue = queues.get_mut(&of)?;
+    // All entries may be of one card: the first of a long queue goes without a search.
+    if queue.front() == Some(&entry) {
+        queue.pop_front();
+    } else {
+        queue.retain(|e| *e != entry);
+    }
+    let next = queue.front().copied();
+    if next.is_none() {
+        queues.remove(&of);
+    }
+    next
 }
 
 #[cfg(test)]

@@ -162,7 +162,7 @@ impl Switch {
             _ if matches!(msg.kind, Kind::Reversal(_)) => {
                 self.refuse(&from, msg, Reason::Accepted, Some(no), None);
             }
-            Flow::Request => self.refuse(&from, msg, Reason::OriginalNotFound, Some(no), None),
+            Flow::Request => self.refuse(&from, msg, Reason::InvalidTransaction, Some(no), None),
             _ => {
                 let cause = Some(Cause::NothingStands);
                 self.unclear(&from, &msg, cause);

@@ -127,6 +127,13 @@ impl Memory {
         self.find_at(fingerprint).and_then(|at| self.get(at).copied())
     }
 
+    /// Whether a request with this fingerprint asked for this: not only the newest of them.
+    pub(super) fn has(&self, fingerprint: u64, content: u32) -> bool {
+        let known = self.index.candidates(fingerprint).map(|low| self.position(low));
+        let mut known = known.filter_map(|at| self.get(at));
+        known.any(|r| r.fingerprint() == fingerprint && r.same_content(content))
+    }
+
     fn find_at(&self, fingerprint: u64) -> Option<u64> {
         let known = self.index.candidates(fingerprint).map(|low| self.position(low));
         known.filter(|at| self.get(*at).is_some_and(|r| r.fingerprint() == fingerprint)).max()

@@ -88,6 +88,8 @@ impl Switch {
             txn: queued.txn,
             bank: queued.bank,
             amount: queued.amount,
+            booked: None,
+            left: queued.replacement,
             since: queued.at,
             tries: 0,
             next_try: None,
@@ -127,11 +129,15 @@ impl Switch {
 
     fn dead_item(&self, no: RecordNo, letter: &DeadLetter) -> DeskItem {
         let state = dead_state(letter);
+        let mut allowed = allowed_of(state, &letter.queued);
+        // Sent again it would be a duplicate of what the bank has booked.
+        allowed.resend &= letter.cause != Some(Cause::BookedOtherwise);
         DeskItem {
+            booked: letter.granted.filter(|_| letter.queued.owed == Owed::Repeat),
             tries: letter.tries,
             attention: true,
             state,
-            allowed: allowed_of(state, &letter.queued),
+            allowed,
             why: letter.cause.map_or(Why::Dead(letter.ending, letter.bank_code), Why::Because),
             cause: letter.cause,
             ..self.item_of(no, &letter.queued)
@@ -148,6 +154,8 @@ impl Switch {
             txn: Some(no).filter(|_| late.is_none()),
             bank: doubt.bank,
             amount: intent.map_or_else(|| late.and_then(|late| late.amount), |i| i.amount),
+            booked: None,
+            left: None,
             since: doubt.at,
             tries: 0,
             next_try: None,

@@ -103,7 +103,7 @@ pub const fn proof(question: Question, knows: Knowledge, class: Class, done: boo
     use Proof::{Effect, NoEffect, Nothing};
     use Question as Q;
     match (question, class) {
-        (_, Class::Unknown | Class::NoOutcome) => Nothing,
+        (_, Class::Unknown | Class::NoOutcome | Class::NoLiability) => Nothing,
 
         (Q::Original, Class::Approved | Class::Partial) => Effect,
         // No answer to a request at all.
@@ -121,14 +121,12 @@ pub const fn proof(question: Question, knows: Knowledge, class: Class, done: boo
         // Part of it, or it is owed whatever the bank thinks of it.
         (Q::ReversalFirst | Q::ReversalAgain, _) => Nothing,
 
-        (
-            Q::AdviceFirst | Q::AdviceAgain,
-            Class::Approved | Class::Partial | Class::Acknowledged,
-        ) => Effect,
+        (Q::AdviceFirst | Q::AdviceAgain, Class::Approved | Class::Acknowledged) => Effect,
         (Q::AdviceAgain, Class::Duplicate) => Effect,
+        // Something else was booked than has happened.
         (
             Q::AdviceFirst | Q::AdviceAgain,
-            Class::Duplicate | Class::Retry | Class::Mac | Class::SignOn,
+            Class::Partial | Class::Duplicate | Class::Retry | Class::Mac | Class::SignOn,
         ) => Nothing,
         (Q::AdviceFirst | Q::AdviceAgain, _) => NoEffect,
 
@@ -158,6 +156,12 @@ pub const fn upshot(
         // A first try is no duplicate of itself: the bank has something else under our keys.
         (Proof::Nothing, Class::Duplicate) if first => {
             Upshot::Ends(Ending::Dead, Some(Cause::DuplicateAtFirstTry))
+        }
+        (Proof::Nothing, Class::NoLiability) if !reversal => {
+            Upshot::Ends(Ending::Dead, Some(Cause::NoLiability))
+        }
+        (Proof::Nothing, Class::Partial) if !reversal => {
+            Upshot::Ends(Ending::Dead, Some(Cause::BookedOtherwise))
         }
         // The bank did it and does not find it by the names that we gave: an operator's.
         (Proof::Nothing, Class::NotFound) if reversal && over => {
@@ -200,7 +204,7 @@ mod tests {
                 "approved partial",
                 "refer declined pick-up retry security duplicate format mac sign-on not-found \
                  already-reversed",
-                "no-outcome acknowledged unknown",
+                "no-outcome acknowledged no-liability unknown",
             ];
             assert_eq!(rows(Question::Original, knows, false), expected, "{knows:?}");
         }
@@ -214,14 +218,14 @@ mod tests {
                     "approved already-reversed acknowledged",
                     "not-found",
                     "partial refer declined pick-up retry security duplicate format mac sign-on \
-                     no-outcome unknown",
+                     no-outcome no-liability unknown",
                 ];
                 assert_eq!(rows(Question::ReversalFirst, knows, done), first, "{knows:?}");
                 let again = [
                     "approved duplicate already-reversed acknowledged",
                     "not-found",
                     "partial refer declined pick-up retry security format mac sign-on \
-                 no-outcome unknown",
+                 no-outcome no-liability unknown",
                 ];
                 assert_eq!(rows(Question::ReversalAgain, knows, done), again, "{knows:?}");
             }
@@ -235,19 +239,19 @@ mod tests {
                 "approved already-reversed acknowledged",
                 "",
                 "partial refer declined pick-up retry security duplicate format mac sign-on \
-                 not-found no-outcome unknown",
+                 not-found no-outcome no-liability unknown",
             ];
             let again = [
                 "approved duplicate already-reversed acknowledged",
                 "",
                 "partial refer declined pick-up retry security format mac sign-on not-found \
-                 no-outcome unknown",
+                 no-outcome no-liability unknown",
             ];
             let had_it = [
                 "approved duplicate not-found already-reversed acknowledged",
                 "",
                 "partial refer declined pick-up retry security format mac sign-on \
-                no-outcome unknown",
+                no-outcome no-liability unknown",
             ];
             assert_eq!(rows(Question::ReversalFirst, knows, false), first, "{knows:?}");
             assert_eq!(rows(Question::ReversalFirst, knows, true), first, "{knows:?}");
@@ -260,14 +264,14 @@ mod tests {
     fn an_advice_is_taken_refused_or_sent_again() {
         for knows in Knowledge::ALL {
             let first = [
-                "approved partial acknowledged",
+                "approved acknowledged",
                 "refer declined pick-up security format not-found already-reversed",
-                "retry duplicate mac sign-on no-outcome unknown",
+                "partial retry duplicate mac sign-on no-outcome no-liability unknown",
             ];
             let again = [
-                "approved partial duplicate acknowledged",
+                "approved duplicate acknowledged",
                 "refer declined pick-up security format not-found already-reversed",
-                "retry mac sign-on no-outcome unknown",
+                "partial retry mac sign-on no-outcome no-liability unknown",
             ];
             assert_eq!(rows(Question::AdviceFirst, knows, false), first, "{knows:?}");
             assert_eq!(rows(Question::AdviceAgain, knows, true), again, "{knows:?}");
@@ -281,7 +285,10 @@ mod tests {
             let granted = "approved partial acknowledged";
             assert_eq!((effect.as_str(), nothing.contains("unknown")), (granted, true));
             let [effect, _, nothing] = rows(Question::SignOn, knows, false);
-            assert_eq!((effect.as_str(), nothing.as_str()), (granted, "no-outcome unknown"));
+            assert_eq!(
+                (effect.as_str(), nothing.as_str()),
+                (granted, "no-outcome no-liability unknown")
+            );
         }
     }
 
@@ -380,6 +387,19 @@ mod tests {
                     assert_eq!(ask(again), Upshot::Ends(Ending::Acknowledged, None));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn an_advice_that_is_booked_in_part_is_an_operators_and_not_sent_again() {
+        let desk = Upshot::Ends(Ending::Dead, Some(Cause::BookedOtherwise));
+        for knows in Knowledge::ALL {
+            for (question, over) in ADVICES.into_iter().flat_map(|q| [(q, false), (q, true)]) {
+                let rule = NotFoundAfterTry::Desk;
+                assert_eq!(upshot(question, knows, Class::Partial, over, rule), desk);
+            }
+            let part = |q| upshot(q, knows, Class::Partial, true, NotFoundAfterTry::Desk);
+            assert!(REVERSALS.into_iter().all(|question| part(question) == Upshot::Again));
         }
     }
 

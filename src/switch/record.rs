@@ -137,6 +137,22 @@ pub struct Queued {
     pub stated: Option<Amount>,
     /// What a reversal found of its original, where parts of it had been taken back before.
     pub stood: Option<Amount>,
+    /// What a platform's reversal asked for, by which its repeat is known to ask for the same.
+    pub asked: Option<u32>,
+    /// Of a reversal of ours: what its original is called elsewhere.
+    pub about: Option<About>,
+}
+
+/// What the original of our own reversal is called elsewhere: what people ask each other for on
+/// the telephone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// Who asked for it.
+    pub platform: Name,
+    /// `F11` of the platform's request.
+    pub stan: u32,
+    /// `F37` as the bank gave it, where it did.
+    pub bank_rrn: Option<Text<12>>,
 }
 
 /// What a platform says was decided (`F39` of an advice).
@@ -187,6 +203,8 @@ impl Queued {
             told: None,
             stated: None,
             stood: None,
+            asked: None,
+            about: None,
         }
     }
 
@@ -309,10 +327,18 @@ pub enum Cause {
     UnlistedCode,
     /// It wants more of its original than refunds, voids, completions and reversals have left.
     MoreThanLeft,
+    /// The bank took an advice, and says that it booked another amount than it was told.
+    BookedOtherwise,
+    /// It repeats an advice or reversal under its own name, with other amounts.
+    RepeatDiffers,
+    /// It takes back a part of an advice that stands on the desk itself.
+    OriginalOnDesk,
+    /// The bank took note of an advice and accepts no liability for it.
+    NoLiability,
 }
 
 /// One of each cause, for whoever names one.
-const CAUSES: [Cause; 13] = [
+const CAUSES: [Cause; 17] = [
     Cause::NotFoundThoughDone,
     Cause::DuplicateAtFirstTry,
     Cause::NoOriginal,
@@ -326,6 +352,10 @@ const CAUSES: [Cause; 13] = [
     Cause::Unsettled,
     Cause::UnlistedCode,
     Cause::MoreThanLeft,
+    Cause::BookedOtherwise,
+    Cause::RepeatDiffers,
+    Cause::OriginalOnDesk,
+    Cause::NoLiability,
 ];
 
 impl Cause {
@@ -364,6 +394,10 @@ impl Cause {
             Self::Unsettled => "unsettled",
             Self::UnlistedCode => "unlisted_code",
             Self::MoreThanLeft => "more_than_left",
+            Self::BookedOtherwise => "booked_otherwise",
+            Self::RepeatDiffers => "repeat_differs",
+            Self::OriginalOnDesk => "original_on_desk",
+            Self::NoLiability => "no_liability",
         }
     }
 }
@@ -384,6 +418,10 @@ impl fmt::Display for Cause {
             Self::Unsettled => f.write_str("its totals were never settled"),
             Self::UnlistedCode => f.write_str("whether it was approved is said by no listed code"),
             Self::MoreThanLeft => f.write_str("it wants more of its original than is left"),
+            Self::BookedOtherwise => f.write_str("the bank booked another amount than it was told"),
+            Self::RepeatDiffers => f.write_str("repeated under its own name with other amounts"),
+            Self::OriginalOnDesk => f.write_str("a part of an advice that is on the desk itself"),
+            Self::NoLiability => f.write_str("the bank took note of it and is not liable for it"),
         }
     }
 }
@@ -403,6 +441,8 @@ pub struct Closed {
     pub settlement_date: Option<Text<4>>,
     /// Why it waits for an operator, where the ending does not say it.
     pub cause: Option<Cause>,
+    /// What the bank says that it booked of an advice, where that is not what it was told.
+    pub booked: Option<Amount>,
 }
 
 /// An answer arrived after its transaction had been decided, or a second time.

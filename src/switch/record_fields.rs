@@ -7,7 +7,7 @@ use super::duplicates::Likeness;
 use super::input::DeskVerb;
 use super::proof::Knowledge;
 use super::record::{
-    Attempt, BankKeys, CardFacts, Cause, Closed, Cutover, Debt, Desk, Ending, Forgotten,
+    About, Attempt, BankKeys, CardFacts, Cause, Closed, Cutover, Debt, Desk, Ending, Forgotten,
     GarbledNote, Intent, Late, Leg, LineState, Moved, Origin, Outcome, Owed, PolicyStamp, Queued,
     Reconciled, Record, Refused, Told, Weighing,
 };
@@ -175,7 +175,7 @@ record_struct!(Refused {
     amount,
     reason,
     concerns,
-} since 4 { cause });
+} since 4 { cause, replacement });
 record_struct!(Queued {
     at,
     txn,
@@ -197,12 +197,14 @@ record_struct!(Queued {
     facts,
     auth_id,
     not_found_final_after,
-} since 2 { debit } since 4 { of, knows, kept, original_amount, told, stated, stood });
+} since 2 { debit } since 4 { of, knows, kept, original_amount, told, stated, stood, asked, about,
+});
 record_struct!(Told { class, code });
+record_struct!(About { platform, stan, bank_rrn });
 record_struct!(Debited { txn, bank, line, kind, keys, owes, pan, amount, facts, auth_id, left });
 record_struct!(Moved { txn, at, line });
 record_struct!(Attempt { entry, at, count } since 4 { date, batch });
-record_struct!(Closed { entry, at, ending, bank_code, settlement_date } since 4 { cause });
+record_struct!(Closed { entry, at, ending, bank_code, settlement_date } since 4 { cause, booked });
 record_struct!(Late {
     txn, at, bank, stan, leg, bank_code, auth_id, amount,
 } since 4 { class, kind, rrn, terminal, merchant, batch, settlement_date, granted });
@@ -253,7 +255,8 @@ record_enum!(Cause {
     0 = NotFoundThoughDone, 1 = DuplicateAtFirstTry, 2 = NoOriginal, 3 = SeveralOriginals,
     4 = Contradicted(field), 5 = Forgotten, 6 = NoPlace(field), 7 = UnmatchedApproval,
     8 = NoReversal, 9 = NothingStands, 10 = Unsettled, 11 = UnlistedCode,
-    12 = MoreThanLeft,
+    12 = MoreThanLeft, 13 = BookedOtherwise, 14 = RepeatDiffers, 15 = OriginalOnDesk,
+    16 = NoLiability,
 });
 record_enum!(Kind {
     0 = Transaction(of), 1 = Reversal(of), 2 = Reconciliation, 3 = BatchUpload,
@@ -273,12 +276,12 @@ record_enum!(Flow {
 record_enum!(ResponseClass {
     0 = Approved, 1 = Partial, 2 = Refer, 3 = Declined, 4 = PickUp, 5 = Retry, 6 = Security,
     7 = Duplicate, 8 = Format, 9 = Mac, 10 = SignOn, 11 = NotFound, 12 = AlreadyReversed,
-    13 = Unknown, 14 = NoOutcome, 15 = Acknowledged,
+    13 = Unknown, 14 = NoOutcome, 15 = Acknowledged, 16 = NoLiability,
 });
 record_enum!(Reason {
     0 = Accepted, 1 = FormatError, 2 = InvalidTransaction, 3 = UnknownMerchant,
     4 = UnknownTerminal, 5 = NoRoute, 6 = PinNotSupported, 7 = BankDown, 8 = Timeout,
     9 = Duplicate, 10 = OriginalNotFound, 11 = Reversed, 12 = SystemError, 13 = MacFailed,
     14 = InvalidAnswer, 15 = Undeliverable, 16 = CustomerCancel, 17 = AnswerTooLate,
-    18 = ExceedsOriginal,
+    18 = ExceedsOriginal, 19 = AmountDiffers,
 });

@@ -265,4 +265,6 @@ pub struct Refused {
     pub concerns: Option<TxnNo>,
     /// What is wrong with the original it names.
     pub cause: Option<Cause>,
+    /// Of a reversal: what is to stand, as it asked (`F95`).
+    pub replacement: Option<Amount>,
 }

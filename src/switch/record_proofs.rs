@@ -254,6 +254,12 @@ fn queued() -> BoxedStrategy<Record> {
                     }),
                     stated: replacement,
                     stood: amount,
+                    asked: txn.map(|txn| txn.0 as u32),
+                    about: txn.map(|txn| About {
+                        platform: bank,
+                        stan: txn.0 as u32,
+                        bank_rrn: Text::new(b"632612000123").ok(),
+                    }),
                 }))
             },
         )
@@ -295,8 +301,21 @@ fn cause() -> BoxedStrategy<Cause> {
         Just(Cause::NoReversal),
         Just(Cause::NothingStands),
         Just(Cause::MoreThanLeft),
+        Just(Cause::BookedOtherwise),
+        Just(Cause::RepeatDiffers),
+        Just(Cause::OriginalOnDesk),
+        Just(Cause::NoLiability),
     ]
     .boxed()
+}
+
+fn closed() -> BoxedStrategy<Record> {
+    (no(), wall(), of(text()), of(text()), of(cause()), amount())
+        .prop_map(|(entry, at, bank_code, settlement_date, cause, booked)| {
+            let ending = Ending::Dead;
+            Record::Closed(Closed { entry, at, ending, bank_code, settlement_date, cause, booked })
+        })
+        .boxed()
 }
 
 fn small() -> BoxedStrategy<Record> {
@@ -313,6 +332,7 @@ fn small() -> BoxedStrategy<Record> {
                 Record::Attempt(Attempt { entry, at, count, date, batch })
             }
         ),
+        closed(),
         (no(), wall(), of(text()), verb, of(cause())).prop_map(
             |(item, at, operator, verb, cause)| {
                 Record::Desk(Desk { operator, verb, ..Desk::put(item, at, cause) })

@@ -2,7 +2,7 @@
 //!
 //! Contract: a repeat never goes to the bank a second time. It joins the one that waits or is in
 //! flight, hears the stored answer, or the decline of what was taken back since; the same name
-//! for something else is refused. Deliberately absent: what the memory has forgotten
+//! for something else is refused, or an operator's where it has happened already. Deliberately absent: what the memory has forgotten
 //! ([`super::recalled`]).
 
 use super::duplicates::Likeness;
@@ -11,9 +11,9 @@ use super::inflight::{Requester, SendOwner};
 use super::memory::{Past, Remembered};
 use super::output::{Event, RecallKey};
 use super::questions::Recalling;
-use super::record::Outcome;
+use super::record::{Cause, Ending, Outcome};
 use super::{Switch, reply};
-use crate::canonical::{Canonical, Reason};
+use crate::canonical::{Canonical, Flow, Kind, Reason};
 
 impl Switch {
     /// A request whose name is remembered.
@@ -56,7 +56,16 @@ impl Switch {
     pub(super) fn conflict(&mut self, from: Requester, msg: Box<Canonical>, of: Option<RecordNo>) {
         let platform = self.platform_name(&from).unwrap_or_default();
         self.event(Event::DuplicateConflict { platform });
-        self.refuse(&from, msg, Reason::Duplicate, of, None);
+        if msg.flow == Flow::Request && !matches!(msg.kind, Kind::Reversal(_)) {
+            return self.refuse(&from, msg, Reason::Duplicate, of, None);
+        }
+        // It has happened: which of both is right an operator finds out.
+        let owed = |no| Some(self.state.saf.get(&no)?.queued.bank);
+        let dead = |no| Some(self.state.dead.get(&no)?.queued.bank);
+        let bank = of.and_then(|no| owed(no).or_else(|| dead(no)));
+        let cause = Cause::RepeatDiffers;
+        self.unclear(&from, &msg, Some(cause));
+        self.keep_unsent(&from, msg, bank, (Ending::Dead, Some(cause)));
     }
 
     pub(super) fn repeat_event(&mut self, from: &Requester, txn: RecordNo) {

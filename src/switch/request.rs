@@ -262,6 +262,7 @@ impl Switch {
             reason,
             concerns,
             cause,
+            replacement: msg.replacement_amount,
         };
         let no = self.record(Record::Refused(Box::new(refused.clone())));
         self.refusals.note(no, refused);

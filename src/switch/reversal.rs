@@ -24,12 +24,13 @@ impl Switch {
         let own = duplicates::fingerprint(&stated.platform, &stated.own);
         if let Some(past) = self.state.memory.find(own) {
             self.repeat_event(&from, past.no());
-            return match past.past() {
-                Past::Acknowledged => {
-                    self.answer_own(&from, msg, Reason::Accepted, Some(past.no()));
-                }
-                _ => self.refuse(&from, msg, Reason::Duplicate, Some(past.no()), None),
-            };
+            let asked = duplicates::money(msg.amount, msg.replacement_amount);
+            let mute = msg.amount.is_none() && msg.replacement_amount.is_none();
+            let same = mute || past.content() == 0 || self.state.memory.has(own, asked);
+            if past.past() == Past::Acknowledged && same {
+                return self.answer_own(&from, msg, Reason::Accepted, Some(past.no()));
+            }
+            return self.conflict(from, msg, Some(past.no()));
         }
         let names = self.names_of_original(&stated, &msg);
         let withdrawn = self.drop_waiting(&stated, &names);

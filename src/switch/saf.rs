@@ -21,6 +21,7 @@ use super::settling::takes_the_batch_of_its_day;
 use super::state::Entry;
 use super::timers::Timer;
 use super::{Switch, hash, reply};
+use crate::money::Amount;
 use crate::text::Text;
 use crate::time::{Day, Instant};
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub(super) struct Said {
     pub code: Option<Text<4>>,
     /// `F15` of its answer.
     pub settlement_date: Option<Text<4>>,
+    /// What it booked, where that is not what it was told.
+    pub booked: Option<Amount>,
 }
 
 impl Switch {
@@ -329,7 +332,7 @@ impl Switch {
         item: RecordNo,
         bank: &Name,
         txn: TxnNo,
-        amount: Option<crate::money::Amount>,
+        amount: Option<Amount>,
         cause: Option<Cause>,
     ) {
         let at = self.now.wall;
@@ -373,6 +376,7 @@ impl Switch {
             bank_code: said.code,
             settlement_date: said.settlement_date,
             cause,
+            booked: said.booked,
         }));
         self.timers.stop(Timer::Saf(entry));
         self.timers.stop(Timer::SafLifetime(entry));

@@ -16,6 +16,7 @@ use super::saf::Said;
 use super::state::Entry;
 use super::timers::Timer;
 use crate::canonical::{Answer, Canonical, MacCheck, ResponseClass};
+use crate::money::Amount;
 use crate::text::Text;
 use crate::time::Instant;
 
@@ -36,7 +37,10 @@ impl Switch {
             None if queued.owed == Owed::Repeat && self.is_dead_code(bank, code) => {
                 (Some((Ending::Dead, None)), false)
             }
-            None => self.end_by(entry, (bank, &queued), class, code),
+            None => {
+                let class = as_booked(&queued, class, msg.amount);
+                self.end_by(entry, (bank, &queued), class, code)
+            }
         };
         match end {
             // An original approved after this try left may have overtaken nothing: once more.
@@ -46,7 +50,9 @@ impl Switch {
                 self.saf_pump(bank);
             }
             Some((ending, cause)) => {
-                let said = Said { code, settlement_date: msg.settlement_date };
+                let other = cause == Some(Cause::BookedOtherwise);
+                let booked = msg.amount.filter(|_| other);
+                let said = Said { code, settlement_date: msg.settlement_date, booked };
                 self.close_entry_with(entry, ending, cause, said);
             }
             // Only the answer to the try under way fails it; an older one came too late.
@@ -59,7 +65,24 @@ impl Switch {
     pub(super) fn saf_failed_at_bank(&mut self, bank: BankId, entry: RecordNo, look: bool) {
         if self.saf_place(bank, entry) == Some(Place::AtBank) {
             self.saf_failed(bank, entry, look);
+            if look {
+                self.let_card_go_on(bank, entry);
+            }
             self.saf_pump(bank);
+        }
+    }
+
+    /// A reversal that its bank answers and never ends is an operator's by now: it is sent on, and
+    /// what its card is owed besides waits for it no longer. An advice keeps its place: what
+    /// stands behind it may be its reversal.
+    fn let_card_go_on(&mut self, bank: BankId, entry: RecordNo) {
+        let owed = self.state.saf.get(&entry).map(|entry| entry.queued.owed);
+        if owed.is_none_or(|owed| owed == Owed::Repeat) || !self.state.desk.contains_key(&entry) {
+            return;
+        }
+        let live = self.banks.get_mut(usize::from(bank.0));
+        if let Some(next) = live.and_then(|live| live.saf.step_aside(entry)) {
+            self.saf_wake(next);
         }
     }
 
@@ -170,5 +193,22 @@ impl Switch {
             let before = w.left.is_none_or(|left| left < w.not_found_final);
             w.not_found_final == Instant::default() || (w.place == Place::AtBank && !before)
         })
+    }
+}
+
+/// What the answer to an advice is called by the amount it states: taken as told, or in part
+/// where it states another. Of a decline no amount was told.
+fn as_booked(queued: &Queued, class: ResponseClass, stated: Option<Amount>) -> ResponseClass {
+    let tells = queued.owed == Owed::Repeat && queued.kind.transaction().is_some();
+    if !tells || queued.tells_of_decline() || !class.accepts() {
+        return class;
+    }
+    match (stated, queued.amount) {
+        (Some(booked), Some(told)) if booked == told => match class {
+            ResponseClass::Partial => ResponseClass::Approved,
+            class => class,
+        },
+        (Some(_), Some(_)) => ResponseClass::Partial,
+        (Some(_), None) | (None, _) => class,
     }
 }

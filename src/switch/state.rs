@@ -315,7 +315,10 @@ impl State {
         let fingerprint = duplicates::fingerprint(&refused.platform, &refused.origin);
         if self.memory.find(fingerprint).is_none() {
             let code = refused.processing_code.as_ref();
-            let content = duplicates::content(refused.pan.as_ref(), code, refused.amount);
+            let content = match refused.kind {
+                Kind::Reversal(_) => duplicates::money(refused.amount, refused.replacement),
+                _ => duplicates::content(refused.pan.as_ref(), code, refused.amount),
+            };
             let past = match refused.reason {
                 Reason::Accepted => Past::Acknowledged,
                 _ => Past::Refused,
@@ -340,7 +343,10 @@ impl State {
         });
         if let (Some(platform), Some(origin)) = (&queued.platform, &queued.origin) {
             let code = queued.facts.processing_code.as_ref();
-            let content = duplicates::content(queued.pan.as_ref(), code, queued.amount);
+            let content = match queued.owed {
+                Owed::Repeat => duplicates::content(queued.pan.as_ref(), code, queued.amount),
+                _ => queued.asked.unwrap_or_default(),
+            };
             let fingerprint = duplicates::fingerprint(platform, origin);
             let stamp = self.stamp(platform, origin, queued.at);
             self.memory.insert(fingerprint, content, no, Past::Acknowledged, stamp);

@@ -7,6 +7,7 @@
 //! left is nothing left. Deliberately absent: finding the original ([`super::reversal`]).
 
 use super::Switch;
+use super::duplicates;
 use super::ids::{Name, TxnNo};
 use super::inflight::Requester;
 use super::plants::Plant;
@@ -98,6 +99,7 @@ impl Switch {
             self.reversal_of(txn, of, Owed::PlatformReversal, reason)?;
         queued.origin = Some(reply::origin_of(msg));
         queued.platform = self.platform_name(from);
+        queued.asked = Some(duplicates::money(msg.amount, msg.replacement_amount));
         queued.replacement = msg.replacement_amount.filter(|left| left.minor > 0);
         queued.kept = (!msg.kept.is_empty()).then(|| Box::new(msg.kept.clone()));
         if let Some(debit) = queued.debit.as_mut().filter(|_| queued.replacement.is_some()) {

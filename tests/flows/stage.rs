@@ -360,7 +360,13 @@ impl Stage {
         for item in self.switch.desk(&Listing::all(100)) {
             let (item_no, bank, tries) = (item.item, item.bank, item.tries);
             let (state, why) = (item.state.word(), item.why.to_string());
-            let minor = item.amount.map_or(0, |a| a.minor);
+            let mut minor = item.amount.map_or(0, |a| a.minor).to_string();
+            if let Some(left) = item.left {
+                minor += &format!(" (leaves {})", left.minor);
+            }
+            if let Some(booked) = item.booked {
+                minor += &format!(" (the bank: {})", booked.minor);
+            }
             let look = if item.attention { " attention" } else { "" };
             let allowed = item.allowed;
             let line = format!("item {item_no}: {bank} {minor} {state}, tries {tries}, {why}");

@@ -29,15 +29,17 @@ const TYPES: [(&str, TransactionType); 9] = [
     ("topup", TransactionType::TopUp),
 ];
 
-const CODES: [(&str, ResponseClass); 18] = [
+const CODES: [(&str, ResponseClass); 20] = [
     ("00", ResponseClass::Approved),
     ("10", ResponseClass::Partial),
     ("01", ResponseClass::Refer),
     ("51", ResponseClass::Declined),
     ("12", ResponseClass::Declined),
+    ("64", ResponseClass::Declined),
     ("08", ResponseClass::Unknown),
     ("09", ResponseClass::NoOutcome),
     ("40", ResponseClass::Acknowledged),
+    ("N9", ResponseClass::NoLiability),
     ("04", ResponseClass::PickUp),
     ("91", ResponseClass::Retry),
     ("55", ResponseClass::Security),
@@ -257,6 +259,7 @@ fn code(answer: Answer) -> String {
                 Reason::Duplicate => "94",
                 Reason::OriginalNotFound => "25",
                 Reason::ExceedsOriginal => "61",
+                Reason::AmountDiffers => "64",
                 Reason::Reversed => "05",
                 Reason::SystemError | Reason::InvalidAnswer => "96",
                 Reason::MacFailed => "A0",

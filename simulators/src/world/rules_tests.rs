@@ -109,6 +109,7 @@ impl Ledgers {
             bank_code: None,
             settlement_date: None,
             cause: None,
+            booked: None,
         }));
     }
 

@@ -34,9 +34,12 @@ fn every_unionpay_code_is_classed() {
 #[test]
 fn what_only_takes_note_is_never_told_as_an_approval() {
     let (ascii, later) = (dialect("iso8583-1987-ascii"), dialect("iso8583-1993-ascii"));
-    for code in ["400", "800", "900", "901"] {
+    let noted = ResponseClass::Acknowledged;
+    let codes = [("400", noted), ("800", noted), ("901", noted)];
+    for (code, means) in codes.into_iter().chain([("900", ResponseClass::NoLiability)]) {
         let class = later.rules().responses().class_of(code.as_bytes());
-        assert!(class == ResponseClass::Acknowledged && !class.is_approval(), "{code}");
+        assert!(class == means && !class.is_approval(), "{code}");
+        assert_eq!(class.accepts(), means == noted, "nobody pays for what has {code}");
         let answer = Answer::Given { class, code: code.parse().unwrap() };
         for dialect in [&ascii, &later] {
             let told = dialect.rules().spell(&answer, Kind::Reconciliation).unwrap();

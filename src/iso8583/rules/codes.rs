@@ -79,14 +79,15 @@ impl ResponseCodes {
     /// the class; a decline of any kind may become a plain one. `None` where the class cannot be
     /// said: an approval is never turned into another one.
     pub fn spell(&self, class: ResponseClass, code: Text<4>) -> Option<Text<4>> {
-        let said = !matches!(class, ResponseClass::Unknown | ResponseClass::Acknowledged);
+        let answers = !matches!(class, ResponseClass::Acknowledged | ResponseClass::NoLiability);
+        let said = answers && class != ResponseClass::Unknown;
         if said && self.class_of(code.as_bytes()) == class {
             return Some(code);
         }
         let plain = self.defaults[ResponseClass::Declined as usize];
         // What only takes note does not answer anybody's request.
         let own = self.defaults.get(class as usize).copied().flatten();
-        let own = own.filter(|_| class != ResponseClass::Acknowledged);
+        let own = own.filter(|_| answers);
         own.or(if class.is_approval() { None } else { plain })
     }
 

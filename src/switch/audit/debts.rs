@@ -193,10 +193,15 @@ impl Auditor {
         let effect = i128::from(owing.minor) * i128::from(owing.sign);
         if let Some(txn) = owing.stands_in_for() {
             // Its approval was counted when it was given, on no date of the bank.
+            let mut other = 0;
             if let Some(of) = self.transactions.get(txn) {
-                of.at_bank = Some(of.effect(None));
+                other = effect - i128::from(of.effect(None));
+                of.at_bank = Some(of.effect(Some(owing.minor)));
             }
-            self.totals((owing.bank, currency, 0)).at_banks += effect;
+            let totals = self.totals((owing.bank, currency, 0));
+            totals.at_banks += effect;
+            // What it booked otherwise is settled with its platform outside.
+            totals.by_hand += other;
             return;
         }
         let totals = self.totals((owing.bank, currency, date));

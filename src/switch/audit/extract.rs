@@ -39,7 +39,7 @@ pub(super) enum Said {
     Attempt { entry: RecordNo, count: u32 },
     /// It is finished; with the business date of the answer.
     /// `again`: an operator may have it sent once more.
-    Closed { entry: RecordNo, ending: Ending, date: u16, again: bool },
+    Closed { entry: RecordNo, ending: Ending, date: u16, again: bool, booked: Option<u64> },
     /// A bank approved what had been decided; with the amount it gave.
     LateApproval { txn: TxnNo, minor: Option<u64> },
     /// An operator decided.
@@ -125,10 +125,10 @@ impl Extract {
             Record::Attempt(attempt) => {
                 Said::Attempt { entry: attempt.entry, count: attempt.count }
             }
-            Record::Closed(Closed { entry, ending, settlement_date, cause, .. }) => {
+            Record::Closed(Closed { entry, ending, settlement_date, cause, booked, .. }) => {
                 let (entry, ending, date) = (*entry, *ending, date_of(*settlement_date));
                 let again = cause.is_some_and(Cause::is_the_banks_word);
-                Said::Closed { entry, ending, date, again }
+                Said::Closed { entry, ending, date, again, booked: minor_of(*booked) }
             }
             Record::Late(late) => late_approval(late),
             Record::Desk(desk) => decided(desk),

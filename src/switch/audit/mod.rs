@@ -98,7 +98,10 @@ impl Auditor {
             Said::Outcome(ended) => self.outcome(no, ended),
             Said::Queued(owes) => self.queued(no, owes),
             Said::Attempt { entry, count } => self.attempt(no, *entry, *count),
-            Said::Closed { entry, ending, date, again } => {
+            Said::Closed { entry, ending, date, again, booked } => {
+                if let (Some(owing), Some(minor)) = (self.entries.get_mut(entry), booked) {
+                    owing.minor = *minor;
+                }
                 self.closed(no, *entry, (*ending, *again), *date);
             }
             Said::LateApproval { txn, minor } => self.late(*txn, *minor),

@@ -85,6 +85,7 @@ fn closed_as(entry: u64, ending: Ending) -> Record {
         bank_code: None,
         settlement_date: None,
         cause: None,
+        booked: None,
     })
 }
 

@@ -342,7 +342,9 @@ impl Platform {
         };
         let what = wire::brief(msg);
         match reason {
-            Reason::OriginalNotFound if ask.refers.as_ref().is_some_and(stands) => {
+            Reason::OriginalNotFound | Reason::AmountDiffers | Reason::InvalidTransaction
+                if ask.refers.as_ref().is_some_and(stands) =>
+            {
                 Some(("decline", format!("what it refers to stands: {what}")))
             }
             Reason::ExceedsOriginal if !ask.to_the_dead => {

@@ -107,6 +107,7 @@ pub fn code(class: ResponseClass) -> Text<4> {
         ResponseClass::AlreadyReversed => "79",
         ResponseClass::NoOutcome => "09",
         ResponseClass::Acknowledged => "40",
+        ResponseClass::NoLiability => "41",
         ResponseClass::Unknown => "ZZ",
     })
 }
