@@ -6,7 +6,7 @@ use super::witness::{Reference, Witness, is_grant};
 use pointsman::canonical::{Canonical, Flow, Kind};
 use pointsman::switch::ids::{Name, RecordNo};
 use pointsman::switch::output::Send;
-use pointsman::switch::record::Queued;
+use pointsman::switch::record::{Owed, Queued};
 use pointsman::time::Instant;
 
 impl Witness {
@@ -80,8 +80,13 @@ impl Witness {
         if entry.0 > self.durable {
             self.blame("I3", format!("entry {entry} left before it was durable"));
         }
+        // A reversal that an operator has been asked about holds nobody back any more.
+        let aside = |no: &RecordNo, other: &Queued| {
+            other.owed != Owed::Repeat && self.known.desk.contains(no)
+        };
         let older = self.known.owed.iter().find(|(no, other)| {
-            **no < entry && other.bank == bank && other.pan.is_some() && other.pan == queued.pan
+            let same = other.bank == bank && other.pan.is_some() && other.pan == queued.pan;
+            **no < entry && same && !aside(no, other)
         });
         if let Some(older) = older.map(|(no, _)| *no) {
             self.blame("I8", format!("entry {entry} of {bank} overtook {older} of its card"));
