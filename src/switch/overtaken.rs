@@ -226,6 +226,7 @@ impl Switch {
             bank_code,
             settlement_date,
             cause,
+            booked: None,
         }));
         self.mark_window();
         self.event(Event::OnDesk { bank, txn: entry, amount, cause });

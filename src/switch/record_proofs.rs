@@ -332,7 +332,6 @@ fn small() -> BoxedStrategy<Record> {
                 Record::Attempt(Attempt { entry, at, count, date, batch })
             }
         ),
-        closed(),
         (no(), wall(), of(text()), verb, of(cause())).prop_map(
             |(item, at, operator, verb, cause)| {
                 Record::Desk(Desk { operator, verb, ..Desk::put(item, at, cause) })
@@ -391,7 +390,7 @@ fn small() -> BoxedStrategy<Record> {
 }
 
 pub(super) fn record() -> BoxedStrategy<Record> {
-    prop_oneof![intent(), queued(), outcome(), small()].boxed()
+    prop_oneof![intent(), queued(), outcome(), closed(), small()].boxed()
 }
 
 proptest! {

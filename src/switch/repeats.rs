@@ -2,8 +2,8 @@
 //!
 //! Contract: a repeat never goes to the bank a second time. It joins the one that waits or is in
 //! flight, hears the stored answer, or the decline of what was taken back since; the same name
-//! for something else is refused, or an operator's where it has happened already. Deliberately absent: what the memory has forgotten
-//! ([`super::recalled`]).
+//! for something else is refused, or an operator's where it has happened already. Deliberately
+//! absent: what the memory has forgotten ([`super::recalled`]).
 
 use super::duplicates::Likeness;
 use super::ids::RecordNo;
