@@ -112,6 +112,38 @@ fn a_stranger_on_the_line_does_not_fill_the_desk() -> Result<(), String> {
     Ok(())
 }
 
+/// Records are lost to damage and an operator accepted that: what is not found may be one of them.
+#[test]
+fn what_may_have_been_lost_is_not_called_never_sent() -> Result<(), String> {
+    let of = |stan: u32, orig: u32, of7: &str, f7: &str| {
+        format!("platform > 0420 stan={stan} amt=300 orig={orig} omti=0200 of7={of7} f7={f7}\n")
+    };
+    let script = [
+        "# An accepted loss.\n".to_owned(),
+        "t=0s platform > 0200 stan=11 amt=100 f7=1122000000\n".to_owned(),
+        "t=1s alfa > 0210 stan=1 rc=00\n".to_owned(),
+        format!("t=7200s {}", of(12, 99, "1122015900", "1122020000")),
+        "t=7201s platform > 0200 stan=13 amt=300 f7=1122020001\n".to_owned(),
+        "t=7202s lose 7\n".to_owned(),
+        "t=7202s platform up\nt=7202s alfa up\n".to_owned(),
+        format!("t=7203s {}", of(14, 13, "1122020001", "1122020003")),
+        "t=7204s desk list\n".to_owned(),
+    ];
+    let told = play::play(&script.concat())?;
+    let clear: Vec<&str> = told.lines().filter(|line| line.contains("unclear original")).collect();
+    assert_eq!(
+        clear,
+        [
+            "t=7200s event unclear original of 12 TERM1: it never came",
+            "t=7203s event unclear original of 14 TERM1: no original of this name is known",
+        ],
+        "{told}"
+    );
+    let item = told.lines().find(|line| line.starts_with("t=7204s item"));
+    assert!(item.is_some_and(|item| item.contains("300 never_sent")), "{told}");
+    Ok(())
+}
+
 #[test]
 fn after_every_storm_the_books_agree() {
     let seeds = std::env::var("STORM_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(40);

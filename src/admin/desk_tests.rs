@@ -7,12 +7,14 @@ use super::operators::{
     Swept,
 };
 use crate::link::Inbox;
-use crate::meaning::Reason;
+use crate::meaning::{Reason, Totals};
 use crate::money::{Amount, Currency};
 use crate::switch::desk::{Allowed, DeskItem, ItemState, LateItem, LateKind, Refusal, Why};
-use crate::switch::ids::RecordNo;
+use crate::switch::ids::{Name, RecordNo};
 use crate::switch::input::DeskVerb;
 use crate::switch::record::{Cause, Late, Leg, Owed};
+use crate::switch::totals::{Bucket, Kept, Period, Standing, TerminalBatch};
+use crate::switch::unsettled::{Asked, Doing, Unsettled};
 use crate::time::{Instant, Now, Wall};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -104,6 +106,27 @@ fn late() -> LateItem {
     LateItem { no: RecordNo(9), kind: LateKind::Late, late, became: "its reversal is owed" }
 }
 
+/// Two batches of a terminal of river, a page at a time.
+fn batches(asked: &Asked) -> Result<Vec<Unsettled>, Vec<Name>> {
+    let (bank, currency): (Name, _) = ("river".parse().unwrap(), Currency::new(978).unwrap());
+    if asked.bank != bank {
+        return Err(vec![bank]);
+    }
+    let terminal = "TERM0001".parse().unwrap();
+    let mut totals = Totals::default();
+    totals.debits.add(1_250);
+    let kept =
+        Kept { totals, first: RecordNo(3), last: RecordNo(5), standing: Standing::Unsettled };
+    let batch = |batch, doing| Unsettled {
+        bucket: Bucket { bank, period: Period::Batch(TerminalBatch { terminal, batch }), currency },
+        kept,
+        doing,
+    };
+    let all = [batch(12, Doing::Waits), batch(13, Doing::Nothing)];
+    let rest = all.into_iter().filter(|one| asked.after.is_none_or(|after| one.bucket > after));
+    Ok(rest.take(asked.limit).collect())
+}
+
 /// A driver that knows item 3 and refuses everything about any other.
 async fn drive(mut asked: mpsc::Receiver<Question>) {
     while let Some(question) = asked.recv().await {
@@ -116,6 +139,7 @@ async fn drive(mut asked: mpsc::Receiver<Question>) {
                 answer.send(DeskPage { now: now(), items, banks }).unwrap();
             }
             Question::Late(_, answer) => answer.send(vec![late()]).unwrap(),
+            Question::Unsettled(asked, answer) => answer.send(batches(&asked)).unwrap(),
             Question::Decide(action, answer) => {
                 let (item, verb) = (action.item, action.verb);
                 let refused = |state: ItemState, allowed, why| {
@@ -366,6 +390,32 @@ async fn orders_about_books_are_answered_with_what_was_recorded() {
     assert!(status == 409 && error.starts_with("nothing to ask"), "{status} {said}");
     let (status, said) = ask(to, "POST /books/brook/reconcile", "", order).await;
     assert_eq!((status, said), (404, unknown()));
+}
+
+#[tokio::test]
+async fn unsettled_periods_are_listed_page_by_page() {
+    let (to, asked) = pages(false, true).await;
+    tokio::task::spawn(drive(asked));
+    let (status, said) = ask(to, "GET /books/river/unsettled?limit=1", "", "").await;
+    let sum = |count: u64, minor: u64| json!({ "count": count, "minor": minor });
+    let period = json!({
+        "date": null, "day": null, "terminal": "TERM0001", "batch": 12, "currency": "978",
+        "state": "waits", "debits": sum(1, 1_250), "debits_reversed": sum(0, 0),
+        "credits": sum(0, 0), "credits_reversed": sum(0, 0), "net_minor": -1_250,
+        "first_record": 3, "last_record": 5,
+    });
+    assert_eq!((status, &said["periods"]), (200, &json!([period])));
+    let next = said["next_after"].as_str().unwrap();
+    let page = format!("GET /books/river/unsettled?limit=5&after={next}");
+    let (status, said) = ask(to, &page, "", "").await;
+    let states: Vec<&Value> = said["periods"].as_array().unwrap().iter().collect();
+    assert_eq!((status, states.len(), &states[0]["batch"]), (200, 1, &json!(13)));
+    assert_eq!((&states[0]["state"], &said["next_after"]), (&json!("unsettled"), &Value::Null));
+    assert_eq!(ask(to, "GET /books/brook/unsettled", "", "").await, (404, unknown()));
+    for wrong in ["after=x", "limit=0", "bank=river"] {
+        let page = format!("GET /books/river/unsettled?{wrong}");
+        assert_eq!(ask(to, &page, "", "").await.0, 400, "{wrong}");
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod desk;
 mod desk_tests;
 mod latches;
 mod operators;
+mod unsettled;
 mod wording;
 
 pub use latches::{Latch, Latches};
@@ -46,6 +47,7 @@ fn for_operators(door: OperatorDoor) -> Router {
     desk::routes(door.clone())
         .merge(decisions::routes(door.clone()))
         .merge(books::routes(door.clone()))
+        .merge(unsettled::routes(door.clone()))
         .merge(banks::routes(door))
 }
 

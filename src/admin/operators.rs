@@ -11,6 +11,7 @@ use crate::switch::desk::{DeskItem, LateItem, Listing, Refusal};
 use crate::switch::ids::{Name, RecordNo};
 use crate::switch::input::{DeskAction, DeskSweep};
 use crate::switch::totals::TerminalBatch;
+use crate::switch::unsettled::{Asked, Unsettled};
 use crate::text::Text;
 use crate::time::{Day, Now};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -38,6 +39,8 @@ pub enum Question {
     /// One step of a decision about many items; its answer comes once all its records are durable.
     /// An unknown bank is told with those there are.
     Sweep(DeskSweep, oneshot::Sender<Result<Swept, Vec<Name>>>),
+    /// A page of a bank's unsettled periods. An unknown bank is told with those there are.
+    Unsettled(Asked, oneshot::Sender<Result<Vec<Unsettled>, Vec<Name>>>),
     /// An order about a bank's books or lines; its answer comes once what it records is durable.
     Order(BankOrder, oneshot::Sender<Result<Ordered, OrderRefused>>),
 }

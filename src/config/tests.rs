@@ -189,6 +189,38 @@ fn originals_are_recalled_for_long_enough() {
 }
 
 #[test]
+fn a_bank_may_grant_more_and_its_dialect_may_have_no_code_in_advices() -> Result<(), Vec<String>> {
+    let plain = load_demo(|text| text)?;
+    let of = |at: usize| &plain.policy.banks[at];
+    let more = of(0).grants_more.iter().map(|mcc| mcc.as_str().to_owned());
+    assert_eq!(more.collect::<Vec<_>>(), ["5542"]);
+    assert!(of(1).grants_more.is_empty() && of(0).coded_advices);
+    assert!(!of(1).coded_advices, "UnionPay terminals");
+    let none = load_demo(|text| text.replacen("partial_above_request = [\"5542\"]", "", 1))?;
+    assert!(none.policy.banks[0].grants_more.is_empty());
+    for wrong in ["\"5542\"", "[5542]", "[\"55421\"]"] {
+        let wrong = format!("partial_above_request = {wrong}");
+        let edit = |text: String| text.replacen("partial_above_request = [\"5542\"]", &wrong, 1);
+        let errors = refusals(edit);
+        let named = |error: &String| error.contains("bank.river.partial_above_request");
+        assert!(errors.iter().any(named), "{wrong}: {errors:#?}");
+    }
+    // An advice that may not have F39 is one of no code, whatever the dialect says elsewhere.
+    let mute =
+        "extends = 'iso8583-1987-bcd'\n[presence.purchase-advice]\nrequest = { never = [39] }\n";
+    let source = |name: &str| match name {
+        "mute" => Some(mute.to_owned()),
+        name => shipped_text(name),
+    };
+    let text = DEMO.replacen("dialect = \"iso8583-1987-bcd\"", "dialect = \"mute\"", 1);
+    let settings = load(&text, &source).map_err(|ConfigErrors(errors)| {
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>()
+    })?;
+    assert!(!settings.policy.banks[0].coded_advices);
+    Ok(())
+}
+
+#[test]
 fn odd_values_are_refused_by_name() {
     for (from, to, part) in [
         ("window = 1_024", "window = 0", "expected 1 to 65536"),

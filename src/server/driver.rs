@@ -204,6 +204,11 @@ impl Driver {
                 Some(Question::Late(limit, answer)) => {
                     drop(answer.send(self.parts.switch.late(limit)));
                 }
+                Some(Question::Unsettled(asked, answer)) => {
+                    let known = self.parts.operators.knows(asked.bank);
+                    let page = known.map(|()| self.parts.switch.unsettled(&asked));
+                    drop(answer.send(page));
+                }
                 Some(Question::Decide(action, answer)) => {
                     let item = action.item;
                     self.feed(now, Input::Command(Command::Desk(action)));

@@ -130,6 +130,12 @@ impl Operators {
         }
     }
 
+    /// Whether the bank is one of ours; else those there are.
+    pub(super) fn knows(&self, bank: Name) -> Result<(), Vec<Name>> {
+        let known = self.banks.iter().any(|known| known.bank == bank);
+        if known { Ok(()) } else { Err(self.banks.iter().map(|known| known.bank).collect()) }
+    }
+
     /// What the core is to do about many items, where the bank is one of ours.
     pub(super) fn sweep_of(&self, sweep: DeskSweep) -> Result<Command, Vec<Name>> {
         if self.banks.iter().any(|known| known.bank == sweep.bank) {

@@ -151,7 +151,7 @@ impl Switch {
         if leg == Leg::LateApproved || (leg == Leg::InvalidAnswer && !declines(msg)) {
             self.original_done(txn);
             // Trusted or not, the bank may have done it after all: reversed, if need be again.
-            let standing = Standing { auth_id: msg.auth_id, granted, ..Standing::default() };
+            let standing = Standing { granted, ..Standing::told(Some(msg), intent.pan.as_ref()) };
             self.owe_for(txn, intent, standing, leg, Reason::AnswerTooLate);
         }
         self.note_late(Some(txn), intent.bank, leg, msg, granted);

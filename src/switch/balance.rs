@@ -219,7 +219,7 @@ impl Switch {
     /// wait for an operator, and those that were done.
     fn left_of(&self, one: &Candidate, family: &Recalled) -> Option<u64> {
         let done = match &one.body {
-            Body::Asked(intent) => self.standing(one.no, intent, one.at_bank).left,
+            Body::Asked(intent) => self.standing(one.no, intent, one.at_bank.clone()).left,
             Body::Told(_) => self.state.books.partials.get(&one.no).copied(),
         };
         let dead = family.records.iter().filter_map(|(no, record)| match &**record {

@@ -155,7 +155,7 @@ impl Switch {
         };
         let msg = answer.as_ref().map(|a| &*a.msg);
         let granted = self.granted_in(slot, msg);
-        self.owe(slot, leg, reason, granted);
+        self.owe(slot, leg, reason, (granted, msg));
         self.outcome(slot, leg, msg.map(|m| (m, reason)));
         let unlisted = msg.and_then(no_verdict).filter(|_| leg == Leg::InvalidAnswer);
         self.flight_event(slot, word_of(leg));
@@ -191,7 +191,7 @@ impl Switch {
     fn settle(&mut self, slot: usize, leg: Leg, answer: Option<Answered>) {
         let msg = answer.as_ref().map(|a| &*a.msg);
         let granted = self.granted_in(slot, msg);
-        self.owe(slot, leg, Some(Reason::Reversed), granted);
+        self.owe(slot, leg, Some(Reason::Reversed), (granted, msg));
         self.outcome(slot, leg, msg.map(|m| (m, Some(Reason::Reversed))));
         self.flight_event(slot, word_of(leg));
         if let Some(flight) = self.finish(slot) {
@@ -264,18 +264,19 @@ impl Switch {
     }
 
     /// Records what this ending of a flight owes.
-    fn owe(&mut self, slot: usize, leg: Leg, reason: Option<Reason>, granted: Option<Amount>) {
+    fn owe(
+        &mut self,
+        slot: usize,
+        leg: Leg,
+        reason: Option<Reason>,
+        (granted, told): (Option<Amount>, Option<&Canonical>),
+    ) {
         let Some(flight) = self.air.flights.get(slot) else { return };
         let (txn, released) = (flight.txn, flight.released);
         let intent = Arc::clone(&flight.intent);
         let reason = reason.unwrap_or(Reason::InvalidAnswer);
-        self.owe_for(
-            txn,
-            &intent,
-            Standing { released, granted, ..Standing::default() },
-            leg,
-            reason,
-        );
+        let known = Standing::told(told, intent.pan.as_ref());
+        self.owe_for(txn, &intent, Standing { released, granted, ..known }, leg, reason);
     }
 
     /// Records what an ending owes: the one table, live and at recovery.

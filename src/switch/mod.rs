@@ -45,6 +45,8 @@ mod cutover;
 mod decided;
 mod doubt;
 mod finding;
+#[cfg(test)]
+mod finding_tests;
 mod following;
 mod forwarding;
 mod granting;
@@ -101,6 +103,7 @@ mod top_up;
 mod totals_tests;
 mod undoing;
 mod unreadable;
+pub mod unsettled;
 mod window;
 #[cfg(test)]
 mod wrap_proofs;

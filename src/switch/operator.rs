@@ -79,10 +79,16 @@ impl Switch {
     /// What an obligation says of itself; the rest is filled in by who knows more.
     fn item_of(&self, no: RecordNo, queued: &Queued) -> DeskItem {
         let original = queued.original.stan;
+        // What the bank said late the message owed could not say yet.
+        let mut late = self.state.late.iter().rev().map(|note| (note.entry, &note.late));
+        let late = late.find(|(entry, _)| *entry == Some(no)).map(|(_, late)| late);
         let asked = queued.txn.and_then(|txn| self.state.unanswered.get(&txn));
         let platform = queued.platform.or_else(|| asked.map(|intent| intent.platform));
         let advice = queued.origin.as_ref().filter(|_| queued.owed == Owed::Repeat);
+        let about = queued.about;
+        let platform = platform.or(about.map(|about| about.platform));
         let platform_stan = asked.map(|intent| intent.origin.stan);
+        let platform_stan = platform_stan.or(about.map(|about| about.stan));
         DeskItem {
             item: no,
             txn: queued.txn,
@@ -104,8 +110,8 @@ impl Switch {
             stan: Some(queued.keys.stan),
             original_stan: (original != 0 && original != queued.keys.stan).then_some(original),
             rrn: queued.keys.rrn,
-            bank_rrn: None,
-            auth_id: queued.auth_id,
+            bank_rrn: about.and_then(|about| about.bank_rrn).or_else(|| late.and_then(|l| l.rrn)),
+            auth_id: queued.auth_id.or_else(|| late.and_then(|late| late.auth_id)),
             terminal: queued.keys.terminal,
             merchant: queued.keys.merchant,
             platform_stan: platform_stan.or_else(|| advice.map(|origin| origin.stan)),

@@ -80,7 +80,7 @@ impl Switch {
         let slot = self.air.slot_of(txn);
         let flight = slot.and_then(|slot| self.air.flights.get(slot));
         let released = flight.and_then(|flight| flight.released);
-        let standing = Standing { released, spent, ..one.at_bank };
+        let standing = Standing { released, spent, ..one.at_bank.clone() };
         match slot {
             // Its platform cannot know yet what to take a part of.
             Some(_) if msg.replacement_amount.is_some() => self.not_yet(from, msg, txn),

@@ -6,20 +6,26 @@
 //! Deliberately absent: whether it may be reversed at all ([`super::reversal`]).
 
 use super::Switch;
+use super::bank_names::kept_of;
 use super::ids::TxnNo;
 use super::record::{BankKeys, Intent, Leg, Outcome};
-use crate::canonical::{Flow, ResponseClass};
+use crate::canonical::{Canonical, Carried, Flow, MacCheck, ResponseClass};
 use crate::money::Amount;
+use crate::sensitive::Pan;
 use crate::text::Text;
 use crate::time::Instant;
 
 /// What is known of an original whose reversal is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Standing {
     /// When it left.
     pub released: Option<Instant>,
     /// `F38` as the bank gave it.
     pub auth_id: Option<Text<6>>,
+    /// `F37` as the bank gave it.
+    pub rrn: Option<Text<12>>,
+    /// What of its answer is repeated in what follows it (network data).
+    pub kept: Option<Box<Carried>>,
     /// What the bank granted, where that is not what was asked for.
     pub granted: Option<Amount>,
     /// What earlier reversals left of it.
@@ -35,10 +41,20 @@ impl Standing {
     pub(super) fn of(outcome: &Outcome) -> Self {
         Self {
             auth_id: outcome.auth_id,
+            rrn: outcome.rrn,
+            kept: outcome.kept.clone(),
             granted: granted_by(outcome),
             advised: outcome.leg == Leg::StoodIn,
             ..Self::default()
         }
+    }
+
+    /// As an answer tells that can be trusted: how the bank calls what it may have done.
+    pub(super) fn told(msg: Option<&Canonical>, pan: Option<&Pan>) -> Self {
+        let trusted = |msg: &&Canonical| !matches!(msg.mac, MacCheck::Bad | MacCheck::Missing);
+        let Some(msg) = msg.filter(trusted) else { return Self::default() };
+        let kept = kept_of(msg, pan);
+        Self { auth_id: msg.auth_id, rrn: msg.rrn, kept, ..Self::default() }
     }
 
     /// All that the bank has of it, before anything was taken back.

@@ -101,7 +101,7 @@ impl Switch {
         queued.platform = self.platform_name(from);
         queued.asked = Some(duplicates::money(msg.amount, msg.replacement_amount));
         queued.replacement = msg.replacement_amount.filter(|left| left.minor > 0);
-        queued.kept = (!msg.kept.is_empty()).then(|| Box::new(msg.kept.clone()));
+        queued.kept = (!msg.kept.is_empty()).then(|| Box::new(msg.kept.clone())).or(queued.kept);
         if let Some(debit) = queued.debit.as_mut().filter(|_| queued.replacement.is_some()) {
             Arc::make_mut(debit).left = queued.replacement;
         }

@@ -8,7 +8,7 @@ use super::Switch;
 use super::ids::{Name, TxnNo};
 use super::output::Event;
 use super::plants::Plant;
-use super::record::{BankKeys, CardFacts, Intent, Owed, Queued};
+use super::record::{About, BankKeys, CardFacts, Intent, Owed, Queued};
 use super::role::Debited;
 use super::standing::Standing;
 use crate::canonical::{Kind, Reason, TransactionType};
@@ -29,6 +29,7 @@ pub(super) struct Undone<'a> {
     facts: &'a CardFacts,
     debit: Option<&'a Arc<Debited>>,
     standing: Standing,
+    about: Option<About>,
 }
 
 impl<'a> Undone<'a> {
@@ -44,6 +45,11 @@ impl<'a> Undone<'a> {
             amount: of.amount,
             facts: &of.facts,
             debit: of.role.debited(),
+            about: Some(About {
+                platform: of.platform,
+                stan: of.origin.stan,
+                bank_rrn: standing.rrn,
+            }),
             standing,
         }
     }
@@ -61,6 +67,7 @@ impl<'a> Undone<'a> {
             facts: &of.facts,
             debit: None,
             standing: Standing { auth_id: of.auth_id, ..Standing::default() },
+            about: None,
         }
     }
 }
@@ -124,6 +131,8 @@ impl Switch {
             knows: self.known_of(txn),
             stated,
             stood: of.standing.left,
+            about: of.about,
+            kept: of.standing.kept,
             ..Queued::bare(
                 self.now.wall,
                 of.bank,

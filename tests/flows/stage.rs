@@ -20,6 +20,7 @@ use pointsman::switch::output::{Output, RecallKey, Send};
 use pointsman::switch::policy::Policy;
 use pointsman::switch::record::{Cause, Record};
 use pointsman::switch::totals::TerminalBatch;
+use pointsman::switch::unsettled::Asked;
 use pointsman::text::Text;
 use pointsman::time::{Day, Instant, Now, Wall};
 use std::collections::BTreeMap;
@@ -44,6 +45,8 @@ pub(crate) struct Stage {
     asked: Vec<(Ticket, RecallKey)>,
     /// The oldest record that can still be read.
     kept: RecordNo,
+    /// Up to this one records were lost to damage.
+    lost: RecordNo,
     pub(crate) slow_journal: bool,
     /// Banks that approve at once whatever they are told.
     pub(crate) honest: bool,
@@ -142,7 +145,8 @@ impl Stage {
     fn output(&mut self, output: Output) {
         match output {
             Output::Append(no, record) => {
-                assert_eq!(no.0, self.journal.len() as u64 + 1, "records have no gaps");
+                let last = self.journal.last().map(|(no, _)| *no).unwrap_or_default();
+                assert_eq!(no.0, last.max(self.lost).0 + 1, "records have no gaps");
                 if let Some(line) = show_record(no, &record) {
                     self.say(&line);
                 }
@@ -228,6 +232,26 @@ impl Stage {
         self.settle();
     }
 
+    /// A crash, and from this record on the journal is damaged: an operator accepts the loss.
+    fn lose(&mut self, from: &str) -> Fallible<()> {
+        let from = RecordNo(from.parse().map_err(|_| "no record number")?);
+        self.journal.truncate(self.durable);
+        let last = self.journal.last().map(|(no, _)| *no).unwrap_or_default();
+        self.journal.retain(|(no, _)| *no < from);
+        self.durable = self.journal.len();
+        self.held.clear();
+        self.sessions.clear();
+        self.switch = Switch::new(Arc::clone(&self.policy), 1);
+        for (no, record) in &self.journal {
+            self.switch.replay(*no, record);
+        }
+        self.switch.lost(last);
+        self.lost = last;
+        self.switch.start(self.wall());
+        self.settle();
+        Ok(())
+    }
+
     pub(crate) fn directive(&mut self, line: &str) -> Fallible<()> {
         self.say(line);
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -236,6 +260,7 @@ impl Stage {
             ["gate", what] => self.gate = what == "go",
             ["disk", what] => self.disk = what == "go",
             ["crash"] => self.crash(),
+            ["lose", from] => self.lose(from)?,
             ["retire", upto] => {
                 self.kept = RecordNo(upto.parse().map_err(|_| "no record number")?);
             }
@@ -255,6 +280,7 @@ impl Stage {
                 self.reconcile(bank, Which::Batch(of));
             }
             ["books", bank] => self.list_books(bank),
+            ["books", bank, "unsettled"] => self.list_unsettled(bank),
             ["cutover", bank, date] => {
                 let (bank, date, operator) = (text(bank), Some(text(date)), text("anna"));
                 self.feed(Input::Command(Command::Cutover { bank, date, operator }));
@@ -342,6 +368,21 @@ impl Stage {
             })
             .collect();
         lines.iter().for_each(|line| self.say(line));
+    }
+
+    /// What an operator is told of a bank's periods, two at a time.
+    fn list_unsettled(&mut self, bank: &str) {
+        let mut asked = Asked { bank: text(bank), after: None, limit: 2 };
+        loop {
+            let page = self.switch.unsettled(&asked);
+            for of in &page {
+                let (at, doing) = (period(of.bucket.period), of.doing.word());
+                let net = of.kept.totals.net();
+                self.say(&format!("{doing} {at} {}: net={net}", of.bucket.currency));
+            }
+            let Some(last) = page.last().filter(|_| page.len() == asked.limit) else { return };
+            asked.after = Some(last.bucket);
+        }
     }
 
     fn desk(&mut self, no: &str, verb: DeskVerb) -> Fallible<()> {
@@ -440,6 +481,7 @@ impl Stage {
             unpackable: options.has("unpackable"),
             asked: vec![],
             kept: RecordNo(1),
+            lost: RecordNo(0),
             slow_journal: options.has("slow_journal"),
             honest: false,
             held: vec![],

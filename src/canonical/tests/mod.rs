@@ -2,6 +2,7 @@
 //! Deliberately absent: bytes on the wire, but for the MAC's sake ([`sealing`]).
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
+mod advices;
 mod bank_flows;
 mod both_ways;
 mod codes;
