@@ -1,4 +1,4 @@
-//! The seeded simulation in the ordinary test run: 200 worlds, each with hundreds of
+//! The seeded simulation in the ordinary test run: 250 worlds, each with hundreds of
 //! transactions, crashes and faults (`docs/simulation.md`).
 //!
 //! Contract: fails when a world breaks a promise, when something that must be met was never met,
@@ -9,24 +9,28 @@
 use simulators::world::sim::campaign::{campaign, run};
 use simulators::world::sim::plant::{BUGS, Planted};
 
-/// Worlds of the ordinary test run, and of every planted bug.
+/// Worlds of the ordinary test run: so many that the rarest torn tail, one in fifty worlds, is met
+/// whatever the journal's records weigh.
+const WORLDS: u64 = 250;
+
+/// Worlds within which every planted bug is caught.
 const SEEDS: u64 = 200;
 
 #[test]
-fn two_hundred_worlds_keep_every_promise() {
+fn all_worlds_keep_every_promise() {
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
-    let done = campaign(1, SEEDS, threads, Planted::default(), false, &|_| {});
+    let done = campaign(1, WORLDS, threads, Planted::default(), false, &|_| {});
     let broken: Vec<String> = done
         .failed
         .iter()
         .map(|verdict| format!("seed {}: {:?}", verdict.seed, verdict.violations.first()))
         .collect();
     assert!(broken.is_empty(), "{} seeds:\n{}", broken.len(), broken.join("\n"));
-    assert_eq!(done.seeds, SEEDS);
-    assert!(done.coverage.asked >= 300 * SEEDS, "{} asked", done.coverage.asked);
+    assert_eq!(done.seeds, WORLDS);
+    assert!(done.coverage.asked >= 300 * WORLDS, "{} asked", done.coverage.asked);
     assert!(done.fewest_crashes >= 2, "{} crashes in one world", done.fewest_crashes);
     let missing = done.coverage.missing();
-    assert!(missing.is_empty(), "never met in {SEEDS} worlds: {}", missing.join(", "));
+    assert!(missing.is_empty(), "never met in {WORLDS} worlds: {}", missing.join(", "));
 }
 
 /// Worlds in which a repeat met an approval that was being taken back, heard a decline, and the
