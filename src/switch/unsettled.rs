@@ -2,7 +2,7 @@
 //! each.
 //!
 //! Contract: a list is bounded and asked for page by page; what is in balance, and what moved no
-//! money, is not in it. Deliberately absent: who settles what ([`super::settling`]), and what is
+//! money, is not in it. Deliberately absent: who settles what (`settling`), and what is
 //! kept at all ([`super::totals`]).
 
 use super::Switch;
