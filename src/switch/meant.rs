@@ -143,6 +143,7 @@ impl Switch {
         }
         candidates.extend(self.arrived_since(since, &candidates));
         let found = find(&stated, candidates, recalled.more, recalled.coverage);
+        let found = self.means(&msg, found);
         match found {
             Found::This(ref one) => {
                 let all = exact == Some(one.no) && self.newest.reaches(since);
