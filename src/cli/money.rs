@@ -110,17 +110,7 @@ mod tests {
 
     #[test]
     fn a_broken_rule_is_told_with_its_record_and_bytes_that_are_no_record_are_refused() {
-        let (entry, at) = (RecordNo(7), Wall::default());
-        let ending = Ending::Acknowledged;
-        let closed = Closed {
-            entry,
-            at,
-            ending,
-            bank_code: None,
-            settlement_date: None,
-            cause: None,
-            booked: None,
-        };
+        let closed = Closed::bare(RecordNo(7), Wall::default(), Ending::Acknowledged);
         let (mut bytes, mut money) = (Vec::new(), Money::default());
         Record::Closed(closed).encode(&mut bytes);
         money.see(5, &bytes).unwrap();

@@ -175,16 +175,7 @@ mod tests {
     use crate::time::Wall;
 
     fn closed(entry: u64) -> Box<Record> {
-        let (entry, at, ending) = (RecordNo(entry), Wall::default(), Ending::Acknowledged);
-        let closed = Closed {
-            entry,
-            at,
-            ending,
-            bank_code: None,
-            settlement_date: None,
-            cause: None,
-            booked: None,
-        };
+        let closed = Closed::bare(RecordNo(entry), Wall::default(), Ending::Acknowledged);
         Box::new(Record::Closed(closed))
     }
 

@@ -10,14 +10,11 @@ use crate::canonical::{Flow, Kind, Reason, TransactionType};
 use crate::journal::file::backend::FileName;
 use crate::journal::{Backend, DataKey, Entropy, Options, Reader, SimDisk, Writer, recover};
 use crate::link::{Arrival, Inbox};
-use crate::switch::duplicates::{Likeness, fingerprint};
+use crate::switch::duplicates::fingerprint;
 use crate::switch::ids::{RecordNo, Ticket};
 use crate::switch::input::Input;
 use crate::switch::output::RecallKey;
-use crate::switch::record::{
-    BankKeys, CardFacts, Debt, Intent, Leg, Origin, Outcome, Record, Refused,
-};
-use crate::switch::role::Role;
+use crate::switch::record::{BankKeys, Intent, Leg, Origin, Outcome, Record, Refused};
 use crate::time::Wall;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -40,30 +37,10 @@ fn at(stan: u32) -> Wall {
 }
 
 fn intent(stan: u32) -> Record {
-    let (platform, origin) = ("pos".parse().unwrap(), origin(stan));
-    let likeness = Likeness::of(&platform, &origin, None, None, None);
-    Record::Intent(Arc::new(Intent {
-        at: at(stan),
-        platform,
-        bank: "alfa".parse().unwrap(),
-        line: "alfa".parse().unwrap(),
-        rule: "all".parse().unwrap(),
-        kind: Kind::Transaction(TransactionType::Purchase),
-        flow: Flow::Request,
-        origin,
-        keys: BankKeys { stan, ..BankKeys::default() },
-        pan: None,
-        amount: None,
-        facts: CardFacts::default(),
-        accepts_partial: false,
-        owes: Debt::Reversal,
-        original: None,
-        referred: None,
-        policy: 1,
-        role: Role::Whole,
-        date: None,
-        likeness,
-    }))
+    let (theirs, keys) = (origin(stan), BankKeys { stan, ..BankKeys::default() });
+    let platform = ("pos".parse().unwrap(), theirs);
+    let bank = ("alfa".parse().unwrap(), keys);
+    Record::Intent(Arc::new(Intent::bare(at(stan), platform, bank, (None, None))))
 }
 
 fn outcome(txn: u64, stan: u32) -> Record {

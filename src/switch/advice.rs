@@ -183,15 +183,8 @@ impl Switch {
     ) {
         let (bank, at, amount) = (queued.bank, self.now.wall, queued.amount);
         let entry = self.record(Record::Queued(Arc::new(queued)));
-        let no = self.record(Record::Closed(Closed {
-            entry,
-            at,
-            ending,
-            bank_code: None,
-            settlement_date: None,
-            cause,
-            booked: None,
-        }));
+        let closed = Closed { cause, ..Closed::bare(entry, at, ending) };
+        let no = self.record(Record::Closed(closed));
         self.mark_window();
         if ending == Ending::Dead {
             self.event(Event::OnDesk { bank, txn: entry, amount, cause });

@@ -166,11 +166,11 @@ impl Switch {
     /// of the original and of all that refers to it.
     pub(super) fn is_beyond(&self, msg: &Canonical, one: &Candidate, family: &Recalled) -> bool {
         let Some(granted) = granted_of(one) else { return true };
-        let percent = self.policy.banks.iter().find(|bank| bank.name == one.bank());
+        let bank = self.policy.banks.iter().find(|bank| bank.name == one.bank());
         let whole = Whole {
             granted,
             left: self.left_of(one, family).unwrap_or(granted).min(granted),
-            percent: percent.map_or(100, |bank| bank.completion_percent),
+            percent: bank.map_or(100, |bank| bank.completion_percent),
         };
         let taken = taken(one.no, &self.shares(one.no, family));
         // More follow it than were looked at.

@@ -50,15 +50,7 @@ impl State {
 
     /// The bank has a dead letter after all.
     fn book_taken(&mut self, no: RecordNo, desk: &Desk, queued: &Queued) {
-        let closed = Closed {
-            entry: desk.item,
-            at: desk.at,
-            ending: Ending::Acknowledged,
-            bank_code: None,
-            settlement_date: None,
-            cause: None,
-            booked: None,
-        };
+        let closed = Closed::bare(desk.item, desk.at, Ending::Acknowledged);
         self.book_ending(no, &closed, queued);
     }
 

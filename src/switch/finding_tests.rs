@@ -1,12 +1,10 @@
 //! Which transaction is meant, row by row: what contradicts, what narrows, and what it proves that
 //! nothing is found. `docs/originals.md` says the same in words.
 
-use super::duplicates::Likeness;
 use super::finding::{Body, Candidate, Found, Standing, Stated, find};
-use super::ids::{Name, RecordNo};
+use super::ids::RecordNo;
 use super::library::Coverage;
-use super::record::{BankKeys, CardFacts, Debt, Intent, Origin, Owed, Queued};
-use super::role::Role;
+use super::record::{BankKeys, Intent, Origin, Owed, Queued};
 use crate::canonical::{Flow, Kind, OriginalData, Reason, TransactionType};
 use crate::money::{Amount, Currency};
 use crate::sensitive::Pan;
@@ -391,31 +389,14 @@ fn what_moved_no_money_contradicts_nothing() {
 /// The debit and the credit of a top-up, or two banks that were tried: one request.
 #[test]
 fn the_last_leg_of_a_request_tells_of_it() {
-    let (platform, origin, pan): (Name, _, _) = (text("north"), asked(), card("4111111111111111"));
-    let likeness = Likeness::of(&platform, &origin, pan.as_ref(), None, amount(100, 978));
+    let (pan, amount) = (card("4111111111111111"), amount(100, 978));
     let leg = |no: u64, bank: &str| Candidate {
-        body: Body::Asked(Arc::new(Intent {
-            at: wall(-60),
-            platform,
-            bank: text(bank),
-            line: text(bank),
-            rule: text("all"),
-            kind: Kind::Transaction(TransactionType::Purchase),
-            flow: Flow::Request,
-            origin: origin.clone(),
-            keys: BankKeys::default(),
-            pan: pan.clone(),
-            amount: amount(100, 978),
-            facts: CardFacts::default(),
-            accepts_partial: false,
-            owes: Debt::Reversal,
-            original: None,
-            referred: None,
-            policy: 1,
-            role: Role::Whole,
-            date: None,
-            likeness,
-        })),
+        body: Body::Asked(Arc::new(Intent::bare(
+            wall(-60),
+            (text("north"), asked()),
+            (text(bank), BankKeys::default()),
+            (pan.clone(), amount),
+        ))),
         ..candidate(no, told(TransactionType::Purchase))
     };
     assert_eq!(among(&reversal(), vec![leg(1, "alfa"), leg(2, "brook")]), "this 2");

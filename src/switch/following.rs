@@ -71,7 +71,6 @@ impl Switch {
         found: Found,
         family: Option<&Recalled>,
     ) {
-        let found = self.means(&msg, found);
         let met = Met::of(&found);
         let done = self.followed_by(Follower::of(&msg), met);
         let one = match found {

@@ -218,16 +218,8 @@ impl Switch {
             ..reversal.clone()
         };
         let entry = self.record(Record::Queued(Arc::new(kept)));
-        let (ending, bank_code, settlement_date) = (Ending::Dead, None, None);
-        self.record(Record::Closed(Closed {
-            entry,
-            at,
-            ending,
-            bank_code,
-            settlement_date,
-            cause,
-            booked: None,
-        }));
+        let closed = Closed { cause, ..Closed::bare(entry, at, Ending::Dead) };
+        self.record(Record::Closed(closed));
         self.mark_window();
         self.event(Event::OnDesk { bank, txn: entry, amount, cause });
     }

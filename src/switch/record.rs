@@ -445,6 +445,21 @@ pub struct Closed {
     pub booked: Option<Amount>,
 }
 
+impl Closed {
+    /// An end of which nothing more is known than how and when.
+    pub const fn bare(entry: RecordNo, at: Wall, ending: Ending) -> Self {
+        Self {
+            entry,
+            at,
+            ending,
+            bank_code: None,
+            settlement_date: None,
+            cause: None,
+            booked: None,
+        }
+    }
+}
+
 /// An answer arrived after its transaction had been decided, or a second time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Late {

@@ -138,6 +138,38 @@ pub struct Intent {
 }
 
 impl Intent {
+    /// A purchase of which nothing is known but when, its names at platform and bank, its card and
+    /// its amount; it is reversed if need be.
+    pub fn bare(
+        at: Wall,
+        (platform, origin): (Name, Origin),
+        (bank, keys): (Name, BankKeys),
+        (pan, amount): (Option<Pan>, Option<Amount>),
+    ) -> Self {
+        Self {
+            at,
+            likeness: Likeness::of(&platform, &origin, pan.as_ref(), None, amount),
+            platform,
+            bank,
+            line: bank,
+            rule: Name::EMPTY,
+            kind: Kind::Transaction(TransactionType::Purchase),
+            flow: Flow::Request,
+            origin,
+            keys,
+            pan,
+            amount,
+            facts: CardFacts::default(),
+            accepts_partial: false,
+            owes: Debt::Reversal,
+            original: None,
+            referred: None,
+            policy: 1,
+            role: Role::Whole,
+            date: None,
+        }
+    }
+
     /// What this voids, where it is a void of something known.
     pub fn voided(&self) -> Option<TransactionType> {
         self.referred.as_ref()?.sent?.kind.transaction()

@@ -446,28 +446,10 @@ fn what_a_newer_build_wrote_is_refused_by_name() {
 
 #[test]
 fn an_intent_of_the_first_version_is_one_whole_request() {
-    let intent = Intent {
-        at: Wall::from_millis(1_000),
-        platform: Text::EMPTY,
-        bank: "alfa".parse().unwrap_or_default(),
-        line: Text::EMPTY,
-        rule: Text::EMPTY,
-        kind: Kind::Transaction(TransactionType::TopUp),
-        flow: Flow::Request,
-        origin: Origin::default(),
-        keys: BankKeys::default(),
-        pan: None,
-        amount: None,
-        facts: CardFacts::default(),
-        accepts_partial: false,
-        owes: Debt::Reversal,
-        original: None,
-        referred: None,
-        policy: 7,
-        role: Role::Whole,
-        date: None,
-        likeness: Likeness::of(&Text::EMPTY, &Origin::default(), None, None, None),
-    };
+    let bank = ("alfa".parse().unwrap_or_default(), BankKeys::default());
+    let bare = Intent::bare(Wall::from_millis(1_000), Default::default(), bank, (None, None));
+    let kind = Kind::Transaction(TransactionType::TopUp);
+    let intent = Intent { kind, line: Text::EMPTY, policy: 7, ..bare };
     let mut later = intent.clone();
     later.keys.sent = Some(Sent { kind: intent.kind, flow: Flow::Request });
     let written = |intent: Intent| {

@@ -1,13 +1,11 @@
 //! What of totals is kept and what is let go, by the record: thousands of terminals of one bank.
 
-use super::duplicates::Likeness;
 use super::ids::RecordNo;
 use super::record::{
-    BankKeys, CardFacts, Cutover, Debt, Intent, Leg, Origin, Outcome, Reconciled, Record, Weighing,
+    BankKeys, Cutover, Intent, Leg, Origin, Outcome, Reconciled, Record, Weighing,
 };
-use super::role::Role;
 use super::totals::{Bookkeeper, Bucket, DATES_KEPT, Period, TerminalBatch};
-use crate::meaning::{Flow, Kind, Totals, TransactionType};
+use crate::meaning::Totals;
 use crate::money::{Amount, Currency};
 use crate::text::Text;
 use crate::time::{Day, Wall};
@@ -40,33 +38,11 @@ impl Journal {
 
     /// A sale of 1.00, approved.
     fn sells(&mut self, number: u32, batch: u32) {
-        let origin = Origin::default();
         let amount = Currency::new(156).map(|currency| Amount::new(100, currency));
-        let likeness = Likeness::of(&Text::EMPTY, &origin, None, None, amount);
         let terminal = Some(terminal(number));
         let keys = BankKeys { stan: 1, terminal, batch: Some(batch), ..BankKeys::default() };
-        let intent = Intent {
-            at: Wall::default(),
-            platform: Text::EMPTY,
-            bank: bank(),
-            line: Text::EMPTY,
-            rule: Text::EMPTY,
-            kind: Kind::Transaction(TransactionType::Purchase),
-            flow: Flow::Request,
-            origin,
-            keys,
-            pan: None,
-            amount,
-            facts: CardFacts::default(),
-            accepts_partial: false,
-            owes: Debt::Reversal,
-            original: None,
-            referred: None,
-            policy: 1,
-            role: Role::Whole,
-            date: None,
-            likeness,
-        };
+        let (at, platform) = (Wall::default(), (Text::EMPTY, Origin::default()));
+        let intent = Intent::bare(at, platform, (bank(), keys), (None, amount));
         let txn = self.write(&Record::Intent(Arc::new(intent)));
         let approved = Outcome { amount, ..Outcome::bare(txn, Wall::default(), Leg::Approved) };
         self.write(&Record::Outcome(approved));

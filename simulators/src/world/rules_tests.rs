@@ -7,10 +7,8 @@ use crate::bank::ledger::{Entry, Key, Seen};
 use crate::platform::ledger::{End, Request, Reversal, Stray, Why};
 use pointsman::canonical::{Flow, Kind, Reason, ResponseClass, TransactionType};
 use pointsman::money::{Amount, Currency};
-use pointsman::switch::duplicates::Likeness;
 use pointsman::switch::ids::RecordNo;
 use pointsman::switch::record::*;
-use pointsman::switch::role::Role;
 use pointsman::text::Text;
 use pointsman::time::Wall;
 use std::sync::Arc;
@@ -50,30 +48,10 @@ impl Ledgers {
     fn intent_of(&mut self, asked: u32, stan: u32) -> u64 {
         let terminal = Some(text("TERM0001"));
         let transmission = Some(text(F7));
-        let purchase = Kind::Transaction(TransactionType::Purchase);
         let origin = Origin { stan: asked, transmission, terminal, ..Origin::default() };
-        self.record(Record::Intent(Arc::new(Intent {
-            at: AT,
-            likeness: Likeness::of(&text("shop"), &origin, None, None, money(1_000)),
-            platform: text("shop"),
-            bank: text("river"),
-            line: text("river-1"),
-            rule: text("all"),
-            kind: purchase,
-            flow: Flow::Request,
-            origin,
-            keys: keys(stan),
-            pan: None,
-            amount: money(1_000),
-            facts: CardFacts::default(),
-            accepts_partial: false,
-            owes: Debt::Reversal,
-            original: None,
-            referred: None,
-            policy: 1,
-            role: Role::Whole,
-            date: None,
-        })))
+        let (platform, bank) = ((text("shop"), origin), (text("river"), keys(stan)));
+        let intent = Intent::bare(AT, platform, bank, (None, money(1_000)));
+        self.record(Record::Intent(Arc::new(intent)))
     }
 
     fn outcome(&mut self, txn: u64, leg: Leg) {
@@ -102,15 +80,7 @@ impl Ledgers {
     }
 
     fn closed(&mut self, entry: u64) {
-        self.record(Record::Closed(Closed {
-            entry: RecordNo(entry),
-            at: AT,
-            ending: Ending::Acknowledged,
-            bank_code: None,
-            settlement_date: None,
-            cause: None,
-            booked: None,
-        }));
+        self.record(Record::Closed(Closed::bare(RecordNo(entry), AT, Ending::Acknowledged)));
     }
 
     fn asked(&mut self, stan: u32, code: &str) -> &mut Request {

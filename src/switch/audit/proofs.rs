@@ -3,11 +3,9 @@
 use super::{Auditor, OpenWhat, Report, Totals, Violation};
 use crate::meaning::{Flow, Kind, Reason, TransactionType};
 use crate::money::{Amount, Currency};
-use crate::switch::duplicates::Likeness;
 use crate::switch::ids::RecordNo;
 use crate::switch::input::DeskVerb;
 use crate::switch::record::*;
-use crate::switch::role::Role;
 use crate::time::Wall;
 use std::sync::Arc;
 
@@ -25,30 +23,10 @@ pub(super) fn intent(stan: u32) -> Record {
 
 /// A request of this STAN of the platform under this one of ours.
 pub(in crate::switch) fn asked(theirs: u32, stan: u32) -> Record {
-    let platform = "pos".parse().unwrap_or_default();
     let origin = Origin { stan: theirs, ..Origin::default() };
-    Record::Intent(Arc::new(Intent {
-        at: Wall::default(),
-        likeness: Likeness::of(&platform, &origin, None, None, amount()),
-        platform,
-        bank: "alfa".parse().unwrap_or_default(),
-        line: "alfa".parse().unwrap_or_default(),
-        rule: "all".parse().unwrap_or_default(),
-        kind: Kind::Transaction(TransactionType::Purchase),
-        flow: Flow::Request,
-        origin,
-        keys: keys(stan),
-        pan: None,
-        amount: amount(),
-        facts: CardFacts::default(),
-        accepts_partial: false,
-        owes: Debt::Reversal,
-        original: None,
-        referred: None,
-        policy: 1,
-        role: Role::Whole,
-        date: None,
-    }))
+    let platform = ("pos".parse().unwrap_or_default(), origin);
+    let bank = ("alfa".parse().unwrap_or_default(), keys(stan));
+    Record::Intent(Arc::new(Intent::bare(Wall::default(), platform, bank, (None, amount()))))
 }
 
 pub(super) fn outcome(txn: u64, leg: Leg) -> Record {
@@ -76,17 +54,7 @@ pub(super) fn closed(entry: u64) -> Record {
 }
 
 fn closed_as(entry: u64, ending: Ending) -> Record {
-    let entry = RecordNo(entry);
-    let at = Wall::default();
-    Record::Closed(Closed {
-        entry,
-        at,
-        ending,
-        bank_code: None,
-        settlement_date: None,
-        cause: None,
-        booked: None,
-    })
+    Record::Closed(Closed::bare(RecordNo(entry), Wall::default(), ending))
 }
 
 fn attempt(entry: u64, count: u32) -> Record {
