@@ -145,6 +145,9 @@ impl Switch {
         let found = find(&stated, candidates, recalled.more, recalled.coverage);
         let found = self.means(&msg, found);
         match found {
+            Found::This(ref one) if self.answered_since(one, since, &recalled) => {
+                self.asked_again(from, msg);
+            }
             Found::This(ref one) => {
                 let all = exact == Some(one.no) && self.newest.reaches(since);
                 self.found(from, msg, found, Some(&recalled).filter(|_| all));
@@ -175,8 +178,22 @@ impl Switch {
     /// A transaction in flight, as it stands.
     fn flying(&self, no: RecordNo) -> Option<Candidate> {
         let flight = self.air.flights.get(self.air.slot_of(no)?)?;
-        let outcome = flight.outcome.as_ref().map(|(_, outcome)| outcome);
-        Some(self.asked(no, &flight.intent, outcome, &[]))
+        Some(self.asked(no, &flight.intent, self.outcome_in_flight(no), &[]))
+    }
+
+    /// The answer to a request in flight, which need not be on disk yet.
+    fn outcome_in_flight(&self, no: RecordNo) -> Option<&Outcome> {
+        let flight = self.air.flights.get(self.air.slot_of(no)?)?;
+        flight.outcome.as_ref().map(|(_, outcome)| outcome)
+    }
+
+    /// Whether a bank's answer came while the journal was asked, and is neither in its answer nor
+    /// in flight any more: only that answer tells how much was granted.
+    fn answered_since(&self, one: &Candidate, since: RecordNo, recalled: &Recalled) -> bool {
+        let outcome = self.state.memory.of(one.no).and_then(Remembered::outcome);
+        outcome.is_some_and(|outcome| outcome > since)
+            && self.outcome_in_flight(one.no).is_none()
+            && outcome.is_some_and(|outcome| recalled.records.iter().all(|(no, _)| *no != outcome))
     }
 
     /// Requests and advices recorded after the journal was asked, or shortly before: it looks at
@@ -184,7 +201,7 @@ impl Switch {
     pub(super) fn arrived_since(&self, since: RecordNo, known: &[Candidate]) -> Vec<Candidate> {
         let since = RecordNo(since.0.saturating_sub(UNWRITTEN_MAX));
         let open = self.state.open.iter().rev().take_while(|(no, _)| *no > since);
-        let asked = open.map(|(no, open)| self.asked(no, &open.intent, None, &[]));
+        let asked = open.map(|(no, open)| self.asked(no, &open.intent, self.outcome_in_flight(no), &[]));
         let owed = self.state.saf.range(RecordNo(since.0 + 1)..);
         let told = owed.filter(|(_, entry)| entry.queued.is_told());
         let told = told.map(|(no, entry)| self.told(*no, &entry.queued, &[]));
@@ -215,6 +232,7 @@ impl Switch {
                         Record::Outcome(outcome) => Some(outcome),
                         _ => None,
                     });
+                    let outcome = outcome.or_else(|| self.outcome_in_flight(no));
                     all.push(self.asked(no, intent, outcome, ends));
                 }
                 Record::Queued(queued) if queued.is_told() => all.push(self.told(no, queued, ends)),

@@ -36,7 +36,8 @@ impl Switch {
         let withdrawn = self.drop_waiting(&stated, &names);
         let known = withdrawn.into_iter().chain(names);
         let known = known.filter_map(|name| self.state.memory.find(name)).next();
-        match known.filter(|past| matches!(past.past(), Past::Refused | Past::Tombstone)) {
+        // A tombstone under this name says nothing: its reversal may have named another one by it.
+        match known.filter(|past| past.past() == Past::Refused) {
             // It never left, and its repeat is declined.
             Some(past) => self.refuse(&from, msg, Reason::Accepted, Some(past.no()), None),
             None => self.look_for(from, msg),
