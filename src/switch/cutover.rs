@@ -41,7 +41,7 @@ impl Switch {
         let name = self.bank_name(bank);
         let known = self.state.bank(&name);
         let current = known.and_then(|b| b.business_date);
-        let last = known.and_then(|b| b.cutover);
+        let last = known.and_then(|b| b.cutover).map(|last| (last, self.since_cutover(bank, last)));
         match judged(current, last, msg, self.now.wall) {
             Word::Moves(date) => {
                 let (stan, transmission) = (msg.stan, msg.transmission);
@@ -57,6 +57,15 @@ impl Switch {
                 self.state.last
             }
         }
+    }
+
+    /// How long ago a bank's date moved. Before the start only the wall clock tells, which may have
+    /// been set since.
+    fn since_cutover(&self, bank: BankId, last: LastCutover) -> Duration {
+        let live = self.banks.get(usize::from(bank.0)).and_then(|live| live.cut_over);
+        let millis = self.now.wall.millis().saturating_sub(last.at.millis());
+        let by_wall = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+        live.map_or(by_wall, |at| self.now.mono.since(at))
     }
 
     /// The operator moves a bank's business date: to the one that is named, or to the day after.
@@ -92,19 +101,28 @@ impl Switch {
                 self.order(name, period, None);
             }
         }
+        if let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
+            live.cut_over = Some(self.now.mono);
+        }
         let no = self.record(Record::Cutover(moved));
         self.let_go_dates(name);
         no
     }
 }
 
-fn judged(current: Option<Day>, last: Option<LastCutover>, msg: &Canonical, now: Wall) -> Word {
+/// Judges a word of a bank. `last`: its date's last move, and how long ago that was.
+fn judged(
+    current: Option<Day>,
+    last: Option<(LastCutover, Duration)>,
+    msg: &Canonical,
+    now: Wall,
+) -> Word {
     // Hosts that know none fill the field with zeros.
     let stated = msg.settlement_date.filter(|d| d.as_bytes().iter().any(|b| *b != b'0'));
     let current = named(current);
     let Some(stated) = stated else {
         return match current {
-            Some(_) if last.is_some_and(|last| is_same(&last, msg, now)) => Word::Known,
+            Some(_) if last.is_some_and(|(last, ago)| is_same(&last, msg, ago)) => Word::Known,
             Some(current) => current.next().map_or(Word::Strange(None), Word::Moves),
             None => Word::Moves(Day::of(now)),
         };
@@ -131,10 +149,8 @@ fn named(date: Option<Day>) -> Option<Day> {
 }
 
 /// Whether a word that names no date is the last one again.
-fn is_same(last: &LastCutover, msg: &Canonical, now: Wall) -> bool {
-    let age = now.millis().saturating_sub(last.at.millis());
-    let soon = i64::try_from(APART.as_millis()).is_ok_and(|apart| age < apart);
+fn is_same(last: &LastCutover, msg: &Canonical, ago: Duration) -> bool {
     let stan = last.stan.is_some() && last.stan == msg.stan;
     let stamp = last.transmission.is_some() && last.transmission == msg.transmission;
-    soon || stan && (stamp || msg.repeat)
+    ago < APART || stan && (stamp || msg.repeat)
 }

@@ -142,6 +142,8 @@ struct BankLive {
     last_request: Option<Instant>,
     /// Codes of its answers that no list has, as seen since the start.
     unlisted: Vec<Text<4>>,
+    /// When its business date moved last, on the clock that nobody sets.
+    cut_over: Option<Instant>,
 }
 
 impl BankLive {

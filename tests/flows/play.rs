@@ -111,6 +111,7 @@ fn is_input(what: &str) -> bool {
                     | "disk"
                     | "desk"
                     | "crash"
+                    | "clock"
                     | "lose"
                     | "retire"
                     | "end"

@@ -54,7 +54,7 @@ pub(crate) struct Stage {
     sessions: BTreeMap<u64, u16>,
     last_session: u64,
     pub(crate) said: String,
-    /// When the story begins, in milliseconds since 1970.
+    /// When the story begins, in milliseconds since 1970: moved where its clock is set.
     midnight: i64,
 }
 
@@ -260,6 +260,10 @@ impl Stage {
             ["gate", what] => self.gate = what == "go",
             ["disk", what] => self.disk = what == "go",
             ["crash"] => self.crash(),
+            ["clock", by] => {
+                let seconds: i64 = by.parse().map_err(|_| "not so many seconds")?;
+                self.midnight += seconds * 1_000;
+            }
             ["lose", from] => self.lose(from)?,
             ["retire", upto] => {
                 self.kept = RecordNo(upto.parse().map_err(|_| "no record number")?);
