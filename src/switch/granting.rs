@@ -94,11 +94,12 @@ impl Switch {
         let reason = if late { Reason::AnswerTooLate } else { Reason::Undeliverable };
         self.owe_for(flight.txn, &flight.intent, standing, Leg::LateApproved, reason);
         // What is not taken back is not declined either: the platform's repeat gets the approval.
-        let declined = late && self.state.chains.contains_key(&flight.txn);
-        if declined && let Some(to) = self.way_back(&flight.requester) {
+        // A crash that loses the reversal keeps the approval: the decline waits for the reversal.
+        let owed = self.state.chains.get(&flight.txn).copied().filter(|_| late);
+        if let Some(to) = owed.and_then(|_| self.way_back(&flight.requester)) {
             let header = flight.requester.header;
             let reply = reply::own_answer_to(&flight.intent, header, Reason::Timeout);
-            self.send(to, reply, None, None, SendOwner::Plain);
+            self.send(to, reply, owed, None, SendOwner::Plain);
         }
     }
 

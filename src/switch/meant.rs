@@ -201,7 +201,8 @@ impl Switch {
     pub(super) fn arrived_since(&self, since: RecordNo, known: &[Candidate]) -> Vec<Candidate> {
         let since = RecordNo(since.0.saturating_sub(UNWRITTEN_MAX));
         let open = self.state.open.iter().rev().take_while(|(no, _)| *no > since);
-        let asked = open.map(|(no, open)| self.asked(no, &open.intent, self.outcome_in_flight(no), &[]));
+        let asked =
+            open.map(|(no, open)| self.asked(no, &open.intent, self.outcome_in_flight(no), &[]));
         let owed = self.state.saf.range(RecordNo(since.0 + 1)..);
         let told = owed.filter(|(_, entry)| entry.queued.is_told());
         let told = told.map(|(no, entry)| self.told(*no, &entry.queued, &[]));

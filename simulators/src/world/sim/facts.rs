@@ -45,9 +45,14 @@ impl Witness {
         !restarted && tries.count() == 1
     }
 
+    /// Whether a bank was asked for it, as the journal says.
+    pub(super) fn was_asked(&self, rrn: Reference) -> bool {
+        self.known.intents.values().any(|intent| intent.origin.rrn == Some(rrn))
+    }
+
     /// Whether the journal has it.
     pub fn knows(&self, rrn: Reference) -> bool {
-        let asked = self.known.intents.values().any(|intent| intent.origin.rrn == Some(rrn));
+        let asked = self.was_asked(rrn);
         let told = |q: &Queued| {
             q.owed == Owed::Repeat && q.origin.as_ref().is_some_and(|o| o.rrn == Some(rrn))
         };

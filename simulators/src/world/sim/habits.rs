@@ -353,7 +353,8 @@ impl Platform {
                 let only = others.filter(|(_, other)| other.refers == Some(of)).count() == 0;
                 // A part of it that is taken back counts from the moment at which it is asked for.
                 let whole = self.asks.get(&of).is_none_or(|original| !original.is_reversed());
-                (only && whole).then(|| ("decline", format!("nothing else refers to its original: {what}")))
+                (only && whole)
+                    .then(|| ("decline", format!("nothing else refers to its original: {what}")))
             }
             Reason::Duplicate if !ask.conflict => {
                 Some(("decline", format!("nobody else has its name: {what}")))

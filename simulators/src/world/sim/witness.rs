@@ -90,6 +90,7 @@ pub struct Witness {
     pub(super) now: Instant,
     /// First arrival of each request, until it is decided.
     pub(super) pending: BTreeMap<Reference, Instant>,
+    /// Arrival of the newest copy of each request that may be the one that was begun.
     pub(super) arrived: BTreeMap<Reference, Instant>,
     pub(super) asked: BTreeMap<(Reference, u8), u32>,
     pub(super) answered: BTreeMap<(Reference, u8), u32>,
@@ -187,9 +188,12 @@ impl Witness {
         *self.asked.entry((rrn, msg.kind.family())).or_default() += 1;
         if msg.kind.family() == 4 {
             self.reversing.insert(rrn);
-        } else if !self.arrived.contains_key(&rrn) {
-            self.arrived.insert(rrn, self.now);
-            if !self.known.settled.contains(&rrn) {
+        } else {
+            let first = !self.arrived.contains_key(&rrn);
+            if first || !self.was_asked(rrn) {
+                self.arrived.insert(rrn, self.now);
+            }
+            if first && !self.known.settled.contains(&rrn) {
                 self.pending.insert(rrn, self.now);
             }
         }
