@@ -52,12 +52,10 @@ pub(super) struct Work {
     pub tried: Tried,
 }
 
-/// How often the bank can have had an entry, and how often it said nothing to it.
+/// What the bank has yet to say to the tries of an entry.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tried {
-    /// Tries that left, or may have left before a restart.
-    left: u32,
-    /// Of those the ones that nobody heard an answer to.
+    /// Tries that left, or may have left before a restart, and that nobody heard an answer to.
     unanswered: u32,
     /// The same among those that may have come before their original: their answers are awaited
     /// first, and say nothing of a later try.
@@ -69,12 +67,11 @@ pub(super) struct Tried {
 impl Tried {
     /// So many tries may have left before, of which one had no answer.
     pub(super) fn before(tries: u32) -> Self {
-        Self { left: tries, unanswered: tries.min(1), early: 0, over: None }
+        Self { unanswered: tries.min(1), early: 0, over: None }
     }
 
     /// A try left.
     pub(super) fn went(&mut self) {
-        self.left = self.left.saturating_add(1);
         self.unanswered = self.unanswered.saturating_add(1);
     }
 
@@ -90,11 +87,6 @@ impl Tried {
     /// The original was done after all: none of these tries is known to have come behind it.
     pub(super) fn overtook(&mut self) {
         self.early = self.early.saturating_add(std::mem::take(&mut self.unanswered));
-    }
-
-    /// Whether the bank can have had it before the try that it answers.
-    pub(super) fn is_again(self) -> bool {
-        self.left > 1
     }
 
     /// Whether a try beside the answered one may have been done without a word.
@@ -247,13 +239,24 @@ fn next_of(
 mod tests {
     use super::*;
 
+    /// Whether a duplicate, said to this try, may be one of a try before.
+    fn may_repeat(mut tried: Tried) -> bool {
+        !tried.answered() && tried.is_one_open()
+    }
+
     #[test]
-    fn what_was_tried_twice_before_a_restart_is_tried_again_whoever_answers() {
-        assert!(!Tried::before(0).is_again() && !Tried::before(1).is_again());
-        let twice = Tried::before(2);
-        assert!(twice.is_again() && twice.is_one_open());
-        let mut once = Tried::before(1);
-        once.went();
-        assert!(once.is_again(), "the first of this run");
+    fn a_try_may_repeat_one_that_nobody_heard_an_answer_to() {
+        let mut tried = Tried::before(0);
+        tried.went();
+        assert!(!may_repeat(tried), "the first");
+        tried.went();
+        assert!(may_repeat(tried), "the first was met with silence");
+        tried.answered();
+        tried.answered();
+        tried.went();
+        assert!(!may_repeat(tried), "the bank has answered all that left");
+        let mut tried = Tried::before(3);
+        tried.went();
+        assert!(may_repeat(tried), "the first of this run");
     }
 }

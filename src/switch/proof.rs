@@ -11,7 +11,8 @@ use super::policy::{NotFoundAfterTry, Unlisted};
 use super::record::{Cause, Ending};
 use crate::meaning::ResponseClass as Class;
 
-/// What a bank is asked. "Again" wherever an earlier try may have left.
+/// What a bank is asked. "Again" wherever an earlier try may have been done without
+/// a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Question {
     /// A request: it goes out once.

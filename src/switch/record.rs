@@ -406,7 +406,9 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFoundThoughDone => f.write_str("the bank does not find what it did"),
-            Self::DuplicateAtFirstTry => f.write_str("the bank calls the first try a duplicate"),
+            Self::DuplicateAtFirstTry => {
+                f.write_str("the bank calls it a duplicate of what it has not done")
+            }
             Self::NoOriginal => f.write_str("no original of this name is known"),
             Self::SeveralOriginals => f.write_str("several originals fit"),
             Self::Contradicted(field) => write!(f, "its original differs in F{field}"),

@@ -104,7 +104,9 @@ impl Switch {
         let Some(codes) = self.policy.banks.get(usize::from(bank.0)).map(|bank| &bank.codes) else {
             return (None, false);
         };
-        let again = tried.is_again() || self.planted.has(Plant::DuplicateEndsFirstTry);
+        // Who answered every try has done none of them in silence.
+        let silent = tried.is_one_open() && !early;
+        let again = silent || self.planted.has(Plant::DuplicateEndsFirstTry);
         let question = match (queued.owed, again && !twin) {
             (Owed::OwnReversal | Owed::PlatformReversal, false) => Question::ReversalFirst,
             (Owed::OwnReversal | Owed::PlatformReversal, true) => Question::ReversalAgain,
@@ -119,10 +121,7 @@ impl Switch {
             _ if nothing && knows == Knowledge::Unlisted => ResponseClass::NotFound,
             class => class,
         };
-        // Who answered every try has done none of them in silence.
-        let not_found = codes.not_found;
-        let silent = tried.is_one_open() && !early;
-        let not_found = if silent { not_found } else { NotFoundAfterTry::Desk };
+        let not_found = if silent { codes.not_found } else { NotFoundAfterTry::Desk };
         match upshot(question, knows, class, over, not_found) {
             Upshot::Ends(ending, cause) => (Some((ending, cause)), false),
             Upshot::Again => (None, reversal && class == ResponseClass::NotFound),
