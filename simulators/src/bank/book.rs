@@ -57,8 +57,8 @@ pub struct Book {
     approvals: u64,
     settlement_date: String,
     habits: Habits,
-    /// Reversals and advices that were called duplicates at first sight, with their own STAN.
-    put_off: HashSet<(Key, String)>,
+    /// Reversals and advices that came, with their own STAN.
+    came: HashSet<(Key, String)>,
 }
 
 /// Codes that grant money or goods (domain.md section 4).
@@ -80,7 +80,7 @@ impl Book {
             approvals: 0,
             settlement_date: settlement_date.to_owned(),
             habits: Habits::default(),
-            put_off: HashSet::new(),
+            came: HashSet::new(),
         }
     }
 
@@ -242,9 +242,8 @@ impl Book {
         if msg.digit(2) != 2 && msg.digit(1) != 4 {
             return false;
         }
-        let puts_off = self.habits.has(Habit::DuplicateFirst, key)
-            && self.put_off.insert((key.clone(), msg.text(11).to_owned()))
-            && !msg.is_repeat();
+        let first = self.came.insert((key.clone(), msg.text(11).to_owned())) && !msg.is_repeat();
+        let puts_off = first && self.habits.has(Habit::DuplicateFirst, key);
         if puts_off {
             self.habits.struck(Habit::DuplicateFirst);
         }

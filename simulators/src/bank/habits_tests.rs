@@ -90,6 +90,15 @@ fn the_first_try_of_a_reversal_or_advice_is_called_a_duplicate() {
 }
 
 #[test]
+fn a_habit_that_begins_late_calls_no_later_try_a_duplicate() {
+    let mut book = book(Habit::NotFound);
+    ask(&mut book, &purchase());
+    assert_eq!(book.reversal(1, &reversal()).code, "25");
+    book.habits_mut().set(Habit::DuplicateFirst, 1_000);
+    assert_eq!((book.reversal(1, &reversal()).code.as_str(), total(&book)), ("25", 1_000));
+}
+
+#[test]
 fn a_wrong_name_or_amount_is_refused() {
     let right = name();
     for (name, code) in [(right.replace("0200", "0220"), "25"), (right.clone(), "00")] {

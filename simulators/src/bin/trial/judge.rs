@@ -5,14 +5,15 @@
 //! trial is asked once, so an amount names its transaction at every table. Money that a bank has
 //! and the platform does not must be explained by what the bank itself refused to undo or to book,
 //! and then stands on the desk, once, as does what a bank undid and then called not found; all else
-//! is a difference. An item that nothing explains fails the trial like one that is missing.
+//! is a difference. A reversal without original data has the original's `F37`, and so excuses
+//! nothing; no bank may be asked to undo what its platform holds on to. An item that nothing
+//! explains fails the trial like one that is missing.
 
 use crate::totals;
 use serde_json::Value;
 use simulators::bank::business::Business;
 use simulators::bank::ledger::{Entry, Key};
 use simulators::bank::settlement::Compared;
-use simulators::platform::habits::Habit;
 use simulators::platform::ledger::{End, Line};
 use std::collections::{BTreeMap, HashMap};
 
@@ -24,16 +25,16 @@ struct Chain {
     bank: i64,
     /// Minor units moved as the platform was told.
     platform: i64,
-    /// Whether the bank has ever seen it.
-    seen: bool,
+    /// The platform holds on to what it was granted.
+    kept: bool,
+    /// The bank was asked to undo it.
+    undone: bool,
     /// The bank would not undo what it had approved and told.
     refused: bool,
     /// The bank would not book what it was told by advice, or called a first try a duplicate.
     unbooked: bool,
     /// Reversals that name it and another card.
     mistaken: usize,
-    /// Its reversal named nothing: what it undoes cannot be known for sure.
-    unnamed: bool,
     /// Items of the desk.
     items: usize,
     /// What the items say of themselves.
@@ -90,7 +91,7 @@ fn of_platform(lines: &[Line], chains: &mut BTreeMap<u64, Chain>, verdict: &mut 
             None => chain.platform += request.signed(),
         }
         chain.mistaken += usize::from(line.extra.mistaken.is_some());
-        chain.unnamed |= line.extra.habits.contains(&Habit::ZeroName);
+        chain.kept |= voided.is_none() && request.is_approved() && !request.is_reversed();
         let waiting = |r: &simulators::platform::ledger::Reversal| r.acknowledged.is_none();
         let mistake = line.extra.mistaken.as_ref().is_some_and(waiting);
         if request.end != End::Unsent && (!request.is_settled() || mistake) {
@@ -103,19 +104,19 @@ fn of_platform(lines: &[Line], chains: &mut BTreeMap<u64, Chain>, verdict: &mut 
 }
 
 fn of_banks(entries: &[Entry], chains: &mut BTreeMap<u64, Chain>) {
-    let mut asked: HashMap<(&str, &Key), u64> = HashMap::new();
+    let mut asked: HashMap<(&str, &Key), &Entry> = HashMap::new();
     let originals = entries.iter().filter(|entry| entry.business != Business::Reversal);
     for entry in originals {
-        asked.entry((&entry.bank, &entry.key)).or_insert(entry.asked);
+        asked.entry((&entry.bank, &entry.key)).or_insert(entry);
     }
     for entry in entries {
-        let Some(amount) = asked.get(&(entry.bank.as_str(), &entry.key)) else { continue };
-        let Some(chain) = chains.get_mut(amount) else { continue };
+        let Some(original) = asked.get(&(entry.bank.as_str(), &entry.key)) else { continue };
+        let Some(chain) = chains.get_mut(&original.asked) else { continue };
         chain.bank += entry.signed;
-        chain.seen = true;
         let advice = entry.mti.as_bytes().get(2) == Some(&b'2');
         match entry.business {
             Business::Reversal => {
+                chain.undone |= original.business != Business::Void;
                 chain.refused |= entry.code == "25";
                 chain.unbooked |= entry.code == "94";
             }
@@ -149,7 +150,7 @@ fn of_desk(
 
 fn weigh(amount: u64, chain: &Chain, verdict: &mut Verdict) {
     let gap = chain.bank - chain.platform;
-    let explained = chain.refused || chain.unbooked || chain.unnamed;
+    let explained = chain.refused || chain.unbooked;
     let at = if explained { &mut verdict.refused } else { &mut verdict.difference };
     *at.entry(chain.currency.clone()).or_insert(0) += gap;
     // What a bank calls not found may be undone already: its word is all there is, so it is asked.
@@ -162,7 +163,9 @@ fn weigh(amount: u64, chain: &Chain, verdict: &mut Verdict) {
             chain.bank, chain.platform, chain.items, chain.said
         )
     };
-    if gap != 0 && !explained {
+    if chain.kept && chain.undone {
+        verdict.wrong.push(format!("a bank was asked to undo what nobody took back; {}", what()));
+    } else if gap != 0 && !explained {
         verdict.wrong.push(format!("money is missing; {}", what()));
     } else if chain.items != expected {
         verdict.wrong.push(what());
@@ -249,6 +252,16 @@ mod tests {
         let verdict = judge(&lines, &banks, &[], &[item(1_001)]);
         assert_eq!(verdict.difference.get("840"), Some(&1_001));
         assert_eq!(verdict.wrong.len(), 1);
+    }
+
+    #[test]
+    fn what_the_platform_holds_on_to_is_not_undone_even_in_vain() {
+        let banks = [entry(1, "purchase", "00", 1_001), entry(1, "reversal", "25", 0)];
+        let verdict = judge(&[line(1, &json!({}))], &banks, &[], &[item(1_001)]);
+        assert_eq!(verdict.wrong.len(), 1, "{:?}", verdict.wrong);
+        let taken_back = json!({ "reversal": reversal(), "habits": ["zero-name"] });
+        let verdict = judge(&[line(1, &taken_back)], &banks[..1], &[], &[item(1_001)]);
+        assert_eq!(verdict.difference.get("840"), Some(&1_001), "it has the F37");
     }
 
     #[test]
