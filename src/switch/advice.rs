@@ -79,7 +79,11 @@ impl Switch {
                 }
                 self.pass_on(&from, msg, bank, queued);
             }
-            Err(reason) => self.refuse(&from, msg, reason, None, None),
+            Err(Reason::SystemError) => self.refuse(&from, msg, Reason::SystemError, None, None),
+            Err(_) => {
+                let bank = referred.map(|original| original.bank);
+                self.keep_unsent(&from, msg, bank, (Ending::Dead, Some(Cause::NoBank)));
+            }
         }
     }
 

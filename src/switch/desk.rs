@@ -103,7 +103,7 @@ impl ItemState {
             Self::AtBank => "waits for the bank's answer",
             Self::Pausing => "is sent again after its pause, or at once by resend",
             Self::DeadLetter => "is not sent any more: resend it, or find out: did, or did-not",
-            Self::NeverSent => "find the original at the bank by hand: did, or did-not",
+            Self::NeverSent => "find out by hand: did its bank do it, or did-not",
             Self::Undelivered => {
                 "the platform repeats or reverses it; else ask the platform: reverse, or give-up"
             }

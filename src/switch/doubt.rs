@@ -90,10 +90,11 @@ pub(super) struct DeadLetter {
 
 impl DeadLetter {
     /// Whether it may be sent, or sent again. Not a reversal whose original we never sent: its
-    /// names mean nothing at the bank.
+    /// names mean nothing at the bank. Nor what is meant for no bank of ours.
     pub(super) fn can_be_sent(&self) -> bool {
         let named = |cause: Cause| cause.is_the_banks_word() || cause == Cause::MoreThanLeft;
-        self.queued.owed == Owed::Repeat || self.cause.is_some_and(named)
+        let told = self.queued.owed == Owed::Repeat && self.cause != Some(Cause::NoBank);
+        told || self.cause.is_some_and(named)
     }
 
     /// Whether the bank may have it all the same.

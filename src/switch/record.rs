@@ -335,10 +335,12 @@ pub enum Cause {
     OriginalOnDesk,
     /// The bank took note of an advice and accepts no liability for it.
     NoLiability,
+    /// An advice that no route leads anywhere, or of a merchant or terminal that no bank has.
+    NoBank,
 }
 
 /// One of each cause, for whoever names one.
-const CAUSES: [Cause; 17] = [
+const CAUSES: [Cause; 18] = [
     Cause::NotFoundThoughDone,
     Cause::DuplicateAtFirstTry,
     Cause::NoOriginal,
@@ -356,6 +358,7 @@ const CAUSES: [Cause; 17] = [
     Cause::RepeatDiffers,
     Cause::OriginalOnDesk,
     Cause::NoLiability,
+    Cause::NoBank,
 ];
 
 impl Cause {
@@ -398,6 +401,7 @@ impl Cause {
             Self::RepeatDiffers => "repeat_differs",
             Self::OriginalOnDesk => "original_on_desk",
             Self::NoLiability => "no_liability",
+            Self::NoBank => "no_bank",
         }
     }
 }
@@ -424,6 +428,9 @@ impl fmt::Display for Cause {
             Self::RepeatDiffers => f.write_str("repeated under its own name with other amounts"),
             Self::OriginalOnDesk => f.write_str("a part of an advice that is on the desk itself"),
             Self::NoLiability => f.write_str("the bank took note of it and is not liable for it"),
+            Self::NoBank => {
+                f.write_str("no route leads to a bank that knows its merchant and terminal")
+            }
         }
     }
 }

@@ -256,7 +256,7 @@ record_enum!(Cause {
     4 = Contradicted(field), 5 = Forgotten, 6 = NoPlace(field), 7 = UnmatchedApproval,
     8 = NoReversal, 9 = NothingStands, 10 = Unsettled, 11 = UnlistedCode,
     12 = MoreThanLeft, 13 = BookedOtherwise, 14 = RepeatDiffers, 15 = OriginalOnDesk,
-    16 = NoLiability,
+    16 = NoLiability, 17 = NoBank,
 });
 record_enum!(Kind {
     0 = Transaction(of), 1 = Reversal(of), 2 = Reconciliation, 3 = BatchUpload,

@@ -305,6 +305,7 @@ fn cause() -> BoxedStrategy<Cause> {
         Just(Cause::RepeatDiffers),
         Just(Cause::OriginalOnDesk),
         Just(Cause::NoLiability),
+        Just(Cause::NoBank),
     ]
     .boxed()
 }
