@@ -163,6 +163,9 @@ pub(super) fn find(
     debug_assert_eq!(found, 0, "narrowing leaves one at least");
     match contradicted.pop() {
         Some((candidate, de)) => Found::Contradicted(Box::new(candidate), de),
+        // It may be among those that were not looked at, or may never have come: an operator finds
+        // out, and meanwhile what comes late stays here.
+        None if more && stated.reverses() => Found::Unknowable,
         None if more => Found::Several,
         None => stated.absent(coverage),
     }

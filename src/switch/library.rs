@@ -91,11 +91,12 @@ pub fn answer<L: Library>(key: &RecallKey, library: &mut L) -> Result<Recalled, 
             }
         }
         RecallKey::Meant { days, reference, .. } => {
-            for fingerprint in recall::fingerprints(key) {
-                found.all(fingerprint, days, library)?;
-            }
+            // First: a busy card has more requests than are looked at.
             if reference != 0 {
                 found.newest(reference, days, library)?;
+            }
+            for fingerprint in recall::fingerprints(key) {
+                found.all(fingerprint, days, library)?;
             }
         }
         RecallKey::Family { txn, days } => {
@@ -344,5 +345,26 @@ mod tests {
         let anchors = [anchor.unwrap_or_default(), 0, 0, 0];
         let key = RecallKey::Meant { names: [0; 4], anchors, reference: 0, days: 7 };
         assert_eq!(ask(key, 0).0, [1, 2, 4, 6]);
+    }
+
+    /// F37 names the oldest of more requests than are looked at on one card.
+    #[test]
+    fn a_reference_number_is_found_however_busy_its_card_is() {
+        let of = |no: u64| {
+            let Record::Intent(intent) = asked(7, 7) else { return asked(7, 7) };
+            let mut intent = (*intent).clone();
+            intent.pan = card(b"4111111111111111");
+            intent.origin.rrn = format!("{no:012}").parse().ok();
+            Record::Intent(Arc::new(intent))
+        };
+        let journal: Vec<_> = (1..=200).map(|no| (RecordNo(no), of(no))).collect();
+        let kept: Vec<_> = journal.iter().map(|(no, record)| (*no, record)).collect();
+        let busy = card(b"4111111111111111").as_ref().map(anchors::by_card).unwrap_or_default();
+        let named = "000000000001".parse().ok().as_ref().and_then(anchors::by_reference);
+        let (anchors, reference) = ([busy, 0, 0, 0], named.unwrap_or_default());
+        let key = RecallKey::Meant { names: [0; 4], anchors, reference, days: 7 };
+        let found = search(&key, &kept);
+        assert_eq!(found.records.first().map(|(no, _)| no.0), Some(1));
+        assert!(found.more, "the others of its card are more than are looked at");
     }
 }
