@@ -33,6 +33,10 @@ struct Chain {
     refused: bool,
     /// The bank would not book what it was told by advice, or called a first try a duplicate.
     unbooked: bool,
+    /// The bank that has it.
+    at: Option<String>,
+    /// What the bank booked of an advice, in minor units, where that is not what it was told.
+    booked: Option<u64>,
     /// Reversals that name it and another card.
     mistaken: usize,
     /// Items of the desk.
@@ -120,7 +124,12 @@ fn of_banks(entries: &[Entry], chains: &mut BTreeMap<u64, Chain>) {
                 chain.refused |= entry.code == "25";
                 chain.unbooked |= entry.code == "94";
             }
-            _ => chain.unbooked |= advice && entry.code != "00",
+            _ => {
+                chain.at = Some(entry.bank.clone());
+                chain.unbooked |= advice && entry.code != "00";
+                let other = advice && entry.code == "10" && entry.amount != entry.asked;
+                chain.booked = chain.booked.or(other.then_some(entry.amount));
+            }
         }
     }
 }
@@ -140,6 +149,12 @@ fn of_desk(
         let said = format!("{} ({}, {})", item["item"], item["state"], item["why"]);
         match chains.get_mut(&at) {
             Some(chain) => {
+                let bank = chain.at.as_deref();
+                let booked = item["booked"]["minor"].as_u64();
+                if bank.is_some_and(|bank| item["bank"] != bank) || booked != chain.booked {
+                    let rather = format!("rather {:?}, booked {:?}", chain.at, chain.booked);
+                    verdict.wrong.push(format!("item {said} says {item}, {rather}"));
+                }
                 chain.items += 1;
                 chain.said.push(said);
             }
@@ -207,7 +222,8 @@ mod tests {
     }
 
     fn item(minor: u64) -> Value {
-        json!({ "item": 9, "rrn": null, "amount": { "minor": minor }, "state": "dead", "why": "?" })
+        json!({ "item": 9, "rrn": null, "amount": { "minor": minor }, "state": "dead", "why": "?",
+                "bank": "river" })
     }
 
     fn reversal() -> Value {
@@ -252,6 +268,22 @@ mod tests {
         let verdict = judge(&lines, &banks, &[], &[item(1_001)]);
         assert_eq!(verdict.difference.get("840"), Some(&1_001));
         assert_eq!(verdict.wrong.len(), 1);
+    }
+
+    #[test]
+    fn an_item_names_the_bank_and_what_it_booked_in_part() {
+        let mut part = entry(1, "purchase", "10", 500);
+        (part.mti, part.amount) = ("0220".to_owned(), 500);
+        let wrong = |item: Value| {
+            let lines = [line(1, &json!({ "advice": true }))];
+            judge(&lines, std::slice::from_ref(&part), &[], &[item]).wrong.len()
+        };
+        let mut said = item(1_001);
+        assert_eq!(wrong(said.clone()), 1, "not what was booked");
+        said["booked"] = json!({ "minor": 500 });
+        assert_eq!(wrong(said.clone()), 0);
+        said["bank"] = "mountain".into();
+        assert_eq!(wrong(said), 1, "another bank");
     }
 
     #[test]
