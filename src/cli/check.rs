@@ -28,7 +28,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Some(settings) = load_or_tell(&args.config) else { return Ok(ExitCode::from(1)) };
     let errors = check_keys(&settings, folder_of(&args.config));
     for error in &errors {
-        eprintln!("pointsman: {}: {error}", args.config.display());
+        complain!("pointsman: {}: {error}", args.config.display());
     }
     if !errors.is_empty() {
         return Ok(ExitCode::from(1));
@@ -55,7 +55,7 @@ pub(super) fn load_or_tell(config: &Path) -> Option<Settings> {
     load(config)
         .map_err(|errors| {
             for error in errors {
-                eprintln!("pointsman: {}: {error}", config.display());
+                complain!("pointsman: {}: {error}", config.display());
             }
         })
         .ok()

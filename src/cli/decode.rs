@@ -86,7 +86,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let input = input::read(args.input.as_deref())?;
     if let Input::Capture(capture) = &input {
-        eprint!("{}", summary(capture));
+        complain!("{}", summary(capture).trim_end());
     }
     let (found, mut wrong) = collect(&dialect, &input, &args.reading.cutting(args.port));
     let mut out = std::io::stdout().lock();
@@ -102,7 +102,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         }));
     }
     for reason in &wrong {
-        eprintln!("pointsman: {reason}");
+        complain!("pointsman: {reason}");
     }
     Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(WRONG_INPUT) })
 }
@@ -137,7 +137,7 @@ fn messages<'a>(
             let Some(name) = best else {
                 return wrong.push("no framing gives a whole message of this dialect".to_owned());
             };
-            eprintln!("framing: {name}");
+            complain!("framing: {name}");
             input::framing(&name).ok()
         }
         _ => None,

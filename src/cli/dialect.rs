@@ -109,7 +109,7 @@ pub(super) fn load_or_tell(name: &str) -> Option<Dialect> {
         Ok(dialect) => Some(dialect),
         Err(errors) => {
             for error in errors {
-                eprintln!("pointsman: {error}");
+                complain!("pointsman: {error}");
             }
             None
         }

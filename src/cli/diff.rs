@@ -41,7 +41,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let [a, b] = inputs.each_ref().map(|input| {
         let (found, reasons) = decode::collect(&dialect, input, &cutting);
         wrong |= !reasons.is_empty();
-        reasons.iter().for_each(|reason| eprintln!("pointsman: {reason}"));
+        reasons.iter().for_each(|reason| complain!("pointsman: {reason}"));
         found.into_iter().map(|found| found.message).collect::<Vec<_>>()
     });
     let mut out = std::io::stdout().lock();
@@ -50,7 +50,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         wrong |= !pair.is_equal();
         for (side, error) in ["A", "B"].iter().zip(&pair.errors) {
             if let Some(error) = error {
-                eprintln!("pointsman: {side}: {error}");
+                complain!("pointsman: {side}: {error}");
             }
         }
         if args.reading.json {

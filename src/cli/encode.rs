@@ -41,7 +41,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         match hex {
             Ok(hex) => writeln!(out, "{hex}")?,
             Err(reason) => {
-                eprintln!("pointsman: {reason}");
+                complain!("pointsman: {reason}");
                 return Ok(ExitCode::from(1));
             }
         }

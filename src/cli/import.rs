@@ -44,12 +44,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Ok(Imported { text, remarks }) => {
             tell(&text)?;
             for remark in remarks {
-                eprintln!("pointsman: check: {remark}");
+                complain!("pointsman: check: {remark}");
             }
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            eprintln!("pointsman: {error}");
+            complain!("pointsman: {error}");
             Ok(ExitCode::from(WRONG_INPUT))
         }
     }

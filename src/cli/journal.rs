@@ -188,10 +188,10 @@ fn dump(
     }
     let findings = walked?.findings;
     for told in missed.iter().flat_map(|missed| missed.told(&args.filter)) {
-        eprintln!("pointsman: {told}");
+        complain!("pointsman: {told}");
     }
     for finding in &findings {
-        eprintln!("pointsman: {finding}");
+        complain!("pointsman: {finding}");
     }
     Ok(ExitCode::from(u8::from(findings.iter().any(is_damage))))
 }

@@ -5,6 +5,14 @@
 //! Errors go to standard error as one sentence plus where. [`run`] takes its arguments and reads
 //! none of the process's own, so that the demo can start itself as the switch.
 
+/// Writes a line to standard error; where that takes none there is nobody to tell.
+macro_rules! complain {
+    ($($said:tt)*) => {{
+        use std::io::Write as _;
+        drop(writeln!(std::io::stderr(), $($said)*));
+    }};
+}
+
 pub mod bank;
 pub mod books;
 pub mod check;
@@ -43,6 +51,8 @@ const WRONG_INPUT: u8 = 1;
 const USAGE: u8 = 2;
 /// We are wrong.
 const OUR_BUG: u8 = 70;
+/// And say so.
+const BUG: &str = "pointsman: a bug of pointsman; please report what you did";
 
 /// An ISO 8583 bank front-end switch.
 #[derive(Debug, Parser)]
@@ -91,11 +101,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         // Who reads has enough: `dialect list | head -1`.
         Ok(Err(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            eprintln!("pointsman: {error:#}");
+            complain!("pointsman: {error:#}");
             ExitCode::from(WRONG_INPUT)
         }
         Err(_) => {
-            eprintln!("pointsman: a bug of pointsman; please report what you did");
+            complain!("{BUG}");
             ExitCode::from(OUR_BUG)
         }
     }

@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args, resolve: Resolve, out: &mut impl Write) -> anyhow
         Ok(())
     })?;
     if let Some(first) = first.filter(|no| *no > 1) {
-        eprintln!("pointsman: the journal begins with record {first}; what stood before is not in");
+        complain!("pointsman: the journal begins with record {first}; what stood before is not in");
     }
     if !keeper.books().all().any(|(bucket, _)| wanted(args, bucket)) {
         tell_missed(args, &keeper);
@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args, resolve: Resolve, out: &mut impl Write) -> anyhow
         }
     }
     for finding in &walked.findings {
-        eprintln!("pointsman: {finding}");
+        complain!("pointsman: {finding}");
     }
     Ok(ExitCode::from(u8::from(walked.findings.iter().any(is_damage))))
 }
@@ -80,7 +80,7 @@ fn tell_missed(args: &Args, keeper: &Bookkeeper) {
     let dates = keeper.books().all().filter_map(|(bucket, _)| date_of(bucket)).collect();
     for (name, value, there) in [("bank", &args.bank, banks), ("date", &args.date, dates)] {
         let missed = value.as_ref().and_then(|value| no_such(name, value, &there));
-        missed.iter().for_each(|missed| eprintln!("pointsman: {missed}"));
+        missed.iter().for_each(|missed| complain!("pointsman: {missed}"));
     }
 }
 
