@@ -1,6 +1,8 @@
 //! Every bound of the house, each with its reason. A number that limits memory or time and is
 //! not configuration stands here and nowhere else.
 
+use std::time::Duration;
+
 /// The largest frame any framing accepts, in bytes: 9999 is what four decimal digits can say,
 /// and no dialect in the field goes beyond (domain.md section 3).
 pub const FRAME_MAX: usize = 9_999;
@@ -48,3 +50,22 @@ pub const STOOD_IN_MAX: usize = 65_536;
 
 /// The longest window of those limits, in seconds: a day. Older decisions are forgotten.
 pub const STAND_IN_WINDOW_MAX_S: u64 = 86_400;
+
+/// Bytes of log lines that may wait for the log to take them: 30,000 lines, which is minutes of
+/// an ordinary night. What does not fit is lost and counted.
+pub const LOG_QUEUE_BYTES: usize = 4 << 20;
+
+/// How long the end of the process waits for the log to take what still waits, and the start for
+/// standard output.
+pub const LOG_END_LIMIT: Duration = Duration::from_secs(1);
+
+/// Time within which lines of one kind are told as one line and a number.
+pub const LOG_ALIKE: Duration = Duration::from_secs(1);
+
+/// Reasons of one kind of line that are told apart within that time: a reason may quote what a peer
+/// sent, and a peer can send anything.
+pub const LOG_REASONS_MAX: usize = 4;
+
+/// Kinds of lines that are counted at once, 300 bytes each: some kinds for each of a thousand
+/// lines, platforms and banks. Beyond it what is new is counted and not told.
+pub const LOG_KINDS_MAX: usize = 8_192;

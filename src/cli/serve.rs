@@ -4,15 +4,18 @@
 //! `listening platform=NAME address=HOST:PORT` per listening line, `admin address=HOST:PORT`,
 //! then `ready`. SIGTERM and SIGINT drain (a second one ends at once), SIGHUP reads the
 //! configuration again: a bad one is rejected whole and the old one runs on. Exit code 1 when it
-//! cannot start (every reason at once) or when its journal failed.
+//! cannot start (every reason at once) or when its journal failed. Neither standard output nor
+//! standard error can stop it or hold it up: what they do not take is lost.
 
-use super::check;
+use super::{BUG, OUR_BUG, WRONG_INPUT, check};
 use crate::config::settings::Settings;
 use crate::server::journal_thread::Health;
-use crate::server::wiring::{Ready, Remote, prepare};
-use crate::telemetry::{Format, start_logging};
+use crate::server::log_thread::{LogThread, tell_stdout};
+use crate::server::wiring::{Ready, Remote, StartError, prepare};
+use crate::telemetry::Format;
 use anyhow::Context;
-use std::io::Write;
+use std::fmt::{Display, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -41,16 +44,61 @@ pub struct Args {
 /// When the operating system refuses what every process has (threads, signals).
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let format = if args.log_json { Format::Json } else { Format::Plain };
-    start_logging(format, &args.log);
+    let log = LogThread::start(format, &args.log).context("cannot start the log")?;
+    // Said here: where nobody reads standard error, whoever prints there waits for ever.
+    Ok(match catch_unwind(AssertUnwindSafe(|| begin(args, &log))) {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) => {
+            log.say(&format!("pointsman: {error:#}"));
+            ExitCode::from(WRONG_INPUT)
+        }
+        Err(_) => {
+            log.say(BUG);
+            ExitCode::from(OUR_BUG)
+        }
+    })
+}
+
+fn begin(args: &Args, log: &LogThread) -> anyhow::Result<ExitCode> {
     take_small_pages();
-    let Some(settings) = check::load_or_tell(&args.config) else { return Ok(ExitCode::from(1)) };
+    let tell = |error: &dyn Display| {
+        log.say(&format!("pointsman: {}: {error}", args.config.display()));
+    };
+    let settings = match check::load(&args.config) {
+        Ok(settings) => settings,
+        Err(errors) => {
+            errors.iter().for_each(|error| tell(error));
+            return Ok(ExitCode::from(WRONG_INPUT));
+        }
+    };
     // One thread for sessions, driver and gate: handing over to another core costs more than the
     // work (docs/performance.md); the journal has a thread of its own.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(serve(settings, &args.config, args.accept_loss))
+    let ended = runtime.block_on(serve(settings, &args.config, args.accept_loss))?;
+    match ended {
+        Ended::Well => Ok(ExitCode::SUCCESS),
+        Ended::NotStarted(errors) => {
+            errors.iter().for_each(|error| tell(error));
+            Ok(ExitCode::from(WRONG_INPUT))
+        }
+        Ended::JournalFailed(why) => {
+            log.say(&format!("pointsman: the journal failed and the switch has ended: {why}"));
+            Ok(ExitCode::from(WRONG_INPUT))
+        }
+    }
+}
+
+/// How a switch ended.
+enum Ended {
+    /// As it was asked to.
+    Well,
+    /// Every reason why it did not start.
+    NotStarted(Vec<StartError>),
+    /// Its journal failed.
+    JournalFailed(String),
 }
 
 /// Has the system give this process pages of 4 KiB only. The allocator asks for pages of 2 MiB,
@@ -67,42 +115,36 @@ fn take_small_pages() {
 #[cfg(not(target_os = "linux"))]
 fn take_small_pages() {}
 
-async fn serve(settings: Settings, config: &Path, accept_loss: bool) -> anyhow::Result<ExitCode> {
+async fn serve(settings: Settings, config: &Path, accept_loss: bool) -> anyhow::Result<Ended> {
     let ready = match prepare(&settings, check::folder_of(config), accept_loss).await {
         Ok(ready) => ready,
-        Err(errors) => {
-            for error in errors {
-                eprintln!("pointsman: {}: {error}", config.display());
-            }
-            return Ok(ExitCode::from(1));
-        }
+        Err(errors) => return Ok(Ended::NotStarted(errors)),
     };
     // Before anybody is told that we are ready: a signal may be the first thing that comes.
     let signals = listen_to_signals(ready.remote.clone(), settings, config.to_owned())?;
-    announce(&ready).context("cannot write to standard output")?;
+    if let Err(error) = tell_stdout(announcement(&ready)) {
+        tracing::warn!(%error, "standard output does not take who listens where");
+    }
     let health = tokio::select! {
         health = ready.run() => health,
         never = signals => never,
     };
-    match health {
-        Health::Good | Health::Full => Ok(ExitCode::SUCCESS),
-        Health::Failed(why) => {
-            eprintln!("pointsman: the journal failed and the switch has ended: {why}");
-            Ok(ExitCode::from(1))
-        }
-    }
+    Ok(match health {
+        Health::Good | Health::Full => Ended::Well,
+        Health::Failed(why) => Ended::JournalFailed(why),
+    })
 }
 
-fn announce(ready: &Ready) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+fn announcement(ready: &Ready) -> String {
+    let mut out = String::new();
+    // Writing to a string does not fail.
     for (line, address) in &ready.listening {
-        writeln!(out, "listening platform={line} address={address}")?;
+        let _ = writeln!(out, "listening platform={line} address={address}");
     }
     if let Some(address) = ready.admin {
-        writeln!(out, "admin address={address}")?;
+        let _ = writeln!(out, "admin address={address}");
     }
-    writeln!(out, "ready")?;
-    out.flush()
+    out + "ready\n"
 }
 
 /// Passes signals on to the switch; never ends.

@@ -3,7 +3,7 @@
 //!
 //! One current-thread runtime carries sessions, driver and gate; the journal writes on a thread
 //! of its own, old records are read on another, checkpoints are taken on one more, and the auditor
-//! looks at every record on its own.
+//! looks at every record on its own, and the log is written on its own.
 //! Invariant: the driver waits for nobody; what a record must precede leaves only once that
 //! record is durable. Deliberately absent: decisions about money (`switch`).
 
@@ -28,6 +28,7 @@ pub mod journal_thread;
 #[cfg(test)]
 mod journal_thread_tests;
 mod line_keys;
+pub mod log_thread;
 mod opening;
 pub mod operators;
 mod papers;

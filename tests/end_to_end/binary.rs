@@ -78,14 +78,27 @@ impl Switch {
     fn begin(mut command: Command, config: &Path, name: &str, options: &[&str]) -> Tested<Self> {
         let folder = config.parent().ok_or("no folder")?;
         let (out, err) = (folder.join(format!("{name}.out")), folder.join(format!("{name}.err")));
-        let child = command
-            .arg("serve")
-            .arg(config)
-            .args(options)
-            .stdin(Stdio::null())
-            .stdout(File::create(&out)?)
-            .stderr(File::create(&err)?)
-            .spawn()?;
+        command.arg("serve").arg(config).args(options).stderr(File::create(&err)?);
+        Self::spawn(command, out, err)
+    }
+
+    /// Starts it with a standard error of the test's own.
+    pub(crate) fn start_telling(config: &Path, options: &[&str], error: Stdio) -> Tested<Self> {
+        Self::begin_telling(config, options, error)?.until_ready()
+    }
+
+    /// The same without waiting until it is ready.
+    pub(crate) fn begin_telling(config: &Path, options: &[&str], error: Stdio) -> Tested<Self> {
+        let folder = config.parent().ok_or("no folder")?;
+        let (out, err) = (folder.join("telling.out"), folder.join("telling.err"));
+        File::create(&err)?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pointsman"));
+        command.arg("serve").arg(config).args(options).stderr(error);
+        Self::spawn(command, out, err)
+    }
+
+    fn spawn(mut command: Command, out: PathBuf, err: PathBuf) -> Tested<Self> {
+        let child = command.stdin(Stdio::null()).stdout(File::create(&out)?).spawn()?;
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         Ok(Self { child, out, err, door: nowhere, admin: nowhere })
     }

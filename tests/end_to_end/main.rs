@@ -23,6 +23,7 @@ mod good_days;
 mod hostile;
 mod keys;
 mod kills;
+mod lost_log;
 mod reconciling;
 mod refusals;
 mod restarts;
