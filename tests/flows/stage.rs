@@ -265,9 +265,7 @@ impl Stage {
                 self.midnight += seconds * 1_000;
             }
             ["lose", from] => self.lose(from)?,
-            ["retire", upto] => {
-                self.kept = RecordNo(upto.parse().map_err(|_| "no record number")?);
-            }
+            ["retire", upto] => self.kept = RecordNo(upto.parse().map_err(|_| "no record number")?),
             ["recall"] => {
                 let (ticket, key) = self.asked.remove(0);
                 let found = self.recall(key);
