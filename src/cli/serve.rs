@@ -14,6 +14,7 @@ use crate::server::log_thread::{LogThread, tell_stdout};
 use crate::server::wiring::{Ready, Remote, StartError, prepare};
 use crate::telemetry::Format;
 use anyhow::Context;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use std::fmt::{Display, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -61,6 +62,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 fn begin(args: &Args, log: &LogThread) -> anyhow::Result<ExitCode> {
     take_small_pages();
+    take_descriptors();
     let tell = |error: &dyn Display| {
         log.say(&format!("pointsman: {}: {error}", args.config.display()));
     };
@@ -114,6 +116,19 @@ fn take_small_pages() {
 /// Elsewhere there is nothing to be said about pages.
 #[cfg(not(target_os = "linux"))]
 fn take_small_pages() {}
+
+/// Takes as many descriptors as this process may have: the usual limit is a thousand, sessions and
+/// segments may be more.
+fn take_descriptors() {
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files stays where it is");
+    }
+}
 
 async fn serve(settings: Settings, config: &Path, accept_loss: bool) -> anyhow::Result<Ended> {
     let ready = match prepare(&settings, check::folder_of(config), accept_loss).await {
