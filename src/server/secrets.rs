@@ -4,6 +4,7 @@
 
 use crate::config::settings::SecretRef;
 use std::fmt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -52,12 +53,28 @@ pub fn resolve(secret: &SecretRef, folder: &Path) -> Result<Zeroizing<String>, S
 pub fn resolve_whole(secret: &SecretRef, folder: &Path) -> Result<Zeroizing<String>, SecretError> {
     let found = match secret {
         SecretRef::File(path) => {
-            let text = std::fs::read_to_string(folder.join(path)).map(Zeroizing::new);
-            text.map_err(|error| error.to_string())
+            let path = folder.join(path);
+            let text = std::fs::read_to_string(&path).map(Zeroizing::new);
+            text.map_err(|error| error.to_string()).and_then(|text| guarded(&path).map(|()| text))
         }
         SecretRef::Env(name) => variable(name),
     };
     found.map_err(|why| SecretError { reference: reference(secret), why })
+}
+
+/// Whether a file keeps its secret: one that everybody can write is refused, one that everybody can
+/// read is warned of.
+fn guarded(path: &Path) -> Result<(), String> {
+    const OTHERS_READ: u32 = 0o004;
+    const OTHERS_WRITE: u32 = 0o002;
+    let mode = std::fs::metadata(path).map_err(|error| error.to_string())?.permissions().mode();
+    if mode & OTHERS_WRITE != 0 {
+        return Err(format!("everybody may write it (mode {:o}): chmod 600", mode & 0o777));
+    }
+    if mode & OTHERS_READ != 0 {
+        tracing::warn!(file = %path.display(), "everybody may read this secret: chmod 600");
+    }
+    Ok(())
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place where `env:` is resolved")]
@@ -69,6 +86,18 @@ fn variable(name: &str) -> Result<Zeroizing<String>, String> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
+
+    #[test]
+    fn a_key_file_that_everybody_may_write_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mak.hex");
+        std::fs::write(&path, "0123").unwrap();
+        for (mode, good) in [(0o600, true), (0o644, true), (0o660, true), (0o666, false)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let read = resolve(&SecretRef::File("mak.hex".to_owned()), folder.path());
+            assert_eq!(read.is_ok(), good, "{mode:o}");
+        }
+    }
 
     #[test]
     fn a_key_file_is_read_from_the_configuration_s_folder_and_errors_name_it() {
