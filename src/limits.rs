@@ -69,3 +69,31 @@ pub const LOG_REASONS_MAX: usize = 4;
 /// Kinds of lines that are counted at once, 300 bytes each: some kinds for each of a thousand
 /// lines, platforms and banks. Beyond it what is new is counted and not told.
 pub const LOG_KINDS_MAX: usize = 8_192;
+
+/// Connections to the admin listener at once: some probes, some people and their scripts. Each
+/// costs a descriptor and 24 kB.
+pub const ADMIN_CONNECTIONS_MAX: usize = 64;
+
+/// How long a connection to the admin listener may take to say what it wants.
+pub const ADMIN_HEAD_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long it may last, answer included: longer than the switch takes to say that it does not
+/// answer.
+pub const ADMIN_LIMIT: Duration = Duration::from_secs(30);
+
+/// The largest head of a request to the admin listener, in bytes.
+pub const ADMIN_HEAD_MAX: usize = 16 << 10;
+
+/// Requests to the admin listener per second, and as many at once after a pause: what probes,
+/// scrapers and a whole desk of people ask is a tenth of it.
+pub const ADMIN_REQUESTS_PER_S: u32 = 200;
+
+/// Questions per second that are put to the thread of payments: each takes it a tenth of a
+/// millisecond.
+pub const QUESTIONS_PER_S: u32 = 200;
+
+/// Questions that may be put to it at once after a pause.
+pub const QUESTIONS_AT_ONCE: u32 = 16;
+
+/// Items of the desk that one question looks at; a page takes as many questions as it needs.
+pub const DESK_LOOKS: usize = 64;

@@ -5,9 +5,9 @@
 //! operators' decisions ([`super::decisions`]).
 
 use super::operators::{DeskPage, OperatorDoor, Question};
-use super::wording::{Answer, put, told, unknown_bank};
+use super::wording::{Answer, put, told, turned_away, unknown_bank};
 use crate::money::Amount;
-use crate::switch::desk::{DeskItem, LateItem, Listing};
+use crate::switch::desk::{DeskItem, LateItem, Listing, PAGE_MAX};
 use crate::switch::ids::{Name, RecordNo};
 use crate::switch::record::Cause;
 use crate::text::Text;
@@ -35,7 +35,14 @@ async fn list(
 ) -> Answer {
     let said = || listing_of(query.as_deref().unwrap_or_default(), &FILTERS);
     let question = |listing: &Listing, answer| Question::Desk(*listing, answer);
-    let (listing, page) = put(&door, &headers, said, question).await?;
+    let (listing, mut page) = put(&door, &headers, said, question).await?;
+    // The rest of the page, a step at a time: payments go on in between.
+    while let Some(after) = page.more.filter(|_| page.items.len() < listing.limit) {
+        let rest = Listing { after, limit: listing.limit - page.items.len(), ..listing };
+        let step = door.ask(|answer| Question::Desk(rest, answer)).await.map_err(turned_away)?;
+        page.items.extend(step.items);
+        page.more = step.more;
+    }
     // Items may be left of a bank that is not configured any more.
     let known = |bank: &Name| page.banks.iter().any(|sum| sum.bank == *bank);
     match listing.bank.filter(|bank| page.items.is_empty() && !known(bank)) {
@@ -67,7 +74,10 @@ fn listing_of(query: &str, known: &[&str]) -> Result<Listing, String> {
             "after" => {
                 listing.after = value.parse().map(RecordNo).map_err(|_| bad("an item's number"))?;
             }
-            "limit" => listing.limit = value.parse().map_err(|_| bad("a number"))?,
+            "limit" => {
+                let limit: usize = value.parse().map_err(|_| bad("a number"))?;
+                listing.limit = limit.min(PAGE_MAX);
+            }
             "attention" => listing.attention = value.parse().map_err(|_| bad("true or false"))?,
             "bank" => listing.bank = Some(value.parse().map_err(|_| bad("a bank's name"))?),
             _ => return Err(unknown()),

@@ -18,6 +18,7 @@ use crate::switch::unsettled::{Asked, Doing, Unsettled};
 use crate::time::{Instant, Now, Wall};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -34,7 +35,8 @@ async fn pages(token: bool, loopback: bool) -> (SocketAddr, mpsc::Receiver<Quest
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     let token = token.then(|| Zeroizing::new(TOKEN.to_owned()));
-    let (door, asked) = OperatorDoor::new(Inbox::new(1), token, loopback);
+    let (door, asked) =
+        OperatorDoor::new(Inbox::new(1), token, loopback, Arc::new(Instant::default));
     tokio::task::spawn(async move { axum::serve(socket, super::for_operators(door)).await });
     (address, asked)
 }
@@ -136,7 +138,7 @@ async fn drive(mut asked: mpsc::Receiver<Question>) {
                 let wanted = listing.bank.is_none_or(|wanted| wanted == bank);
                 let items = vec![item(); listing.limit.min(usize::from(wanted))];
                 let banks = vec![BankSum { bank, owed: 1, unknown: 1, dead_letters: 0 }];
-                answer.send(DeskPage { now: now(), items, banks }).unwrap();
+                answer.send(DeskPage { now: now(), items, more: None, banks }).unwrap();
             }
             Question::Late(_, answer) => answer.send(vec![late()]).unwrap(),
             Question::Unsettled(asked, answer) => answer.send(batches(&asked)).unwrap(),

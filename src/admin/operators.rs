@@ -6,6 +6,8 @@
 //! a full one answers at once that it is full. Deliberately absent: names and passwords – who
 //! decides is recorded as stated.
 
+use super::pace::{Pace, PaceClock};
+use crate::limits::{QUESTIONS_AT_ONCE, QUESTIONS_PER_S};
 use crate::link::Inbox;
 use crate::switch::desk::{DeskItem, LateItem, Listing, Refusal};
 use crate::switch::ids::{Name, RecordNo};
@@ -149,6 +151,8 @@ pub struct DeskPage {
     pub now: Now,
     /// The items, by number.
     pub items: Vec<DeskItem>,
+    /// The last item looked at, where there are more.
+    pub more: Option<RecordNo>,
     /// What each bank owes and is owed, in all.
     pub banks: Vec<BankSum>,
 }
@@ -195,29 +199,34 @@ pub struct OperatorDoor {
     inbox: Arc<Inbox>,
     token: Option<Arc<Zeroizing<String>>>,
     loopback: bool,
+    pace: Arc<Pace>,
 }
 
 /// Why somebody is turned away, or gets no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Denied {
     pub(super) status: StatusCode,
+    /// For metrics and logs: a word of a closed set.
+    pub(super) reason: &'static str,
     pub(super) why: &'static str,
 }
 
-const fn denied(status: StatusCode, why: &'static str) -> Denied {
-    Denied { status, why }
+pub(super) const fn denied(status: StatusCode, reason: &'static str, why: &'static str) -> Denied {
+    Denied { status, reason, why }
 }
 
 impl OperatorDoor {
     /// A door for a listener on loopback or not, and where its questions come out. `inbox` is
-    /// only knocked on.
+    /// only knocked on; `clock` paces the questions.
     pub fn new(
         inbox: Arc<Inbox>,
         token: Option<Zeroizing<String>>,
         loopback: bool,
+        clock: PaceClock,
     ) -> (Self, mpsc::Receiver<Question>) {
         let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
-        (Self { questions, inbox, token: token.map(Arc::new), loopback }, asked)
+        let pace = Arc::new(Pace::new(clock, QUESTIONS_PER_S, QUESTIONS_AT_ONCE));
+        (Self { questions, inbox, token: token.map(Arc::new), loopback, pace }, asked)
     }
 
     /// Whether whoever sent these headers may ask.
@@ -225,19 +234,21 @@ impl OperatorDoor {
         if headers.contains_key(header::ORIGIN) {
             return Err(denied(
                 StatusCode::FORBIDDEN,
+                "origin",
                 "not for browsers: a request with an Origin",
             ));
         }
         let Some(token) = &self.token else {
             let why =
                 "set admin.token, or listen on a loopback address: this one is open to others";
-            return if self.loopback { Ok(()) } else { Err(denied(StatusCode::FORBIDDEN, why)) };
+            let open = denied(StatusCode::FORBIDDEN, "no_token", why);
+            return if self.loopback { Ok(()) } else { Err(open) };
         };
         let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
         let same: bool = given.as_bytes().ct_eq(token.as_bytes()).into();
         let why = "expected the header Authorization: Bearer with the token of admin.token";
-        if same { Ok(()) } else { Err(denied(StatusCode::UNAUTHORIZED, why)) }
+        if same { Ok(()) } else { Err(denied(StatusCode::UNAUTHORIZED, "token", why)) }
     }
 
     /// Asks and waits for the answer.
@@ -246,18 +257,23 @@ impl OperatorDoor {
         question: impl FnOnce(oneshot::Sender<T>) -> Question,
     ) -> Result<T, Denied> {
         let (answer, answered) = oneshot::channel();
-        let busy = "too many questions at once: ask again";
+        let busy = denied(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "too many questions at once: ask again",
+        );
+        self.pace.turn().await.map_err(|_| busy)?;
         let ending = "the switch is ending; look at the desk after its restart";
         self.questions.try_send(question(answer)).map_err(|error| match error {
-            TrySendError::Full(_) => denied(StatusCode::SERVICE_UNAVAILABLE, busy),
-            TrySendError::Closed(_) => denied(StatusCode::SERVICE_UNAVAILABLE, ending),
+            TrySendError::Full(_) => busy,
+            TrySendError::Closed(_) => denied(StatusCode::SERVICE_UNAVAILABLE, "ending", ending),
         })?;
         self.inbox.knock();
         let slow = "no answer in time; a decision may have been recorded: look at the desk";
         match tokio::time::timeout(ANSWER_LIMIT, answered).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(denied(StatusCode::SERVICE_UNAVAILABLE, ending)),
-            Err(_) => Err(denied(StatusCode::GATEWAY_TIMEOUT, slow)),
+            Ok(Err(_)) => Err(denied(StatusCode::SERVICE_UNAVAILABLE, "ending", ending)),
+            Err(_) => Err(denied(StatusCode::GATEWAY_TIMEOUT, "slow", slow)),
         }
     }
 }

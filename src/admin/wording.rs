@@ -69,18 +69,24 @@ pub(super) fn plain_text<const N: usize>(what: &str, text: &str) -> Result<Text<
     Text::new(text.as_bytes()).map_err(|error| format!("{what}: {error}"))
 }
 
-/// What is wrong with a request; what the reason quotes of it is masked.
+/// What is wrong with a request.
 fn wrong(why: String) -> Response {
-    let mut why = why.into_bytes();
-    redact(&mut why);
-    told(StatusCode::BAD_REQUEST, &json!({ "error": String::from_utf8_lossy(&why) }))
+    told(StatusCode::BAD_REQUEST, &json!({ "error": why }))
 }
 
-fn turned_away(denied: Denied) -> Response {
-    told(denied.status, &json!({ "error": denied.why }))
+/// The answer carries why, for whoever counts and logs it.
+pub(super) fn turned_away(denied: Denied) -> Response {
+    let mut answer = told(denied.status, &json!({ "error": denied.why }));
+    answer.extensions_mut().insert(denied);
+    answer
 }
 
+/// An answer. What one that refuses quotes of its request is masked, wherever it stands.
 pub(super) fn told(status: StatusCode, body: &Value) -> Response {
     let kind = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    (status, kind, format!("{body}\n")).into_response()
+    let mut text = format!("{body}\n").into_bytes();
+    if !status.is_success() {
+        redact(&mut text);
+    }
+    (status, kind, text).into_response()
 }

@@ -23,7 +23,8 @@ pub struct Settings {
     pub journal: JournalSettings,
     /// Health, metrics and the operators' desk; unset: none.
     pub admin: Option<AdminSettings>,
-    /// Refuses software keys for PIN and demo keys for the journal.
+    /// Refuses software keys for PIN, demo keys for the journal, and an admin listener without a
+    /// token.
     pub production: bool,
 }
 
@@ -32,8 +33,18 @@ pub struct Settings {
 pub struct AdminSettings {
     /// `host:port`.
     pub address: String,
-    /// What operators must show; unset: the desk answers on a loopback address only.
+    /// What operators must show; unset: the desk answers on a loopback address only, and not in
+    /// production.
     pub token: Option<SecretRef>,
+    /// Names besides its address under which it may be asked, as `Host` has them.
+    pub hosts: Vec<String>,
+}
+
+impl AdminSettings {
+    /// Every name it has by configuration: what it listens on may be a name, too.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        self.hosts.iter().chain([&self.address]).cloned()
+    }
 }
 
 /// One line's wire.

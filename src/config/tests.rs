@@ -155,9 +155,11 @@ fn a_secret_in_the_file_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn production_refuses_a_self_made_journal_key() {
+fn production_refuses_a_self_made_journal_key_and_a_desk_without_a_token() {
     let errors = refusals(|text| text.replace("production = false", "production = true"));
-    assert!(errors.iter().any(|e| e.contains("journal.key")), "{errors:#?}");
+    for key in ["journal.key", "admin.token"] {
+        assert!(errors.iter().any(|e| e.contains(key)), "{key}: {errors:#?}");
+    }
 }
 
 #[test]

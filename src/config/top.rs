@@ -70,8 +70,12 @@ impl<'s> Builder<'s> {
         let admin = root.table("admin").map(|section| {
             let address = super::platforms::address(&section, "address");
             let token = secret(&section, "token");
+            if production && !section.has("token") {
+                section.wrong("token", "`production = true` needs a token: file:… or env:…");
+            }
+            let hosts = section.list("hosts");
             section.finish();
-            AdminSettings { address, token }
+            AdminSettings { address, token, hosts }
         });
         self.policy.hash = fingerprint(&[text, self.texts.borrow().as_str()]);
         Settings { policy: Arc::new(self.policy), lines: self.lines, journal, admin, production }

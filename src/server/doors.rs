@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tracing::{debug, info, warn};
 
 /// Pause after the operating system refused to accept (out of descriptors, for instance).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// One line, ready to have sessions.
 #[derive(Clone)]

@@ -19,7 +19,7 @@ use super::journal_thread::{Health, JournalHandle};
 use super::operators::{self, Operators};
 use super::shutdown::{Phase, Sight};
 use crate::admin::{BankSum, DeskPage, Latch, Latches, Question};
-use crate::limits::TURN_INPUTS;
+use crate::limits::{DESK_LOOKS, TURN_INPUTS};
 use crate::link::{Arrival, Inbox, Throttle};
 use crate::switch::Switch;
 use crate::switch::ids::{BankId, Name, PlatformId, RecordNo};
@@ -198,8 +198,8 @@ impl Driver {
             match self.parts.operators.next() {
                 None => return,
                 Some(Question::Desk(listing, answer)) => {
-                    let (items, banks) = (self.parts.switch.desk(&listing), self.sums());
-                    drop(answer.send(DeskPage { now, items, banks }));
+                    let (items, more) = self.parts.switch.desk_step(&listing, DESK_LOOKS);
+                    drop(answer.send(DeskPage { now, items, more, banks: self.sums() }));
                 }
                 Some(Question::Late(limit, answer)) => {
                     drop(answer.send(self.parts.switch.late(limit)));

@@ -3,10 +3,12 @@
 //!
 //! One current-thread runtime carries sessions, driver and gate; the journal writes on a thread
 //! of its own, old records are read on another, checkpoints are taken on one more, and the auditor
-//! looks at every record on its own, and the log is written on its own.
+//! looks at every record on its own, the log is written on its own,
+//! and operators are answered on one more.
 //! Invariant: the driver waits for nobody; what a record must precede leaves only once that
 //! record is durable. Deliberately absent: decisions about money (`switch`).
 
+mod admin_thread;
 pub mod audit_thread;
 pub mod checkpointer;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The driver's end of the operators' door: questions are answered between turns.
 //!
-//! Contract: a few per turn, each bounded by its page; a decision is answered when its record is
+//! Contract: one per turn, each bounded by its page; a decision is answered when its record is
 //! durable, because an operator acts on it. What still waits when the driver ends is dropped,
 //! which the door tells as an answer of its own.
 
@@ -17,7 +17,7 @@ use std::collections::{BTreeSet, VecDeque};
 use tokio::sync::{mpsc, oneshot};
 
 /// Questions of one turn.
-pub(super) const PER_TURN: usize = 2;
+pub(super) const PER_TURN: usize = 1;
 
 type Answer = oneshot::Sender<Result<Decided, Refusal>>;
 type SweepAnswer = oneshot::Sender<Result<Swept, Vec<Name>>>;

@@ -4,6 +4,7 @@
 //! nothing was changed. Listeners are bound before the journal is replayed, so that peers who come
 //! back after a crash wait in the backlog instead of being refused.
 
+use super::admin_thread::{self, AdminThread};
 use super::audit_thread::AuditHandle;
 use super::checkpointer::{Cadence, Checkpointer};
 use super::clock::Clock;
@@ -15,7 +16,7 @@ use super::line_keys::{KeyRing, token};
 use super::opening::{self, Opened};
 use super::operators::{BankBooks, Operators};
 use super::papers::{self, LinePapers};
-use crate::admin::{self, Latch, Latches, OperatorDoor, Question};
+use crate::admin::{AdminDoor, Latch, Latches, OperatorDoor, PaceClock, Question};
 use crate::config::settings::{AdminSettings, Allow, Endpoint, LineSettings, Settings};
 use crate::limits::TURN_INPUTS;
 use crate::link::connector::{Backoff, Connector};
@@ -28,11 +29,10 @@ use crate::switch::input::{Command, Input};
 use crate::switch::policy::{Bank, Owner, Policy, SignOn};
 use crate::telemetry::{JournalMeters, LineMeters, Recorder, Watch};
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 /// One reason why the switch does not start.
@@ -61,10 +61,7 @@ pub struct Ready {
     driver: Driver,
     listeners: Vec<(Line, Listener)>,
     callers: Vec<(Line, Connector)>,
-    pages: Option<TcpListener>,
-    operators: OperatorDoor,
-    latches: Latches,
-    recorder: Recorder,
+    pages: Option<(TcpListener, AdminDoor)>,
 }
 
 /// A handle to a running switch.
@@ -128,7 +125,7 @@ pub async fn prepare(
             }
         }
     }
-    let pages = bind_pages(settings.admin.as_ref(), &mut errors).await;
+    let pages = admin_thread::bind(settings.admin.as_ref(), &mut errors);
     let token = token(settings.admin.as_ref(), folder).map_err(|error| errors.push(error));
     let crash = CrashPoints::of_environment();
     let crash = crash.map_err(|why| errors.push(StartError { key: "environment".to_owned(), why }));
@@ -143,7 +140,12 @@ pub async fn prepare(
     let latches = Latches::default();
     let admin = pages.as_ref().and_then(|socket| socket.local_addr().ok());
     let loopback = admin.is_some_and(|address| address.ip().is_loopback());
-    let (operators, asked) = OperatorDoor::new(Arc::clone(&inbox), token.ok().flatten(), loopback);
+    let time: PaceClock = Arc::new(move || clock.mono());
+    let token = token.ok().flatten();
+    let (operators, asked) =
+        OperatorDoor::new(Arc::clone(&inbox), token, loopback, Arc::clone(&time));
+    let hosts = settings.admin.iter().flat_map(AdminSettings::names).collect();
+    let door = AdminDoor::new(latches.clone(), recorder, operators, hosts, time);
     let driver = bench.driver(opened, &latches, asked, crash).map_err(|error| vec![error])?;
     let listening = listeners
         .iter()
@@ -160,25 +162,23 @@ pub async fn prepare(
         driver,
         listeners,
         callers,
-        pages,
-        operators,
-        latches,
-        recorder,
+        pages: pages.map(|socket| (socket, door)),
     })
 }
 
 impl Ready {
     /// Runs until it is asked to stop and has, or its journal failed: how the journal ended.
     pub async fn run(self) -> Health {
-        let Self { driver, listeners, callers, pages, operators, latches, recorder, .. } = self;
+        let Self { driver, listeners, callers, pages, .. } = self;
         for (line, listener) in listeners {
             tokio::spawn(keep_listening(listener, line));
         }
         for (line, connector) in callers {
             tokio::spawn(keep_calling(connector, line));
         }
-        if let Some(socket) = pages {
-            tokio::spawn(admin::serve(socket, latches, recorder, operators));
+        let admin = pages.map(|(socket, door)| AdminThread::start(socket, door)).transpose();
+        if let Err(error) = &admin {
+            tracing::error!(%error, "no thread for the admin listener: nobody is answered there");
         }
         driver.run().await
     }
@@ -213,18 +213,8 @@ fn owner_of(settings: &Settings, line: usize) -> Option<(&'static str, Name)> {
     }
 }
 
-fn cannot_listen(key: String, address: &str, error: &std::io::Error) -> StartError {
+pub(super) fn cannot_listen(key: String, address: &str, error: &std::io::Error) -> StartError {
     StartError { key, why: format!("cannot listen on {address}: {error}") }
-}
-
-async fn bind_pages(
-    admin: Option<&AdminSettings>,
-    errors: &mut Vec<StartError>,
-) -> Option<TcpListener> {
-    let address = admin?.address.as_str();
-    let bound = TcpListener::bind(address).await;
-    let key = "admin.address".to_owned();
-    bound.map_err(|error| errors.push(cannot_listen(key, address, &error))).ok()
 }
 
 /// What lines and driver are made of.

@@ -43,6 +43,7 @@ mod checkpoint_values;
 mod consequences;
 mod cutover;
 mod decided;
+mod desk_pages;
 mod doubt;
 mod finding;
 #[cfg(test)]

@@ -4,9 +4,7 @@
 //! absent: the words of the lists ([`super::desk`]).
 
 use super::Switch;
-use super::desk::{
-    Allowed, DeskItem, ItemState, LateItem, LateKind, Listing, PAGE_MAX, Refusal, Why,
-};
+use super::desk::{Allowed, DeskItem, ItemState, LateItem, LateKind, Refusal, Why};
 use super::doubt::{DeadLetter, Doubt, LateNote};
 use super::forwarding::Place;
 use super::ids::{BankId, RecordNo};
@@ -24,33 +22,12 @@ const SWEEP_DECISIONS: usize = 64;
 const SWEEP_LOOKS: usize = 4_096;
 
 impl Switch {
-    /// What is in doubt or on the desk, by number.
-    pub fn desk(&self, listing: &Listing) -> Vec<DeskItem> {
-        let state = &self.state;
-        let after = (std::ops::Bound::Excluded(listing.after), std::ops::Bound::Unbounded);
-        let mut owed = state.saf.range(after).map(|(no, _)| *no).peekable();
-        let mut looked = state.desk.range(after).map(|(no, _)| *no).peekable();
-        let numbers = std::iter::from_fn(|| {
-            let next = match (owed.peek().filter(|_| !listing.attention), looked.peek()) {
-                (Some(a), Some(b)) => *a.min(b),
-                (Some(one), None) | (None, Some(one)) => *one,
-                (None, None) => return None,
-            };
-            owed.next_if_eq(&next);
-            looked.next_if_eq(&next);
-            Some(next)
-        });
-        let items = numbers.filter_map(|no| self.desk_item(no));
-        let wanted = items.filter(|item| listing.bank.is_none_or(|bank| item.bank == bank));
-        wanted.take(listing.limit.min(PAGE_MAX)).collect()
-    }
-
     /// The newest late, second and unknown answers, newest first.
     pub fn late(&self, limit: usize) -> Vec<LateItem> {
         self.state.late.iter().rev().take(limit).map(|note| self.late_item(note)).collect()
     }
 
-    fn desk_item(&self, no: RecordNo) -> Option<DeskItem> {
+    pub(super) fn desk_item(&self, no: RecordNo) -> Option<DeskItem> {
         if let Some(entry) = self.state.saf.get(&no) {
             return Some(self.owed_item(no, entry));
         }

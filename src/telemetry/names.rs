@@ -111,6 +111,8 @@ metrics_table! {
         "Rules of money that the live audit found broken, by rule. Must stay 0.";
     AUDIT_RESTARTS = "pointsman_audit_restarts_total", Counter,
         "Times the live audit fell behind and began anew.";
+    ADMIN_REFUSED = "pointsman_admin_refused_total", Counter,
+        "Requests to the admin listener that were refused, and connections, by reason.";
     LOG_LOST = "pointsman_log_lost_total", Counter,
         "Log lines that were lost, by reason (full: too many waited; failed: not written).";
     IMPOSSIBLE = "pointsman_impossible_total", Counter,

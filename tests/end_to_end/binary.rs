@@ -177,7 +177,7 @@ impl Switch {
     pub(crate) fn page(&self, path: &str) -> Tested<String> {
         let mut stream = TcpStream::connect(self.admin)?;
         stream.set_read_timeout(Some(SOON))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.admin)?;
         let mut page = Vec::new();
         stream.read_to_end(&mut page)?;
         Ok(String::from_utf8(page)?)

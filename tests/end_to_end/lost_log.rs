@@ -15,14 +15,13 @@ use std::process::Stdio;
 use std::time::Duration;
 
 /// Requests that make log lines: the nth forty.
-fn trade(switch: &Switch, nth: usize) -> Tested {
+pub(crate) fn trade(switch: &Switch, nth: usize) -> Tested {
     let requests = frames::requests()?;
     let mut shop = Shop::new(SOON);
     shop.call(switch.door)?;
     for asked in requests.iter().filter(|r| r.kind == "purchase").skip(nth * 40).take(40) {
         assert_eq!(shop.ask_and_wait(asked)?.code(), "00");
     }
-    assert!(switch.page("/live")?.contains("200 OK"));
     Ok(())
 }
 

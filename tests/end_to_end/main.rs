@@ -10,6 +10,7 @@
     reason = "the tests stand outside the switch: they have clocks and sleeps of their own"
 )]
 
+mod admin_door;
 mod binary;
 mod books;
 mod canaries;

@@ -179,7 +179,8 @@ impl Switch {
     pub(crate) fn metric(&self, name: &str, labels: &str) -> anyhow::Result<f64> {
         let mut stream = TcpStream::connect(self.admin)?;
         stream.set_read_timeout(Some(START))?;
-        write!(stream, "GET /metrics HTTP/1.1\r\nHost: trial\r\nConnection: close\r\n\r\n")?;
+        let host = self.admin;
+        write!(stream, "GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
         let mut page = String::new();
         stream.read_to_string(&mut page)?;
         let mine = |line: &&str| {
