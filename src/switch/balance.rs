@@ -36,6 +36,12 @@ pub(super) struct Newest {
 impl Newest {
     /// Keeps what this record says of an original.
     pub(super) fn note(&mut self, no: RecordNo, record: &Record) {
+        if let Record::Intent(_) | Record::Queued(_) = record {
+            self.keep(no, record);
+        }
+    }
+
+    fn keep(&mut self, no: RecordNo, record: &Record) {
         let body = match record {
             Record::Intent(intent) if intent.original.is_some() => Body::Asked(Arc::clone(intent)),
             Record::Queued(queued) if queued.of.is_some() => Body::Told(Arc::clone(queued)),

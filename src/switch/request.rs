@@ -64,7 +64,8 @@ impl Switch {
             return self.repeat_of_waiting(from, msg, likeness, ticket);
         }
         let restamped = msg.repeat || platform.restamps;
-        if restamped || self.may_be_forgotten(&platform.name, &msg) || self.is_aged(&msg) {
+        let asks = restamped || self.may_be_forgotten(&platform.name, &msg);
+        if asks || self.is_aged(&msg) {
             return self.ask_for_own(from, msg, likeness.name());
         }
         let late = self.state.memory.has_tombstones();

@@ -37,6 +37,14 @@ impl GmtStamp {
     }
 }
 
+impl GmtStamp {
+    /// Whether an `F7` was written in the minute of `now`.
+    pub(super) fn is_of_this_minute(&mut self, f7: &Text<10>, now: Wall) -> bool {
+        let ours = self.at(now);
+        f7.as_bytes().first_chunk::<8>() == ours.as_bytes().first_chunk::<8>()
+    }
+}
+
 /// How long before `now` an `F7` was written; `None` where it is no date, or in the future.
 pub(super) fn age_of(f7: &Text<10>, now: Wall) -> Option<Duration> {
     let age = now.millis().div_euclid(1_000) - seconds(f7.as_bytes(), now)?;

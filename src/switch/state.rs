@@ -173,6 +173,9 @@ impl State {
         self.last = no;
         self.keep_books(no, record);
         let (first, second) = self.concerned(record);
+        if first.is_none() && second.is_none() {
+            return self.take(no, record);
+        }
         let before = (self.in_doubt(first), self.in_doubt(second));
         self.take(no, record);
         self.count_doubts(before.0, self.in_doubt(first));

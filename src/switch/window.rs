@@ -22,6 +22,9 @@ const FORGETTING_PAUSE: Duration = Duration::from_millis(1);
 /// Records after which there is an age mark, beside those that come with time.
 const MARK_EVERY: u64 = 16_384;
 
+/// What a stamp tells without its seconds.
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// How far ahead of ours the clock of a platform may be that repeats what the last run heard.
 const CLOCK_AHEAD_S: i64 = 60;
 
@@ -89,9 +92,14 @@ impl Switch {
     }
 
     /// Whether this request bears a stamp older than the memory reaches.
-    pub(super) fn is_aged(&self, msg: &Canonical) -> bool {
-        let age = msg.transmission.and_then(|f7| age_of(&f7, self.now.wall));
-        age.is_some_and(|age| age > self.policy.duplicates.age)
+    pub(super) fn is_aged(&mut self, msg: &Canonical) -> bool {
+        let (most, now) = (self.policy.duplicates.age, self.now.wall);
+        let Some(f7) = &msg.transmission else { return false };
+        // Nearly always it is of this minute.
+        if most >= MINUTE && self.stamp.is_of_this_minute(f7, now) {
+            return false;
+        }
+        age_of(f7, now).is_some_and(|age| age > most)
     }
 
     /// Whether this is a repeat of what the last run may have declined without living to write
