@@ -13,8 +13,8 @@
 
 use pointsman::journal::file::backend::{Change, FileName, Sync};
 use pointsman::journal::{
-    Backend, Batch, Class, DataKey, DiskBackend, Options, Recovered, Retention, Shelf, Writer,
-    os_entropy, prune_checkpoints, recover, retire, write_checkpoint,
+    Backend, Batch, Class, DataKey, DiskBackend, Extent, Options, Recovered, Retention, Shelf,
+    Writer, os_entropy, prune_checkpoints, recover, retire, write_checkpoint,
 };
 use pointsman::time::Wall;
 use serde_json::json;
@@ -196,10 +196,11 @@ impl Journal {
         let options = Options { spare_segments: 3, ..Options::default() };
         let (backend, writer) = open(folder, options)?;
         let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, map, shelf) = (Arc::clone(&stop), writer.map(), writer.shelf());
+        let (stopped, map, shelf, extent) =
+            (Arc::clone(&stop), writer.map(), writer.shelf(), writer.extent());
         let keeper = std::thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
-                if let Err(error) = keep_house(backend.as_ref(), &map, &shelf) {
+                if let Err(error) = keep_house(backend.as_ref(), &map, (&shelf, &extent)) {
                     eprintln!("{error}");
                 }
                 std::thread::sleep(Duration::from_millis(10));
@@ -236,13 +237,13 @@ impl Drop for Journal {
 fn keep_house(
     backend: &dyn Backend,
     map: &pointsman::journal::file::map::SegmentMap,
-    shelf: &Shelf,
+    (shelf, extent): (&Shelf, &Extent),
 ) -> Done<()> {
     if map.all().len() > 2 {
         write_checkpoint(backend, &key(), map, &mut os_entropy(), map.durable(), b"state")?;
         let covered = prune_checkpoints(backend, 1)?.unwrap_or(0);
         let retention = Retention { keep_ms: 0, archive: None };
-        retire(backend, map, shelf, &retention, covered, NOW)?;
+        retire(backend, map, (shelf, extent), &retention, covered, NOW)?;
     }
     shelf.fill()?;
     Ok(())

@@ -1,22 +1,16 @@
 //! `pointsman journal verify | dump | stat | totals`: looking at a journal, beside a running
 //! switch or after it, without changing a byte.
 //!
-//! Contract: `verify` names segment, offset and cause of everything that is not intact and exits
-//! 1 if anything durable is damaged; without a key it checks checksums and order, with the key
-//! the seals and the chain as well, and with `--money` the rules of money. `dump` prints one
-//! record per line, masked as `describe` masks it. `stat` reads headers only. Deliberately
-//! absent: repairing; the journal heals by a start of the switch, or by an operator's
-//! `--accept-loss`.
+//! Contract: `dump` prints one record per line, masked as `describe` masks it. `stat` reads headers
+//! only. Deliberately absent: judging what is there (`journal_verify`), and repairing: the
+//! journal heals by a start of the switch, or by an operator's `--accept-loss`.
 
 use super::journal_filter::{Filter, Missed};
 use super::journal_folder::{open, open_key};
-use super::money::Money;
+use super::journal_verify::{VerifyArgs, is_damage, verify};
 use crate::journal::file::backend::{Backend, FileName, read_all};
-use crate::journal::file::checkpoint_folder::inspect_checkpoints;
 use crate::journal::file::segment::{SEGMENT_HEADER_LEN, SegmentHeader};
-use crate::journal::file::verdicts::Verdict;
-use crate::journal::{Finding, Recovered, Replayed, walk_all};
-use crate::server::inspection::Accepted;
+use crate::journal::{Replayed, walk_all};
 use crate::time::Wall;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -47,20 +41,6 @@ enum Command {
     Stat(StatArgs),
     /// Print totals by bank, business date and currency.
     Totals(super::totals::Args),
-}
-
-#[derive(Debug, clap::Args)]
-struct VerifyArgs {
-    /// The journal's folder.
-    #[arg(value_name = "DIR")]
-    folder: PathBuf,
-    /// The key-encryption key, 64 hex digits in a file or variable. Without it seals and chain
-    /// are not checked.
-    #[arg(long, value_name = "file:PATH|env:NAME")]
-    key: Option<String>,
-    /// Judge the records by the rules of money as well, and sum them up.
-    #[arg(long, requires = "key")]
-    money: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -100,62 +80,6 @@ pub fn run(args: Args, describe: Describe, resolve: Resolve) -> anyhow::Result<E
     };
     out.flush()?;
     Ok(code)
-}
-
-fn verify(args: &VerifyArgs, resolve: Resolve, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let backend = open(&args.folder)?;
-    let key = args.key.as_deref().map(|key| open_key(&backend, key, resolve));
-    let key = key.transpose()?;
-    let mut money = args.money.then(Money::default);
-    let found =
-        walk_all(&backend, key.as_ref(), &mut |_, _, replayed| match (&mut money, replayed) {
-            (Some(money), Replayed::Record { no, bytes }) => money.see(no, bytes),
-            _ => Ok(()),
-        })?;
-    print_segments(&found, out)?;
-    let mut findings = found.findings;
-    for (upto, len, finding) in inspect_checkpoints(&backend, key.as_ref())? {
-        writeln!(out, "{}  covers records to {upto}  {len} bytes", FileName::Checkpoint(upto))?;
-        findings.extend(finding);
-    }
-    let accepted = Accepted::of(&args.folder);
-    let (old, findings): (Vec<_>, Vec<_>) =
-        findings.into_iter().partition(|finding| is_damage(finding) && accepted.holds(finding));
-    for finding in &old {
-        writeln!(out, "accepted by an operator: {finding}")?;
-    }
-    for finding in &findings {
-        let what = match finding.row.verdict {
-            Verdict::Torn => "torn tail",
-            Verdict::Older => "passed over",
-            _ => "DAMAGED",
-        };
-        writeln!(out, "{what}: {finding}")?;
-    }
-    let extent = if key.is_some() { "chain and seals" } else { "checksums only, no key given" };
-    let damage = findings.iter().filter(|finding| is_damage(finding)).count();
-    writeln!(out, "{} records, {damage} places damaged ({extent})", found.next.saturating_sub(1))?;
-    let broken = money.map_or(Ok(0), |money| money.tell(out))?;
-    Ok(ExitCode::from(u8::from(damage > 0 || broken > 0)))
-}
-
-/// Whether a finding is more than a torn tail or an older format.
-pub(super) fn is_damage(finding: &Finding) -> bool {
-    finding.row.verdict.is_damage()
-}
-
-fn print_segments(found: &Recovered, out: &mut impl Write) -> io::Result<()> {
-    let segments = found.map.all();
-    for (at, segment) in segments.iter().enumerate() {
-        let next = segments.get(at + 1).map_or(found.next, |next| next.header.first);
-        let (name, first) = (FileName::Segment(segment.header.id), segment.header.first);
-        writeln!(out, "{name}  {}", numbers(first, next))?;
-    }
-    Ok(())
-}
-
-fn numbers(first: u64, next: u64) -> String {
-    if next <= first { "no records".to_owned() } else { format!("records {first} to {}", next - 1) }
 }
 
 fn dump(
@@ -245,6 +169,7 @@ fn stat(args: &StatArgs, out: &mut impl Write) -> anyhow::Result<ExitCode> {
             FileName::Blank(_)
             | FileName::Unfinished(_)
             | FileName::Keys
+            | FileName::Extent
             | FileName::DayIndex(_) => {}
         }
     }
@@ -272,7 +197,7 @@ fn stat(args: &StatArgs, out: &mut impl Write) -> anyhow::Result<ExitCode> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::journal::{
         Batch, Class, DiskBackend, KeyEncryptionKey, Options, Writer, open_keys, os_entropy,
@@ -283,7 +208,7 @@ mod tests {
 
     const WRAP: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
-    fn wrap(_: &str) -> anyhow::Result<Zeroizing<String>> {
+    pub(in crate::cli) fn wrap(_: &str) -> anyhow::Result<Zeroizing<String>> {
         Ok(Zeroizing::new(WRAP.to_owned()))
     }
 
@@ -293,7 +218,12 @@ mod tests {
     }
 
     /// A journal of 300 records and a checkpoint on the real disk.
-    fn journal(folder: &Path) -> anyhow::Result<()> {
+    pub(in crate::cli) fn journal(folder: &Path) -> anyhow::Result<()> {
+        journal_of(folder, 30)
+    }
+
+    /// The same of so many batches of ten records.
+    pub(in crate::cli) fn journal_of(folder: &Path, batches: u32) -> anyhow::Result<()> {
         let backend: Arc<dyn Backend> = Arc::new(DiskBackend::open(folder)?);
         let wrap = KeyEncryptionKey::from_hex(WRAP)?;
         let key = open_keys(backend.as_ref(), &wrap, &mut os_entropy())?;
@@ -302,7 +232,7 @@ mod tests {
         let (held, now) = (Arc::clone(&backend), Wall::from_millis(0));
         let mut writer = Writer::start(held, key.clone(), options, &recovered, os_entropy(), now)?;
         let mut batch = Batch::new(writer.next());
-        for _ in 0..30 {
+        for _ in 0..batches {
             for _ in 0..10 {
                 batch.push(format!("record {}", batch.next()).as_bytes());
             }
@@ -312,36 +242,6 @@ mod tests {
         let map = writer.map();
         write_checkpoint(backend.as_ref(), &key, &map, &mut os_entropy(), upto, b"state")?;
         Ok(writer.idle(now)?)
-    }
-
-    fn verified(folder: &Path, key: Option<&str>) -> anyhow::Result<(ExitCode, String)> {
-        let (folder, key) = (folder.to_owned(), key.map(str::to_owned));
-        let args = VerifyArgs { folder, key, money: false };
-        let mut out = Vec::new();
-        let code = verify(&args, wrap, &mut out)?;
-        Ok((code, String::from_utf8(out)?))
-    }
-
-    #[test]
-    fn verify_finds_what_rotted_with_and_without_the_key() -> anyhow::Result<()> {
-        let folder = tempfile::tempdir()?;
-        journal(folder.path())?;
-        let name = FileName::Segment(1).to_string();
-        for key in [None, Some("file:key")] {
-            let (code, said) = verified(folder.path(), key)?;
-            assert_eq!(code, ExitCode::SUCCESS, "{said}");
-            assert!(said.contains("300 records, 0 places damaged"), "{said}");
-        }
-        let path = folder.path().join(&name);
-        let mut bytes = std::fs::read(&path)?;
-        bytes[400] ^= 4;
-        std::fs::write(&path, bytes)?;
-        for key in [None, Some("file:key")] {
-            let (code, said) = verified(folder.path(), key)?;
-            assert_eq!(code, ExitCode::from(1), "{said}");
-            assert!(said.contains(&format!("DAMAGED: {name} byte 256, record 1: ")), "{said}");
-        }
-        Ok(())
     }
 
     #[test]

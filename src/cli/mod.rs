@@ -27,6 +27,7 @@ pub mod input;
 pub mod journal;
 mod journal_filter;
 mod journal_folder;
+mod journal_verify;
 mod money;
 mod running;
 pub mod serve;

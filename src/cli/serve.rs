@@ -9,6 +9,7 @@
 
 use super::{BUG, OUR_BUG, WRONG_INPUT, check};
 use crate::config::settings::Settings;
+use crate::server::at_start::{Acceptance, AtStart};
 use crate::server::journal_thread::Health;
 use crate::server::log_thread::{LogThread, tell_stdout};
 use crate::server::wiring::{Ready, Remote, StartError, prepare};
@@ -31,9 +32,14 @@ pub struct Args {
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: String,
     /// Start although the journal is damaged, without what the damage took. An operator's decision,
-    /// after the file could not be restored from a copy.
+    /// after the file could not be restored from a copy: it stays in the journal, with name and
+    /// reason.
+    #[arg(long, value_name = "NAME: REASON")]
+    accept_loss: Option<Acceptance>,
+    /// Begin a new journal. In production a folder without one is refused otherwise: a disk that is
+    /// not mounted looks the same.
     #[arg(long)]
-    accept_loss: bool,
+    first_start: bool,
     /// One JSON object per log line.
     #[arg(long)]
     log_json: bool,
@@ -79,7 +85,8 @@ fn begin(args: &Args, log: &LogThread) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let ended = runtime.block_on(serve(settings, &args.config, args.accept_loss))?;
+    let said = AtStart { accept_loss: args.accept_loss.clone(), first_start: args.first_start };
+    let ended = runtime.block_on(serve(settings, &args.config, &said))?;
     match ended {
         Ended::Well => Ok(ExitCode::SUCCESS),
         Ended::NotStarted(errors) => {
@@ -130,8 +137,8 @@ fn take_descriptors() {
     }
 }
 
-async fn serve(settings: Settings, config: &Path, accept_loss: bool) -> anyhow::Result<Ended> {
-    let ready = match prepare(&settings, check::folder_of(config), accept_loss).await {
+async fn serve(settings: Settings, config: &Path, said: &AtStart) -> anyhow::Result<Ended> {
+    let ready = match prepare(&settings, check::folder_of(config), said).await {
         Ok(ready) => ready,
         Err(errors) => return Ok(Ended::NotStarted(errors)),
     };

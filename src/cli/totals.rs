@@ -7,9 +7,10 @@
 //! standard error: what stood there does not count. Deliberately absent: settled periods that
 //! newer ones have replaced.
 
-use super::journal::{Resolve, is_damage};
+use super::journal::Resolve;
 use super::journal_filter::no_such;
 use super::journal_folder::{open, open_key};
+use super::journal_verify::is_damage;
 use crate::journal::{Replayed, walk_all};
 use crate::switch::ids::RecordNo;
 use crate::switch::record::Record;

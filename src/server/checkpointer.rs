@@ -11,8 +11,8 @@
 use super::clock::Clock;
 use super::housekeeping;
 use crate::journal::{
-    Backend, CheckpointWriter, DataKey, JournalError, Retention, Shelf, file::map::SegmentMap,
-    os_entropy, prune_checkpoints, retire,
+    Backend, CheckpointWriter, DataKey, Extent, JournalError, Retention, Shelf,
+    file::map::SegmentMap, os_entropy, prune_checkpoints, retire,
 };
 use crate::switch::Snapshot;
 use crate::switch::ids::RecordNo;
@@ -49,6 +49,8 @@ pub struct Holdings {
     pub map: Arc<SegmentMap>,
     /// Takes back what is retired.
     pub shelf: Shelf,
+    /// States what is let go.
+    pub extent: Extent,
     /// What is kept, and where the rest goes.
     pub retention: Retention,
 }
@@ -161,7 +163,7 @@ impl Keeper {
                 Ok(None) => {}
                 Err(error) => {
                     self.meters.failed();
-                    let why = told(error);
+                    let why = error.of_a_helper();
                     warn!(upto, %why, "no checkpoint: a restart takes longer until the next one");
                 }
             }
@@ -186,11 +188,14 @@ impl Keeper {
     }
 
     fn let_go(&self, needed_from: u64) -> Result<(), JournalError> {
-        let Holdings { backend, map, shelf, retention, .. } = &self.holdings;
+        let Holdings { backend, map, shelf, extent, retention, .. } = &self.holdings;
         let oldest = prune_checkpoints(&**backend, KEPT)?.unwrap_or(0);
         let covered = oldest.min(needed_from.saturating_sub(1));
+        if let Some((times, why)) = extent.failed() {
+            warn!(times, %why, "what the journal holds was not stated; records go on");
+        }
         let before = shelf.recycled();
-        let gone = retire(&**backend, map, shelf, retention, covered, self.clock.wall())?;
+        let gone = retire(&**backend, map, (shelf, extent), retention, covered, self.clock.wall())?;
         // Nobody else retires, and nobody else recycles while the switch runs.
         self.meters.retired(gone.len() as u64, shelf.recycled() - before);
         if let (Some(first), Some(last)) = (gone.first(), gone.last()) {
@@ -218,12 +223,4 @@ pub(super) fn write_snapshot(
     // What it shares with the switch is the switch's own again before everything is read back.
     drop(snapshot);
     writer.finish()
-}
-
-/// A failed checkpoint or retirement fails nothing else.
-fn told(error: JournalError) -> String {
-    match error {
-        JournalError::Io { what, file, source } => format!("{what} of {file} failed: {source}"),
-        other => other.to_string(),
-    }
 }

@@ -69,6 +69,7 @@ impl Bench {
             key: key(),
             map: self.writer.map(),
             shelf: self.writer.shelf(),
+            extent: self.writer.extent(),
             retention: Retention { keep_ms: 0, archive: Some(archive) },
         };
         Checkpointer::start(holdings, CADENCE, RecordNo(0), Clock::start()).unwrap()
@@ -227,10 +228,10 @@ fn a_state_of_an_older_format_costs_a_longer_replay_and_a_newer_one_is_refused_b
     assert!(restarted.checkpoint() == bench.switch.checkpoint());
 
     // Where the records are gone it cannot: the start says what is missing.
-    let (map, shelf) = (bench.writer.map(), bench.writer.shelf());
+    let (map, shelf, extent) = (bench.writer.map(), bench.writer.shelf(), bench.writer.extent());
     let retention = Retention { keep_ms: 0, archive: None };
     let later = Wall::from_millis(NOW.millis() + 1_000);
-    let gone = retire(&bench.disk, &map, &shelf, &retention, 2_000, later).unwrap();
+    let gone = retire(&bench.disk, &map, (&shelf, &extent), &retention, 2_000, later).unwrap();
     assert!(!gone.is_empty());
     let refused = replay(&bench.disk, &key(), &options(), &mut switch()).unwrap_err().to_string();
     assert!(refused.contains("has an older format and the records from number 1"), "{refused}");

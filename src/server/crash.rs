@@ -96,6 +96,9 @@ crash_points! {
     CheckpointPrune = "checkpoint-prune", "An old checkpoint is about to go.";
     IndexTorn = "index-torn", "Half of a block of the index by day is written.";
     IndexSync = "index-sync", "A block of the index by day is written, not synced.";
+    ExtentTorn = "extent-torn", "Half of a statement of what the journal holds is written.";
+    ExtentSync = "extent-sync", "What the journal holds is stated, not synced.";
+    ExtentSynced = "extent-synced", "What the journal holds is stated; it is not so yet.";
     ArchiveTorn = "archive-torn", "Half of a segment is copied to the archive.";
     ArchiveSync = "archive-sync", "A segment is copied to the archive, not synced.";
     Retire = "retire", "A segment is about to go.";

@@ -41,6 +41,7 @@ impl CrashDisk {
             FileName::Unfinished(0) => Point::KeysWrite,
             FileName::Unfinished(_) => Point::CheckpointTorn,
             FileName::DayIndex(_) => Point::IndexTorn,
+            FileName::Extent => Point::ExtentTorn,
             FileName::Checkpoint(_) | FileName::Keys => return None,
         })
     }
@@ -55,6 +56,7 @@ impl CrashDisk {
             }
             Sync::File(FileName::Unfinished(1..)) => [Some(Point::CheckpointSync), None],
             Sync::File(FileName::DayIndex(_)) => [Some(Point::IndexSync), None],
+            Sync::File(FileName::Extent) => [Some(Point::ExtentSync), Some(Point::ExtentSynced)],
             Sync::Folder => [Some(Point::FolderSync), None],
             Sync::File(_) => [None, None],
         }

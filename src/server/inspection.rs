@@ -5,38 +5,33 @@
 //! nothing is read twice. A journal of up to [`AT_ONCE_BYTES`] is looked at
 //! before the start, and damage refuses it as it would behind the checkpoint; a larger one by a
 //! thread of its own while the switch runs, because a restart is to cost seconds, and damage is
-//! an ERROR that names file, byte and remedy. What an operator accepted once is written down
-//! ([`ACCEPTED_FILE`]) and not met again. Deliberately absent: repair.
+//! an ERROR that names file, byte and remedy. What an operator accepted once stands in the
+//! journal's extent, sealed, with name and reason, and is not met again. Deliberately absent:
+//! repair.
 
+use super::at_start::Acceptance;
 use super::housekeeping;
 use crate::journal::file::backend::FileName;
-use crate::journal::{Backend, Finding, Lost, Recovered, RecoveryError, walk_all};
+use crate::journal::{Backend, Finding, Loss, Lost, Recovered, RecoveryError, Stated, walk_all};
+use crate::time::Wall;
 use std::collections::BTreeSet;
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tracing::{error, info, warn};
 
 /// Bytes of segments that are read before the start: a quarter of a second on a common disk.
 const AT_ONCE_BYTES: u64 = 256 << 20;
 
-/// Beside the segments: one line per place whose loss an operator accepted.
-pub(crate) const ACCEPTED_FILE: &str = "accepted-losses.txt";
-
 /// Places whose loss was accepted.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Accepted {
-    path: PathBuf,
-    places: BTreeSet<String>,
+    places: BTreeSet<(String, u64)>,
 }
 
 impl Accepted {
-    /// Those of the journal in this folder. A file that cannot be read has none: what is on disk
-    /// is then told once more, which is loud and safe.
-    pub(crate) fn of(home: &Path) -> Self {
-        let path = home.join(ACCEPTED_FILE);
-        let text = std::fs::read_to_string(&path).unwrap_or_default();
-        Self { path, places: text.lines().map(str::to_owned).collect() }
+    /// Those that a journal's extent states.
+    pub(crate) fn of(stated: &Stated) -> Self {
+        let Stated::Whole(_, said) = stated else { return Self::default() };
+        Self { places: said.losses.iter().map(|loss| (loss.file.clone(), loss.offset)).collect() }
     }
 
     /// Whether this place is one of them.
@@ -46,30 +41,39 @@ impl Accepted {
 
     /// The same as a reader passes them over.
     pub(crate) fn places(&self) -> Lost {
-        let read = |place: &String| {
-            let (file, offset) = place.split_once(" byte ")?;
+        let read = |(file, offset): &(String, u64)| {
             let FileName::Segment(id) = FileName::parse(file)? else { return None };
-            Some((id, offset.parse().ok()?))
+            Some((id, *offset))
         };
         Arc::new(self.places.iter().filter_map(read).collect())
     }
-
-    /// Writes down what an operator accepts now, durably.
-    fn add(&mut self, findings: &[Finding]) -> std::io::Result<()> {
-        let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
-        for finding in findings {
-            let place = place(finding);
-            writeln!(file, "{place}")?;
-            self.places.insert(place);
-        }
-        file.sync_all()?;
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        std::fs::File::open(folder)?.sync_all()
-    }
 }
 
-fn place(finding: &Finding) -> String {
-    format!("{} byte {}", finding.file, finding.offset)
+fn place(finding: &Finding) -> (String, u64) {
+    (finding.file.to_string(), finding.offset)
+}
+
+/// What an inspection came to.
+#[derive(Debug)]
+pub(super) struct Inspected {
+    /// All places whose loss was ever accepted, as a reader passes them over.
+    pub lost: Lost,
+    /// What is accepted now, and stands in no extent yet.
+    pub new: Vec<Finding>,
+}
+
+/// What an extent says of losses that an operator accepts now.
+pub(super) fn losses(new: &[Finding], accepted: &Acceptance, now: Wall) -> Vec<Loss> {
+    let loss = |finding: &Finding| Loss {
+        file: finding.file.to_string(),
+        offset: finding.offset,
+        record: finding.record,
+        row: finding.row.name.to_owned(),
+        by: accepted.by.clone(),
+        why: accepted.why.clone(),
+        at_ms: now.millis(),
+    };
+    new.iter().map(loss).collect()
 }
 
 /// Why the start is refused.
@@ -78,35 +82,35 @@ pub(super) enum Refusal {
     /// Damage that nobody accepted, or a disk that cannot be read.
     #[error("{0}")]
     Recovery(#[from] RecoveryError),
-    /// The operator's decision could not be written down.
-    #[error("{ACCEPTED_FILE}: {0}")]
-    Accepting(#[from] std::io::Error),
+    /// The folder cannot be listed.
+    #[error("cannot list the journal folder: {0}")]
+    Listing(#[from] std::io::Error),
 }
 
-/// Looks at what the checkpoint covers that recovery started from, if it did from one; writes down
-/// what replay met and the operator accepted. Gives all places whose loss was ever accepted.
+/// Looks at what the checkpoint covers that recovery started from, if it did from one. Gives what
+/// replay and this met and the operator accepts, and all places whose loss was ever accepted.
 ///
 /// # Errors
 /// [`Refusal`]; nothing was changed.
 pub(super) fn inspect(
     backend: &Arc<dyn Backend>,
-    home: &Path,
     recovered: &Recovered,
     accept_loss: bool,
-) -> Result<Lost, Refusal> {
-    let mut accepted = Accepted::of(home);
+) -> Result<Inspected, Refusal> {
+    let mut accepted = Accepted::of(&recovered.stated);
+    let mut new = vec![];
     if accept_loss {
         let replayed = recovered.findings.iter();
-        let new: Vec<_> = replayed.filter(|f| is_new(f, &accepted)).copied().collect();
-        accepted.add(&new)?;
+        new.extend(replayed.filter(|f| is_new(f, &accepted)).copied());
+        accepted.places.extend(new.iter().map(place));
     }
     if recovered.checkpoint.is_none() {
-        return Ok(accepted.places());
+        return Ok(Inspected { lost: accepted.places(), new });
     }
     if segment_bytes(&**backend)? > AT_ONCE_BYTES {
-        let places = accepted.places();
+        let lost = accepted.places();
         inspect_later(Arc::clone(backend), accepted);
-        return Ok(places);
+        return Ok(Inspected { lost, new });
     }
     let found = damage(&**backend, &accepted)?;
     match found.first() {
@@ -121,8 +125,9 @@ pub(super) fn inspect(
                     checkpoint covers them"
                 );
             }
-            accepted.add(&found)?;
-            Ok(accepted.places())
+            accepted.places.extend(found.iter().map(place));
+            new.extend(found);
+            Ok(Inspected { lost: accepted.places(), new })
         }
     }
 }

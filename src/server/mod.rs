@@ -9,6 +9,7 @@
 //! record is durable. Deliberately absent: decisions about money (`switch`).
 
 mod admin_thread;
+pub mod at_start;
 pub mod audit_thread;
 pub mod checkpointer;
 #[cfg(test)]

@@ -6,23 +6,26 @@
 //! start does not meet the damage again. Deliberately absent: checkpoints while it runs
 //! (`checkpointer`).
 
+use super::at_start::{Acceptance, AtStart};
 use super::checkpointer::{Holdings, write_snapshot};
 use super::clock::Clock;
 use super::crash::{CrashPoints, Point};
-use super::inspection::inspect;
+use super::inspection::{inspect, losses};
 use super::recall_thread::Library;
 use super::replaying::replay;
 use super::secrets;
 use super::wiring::StartError;
 use crate::config::settings::{JournalSettings, SecretRef, Settings};
+use crate::journal::file::backend::FileName;
 use crate::journal::{
-    Backend, DataKey, DiskBackend, KeyEncryptionKey, Options, Reader, Recovered, RecoveryError,
-    Retention, Writer, open_keys, os_entropy,
+    Backend, DataKey, DiskBackend, Extent, Finding, JournalError, KeyEncryptionKey, Options,
+    Reader, Recovered, RecoveryError, Retention, Writer, open_keys, os_entropy,
 };
 use crate::switch::Switch;
 use crate::switch::audit::Auditor;
 use crate::switch::ids::{Name, RecordNo};
 use crate::switch::recall::REPEAT_DAYS;
+use crate::time::Wall;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -54,7 +57,8 @@ pub(super) struct Opened {
     pub(super) covered: RecordNo,
 }
 
-/// Opens the journal of `settings` and replays it; with `accept_loss` also a damaged one.
+/// Opens the journal of `settings` and replays it; a damaged one or, in production, a new one only
+/// where an operator says so.
 ///
 /// # Errors
 /// Every reason at once.
@@ -62,7 +66,7 @@ pub(super) fn open(
     settings: &Settings,
     folder: &Path,
     clock: Clock,
-    accept_loss: bool,
+    said: &AtStart,
     crash: &CrashPoints,
 ) -> Result<Opened, Vec<StartError>> {
     let journal = &settings.journal;
@@ -71,17 +75,20 @@ pub(super) fn open(
     let backend = DiskBackend::open(&home)
         .map_err(|error| wrong(format!("{}: {}", home.display(), opening_failed(&error))))?;
     let backend = crash.disk(Arc::new(backend));
+    begins(&*backend, said, settings.production)
+        .map_err(|why| wrong(format!("{}: {why}", home.display())))?;
     let wrap = key_encryption_key(settings, folder, &home).map_err(|error| vec![error])?;
     let told = |error: &dyn std::fmt::Display| wrong(format!("{}: {error}", home.display()));
     let mut entropy = os_entropy();
     let key = open_keys(&*backend, &wrap, &mut entropy).map_err(|error| told(&error))?;
     crash.pass(Some(Point::StartKeys));
+    let accept_loss = said.accept_loss.is_some();
     let options = options(journal, accept_loss);
     let seed = getrandom::u64().unwrap_or_default();
     let mut switch = Switch::new(Arc::clone(&settings.policy), seed);
     let (recovered, auditor) =
         timed_replay(&*backend, &key, &options, &mut switch, clock).map_err(|e| told(&e))?;
-    let lost = inspect(&backend, &home, &recovered, accept_loss).map_err(|error| told(&error))?;
+    let inspected = inspect(&backend, &recovered, accept_loss).map_err(|error| told(&error))?;
     crash.pass(Some(Point::StartReplayed));
     let missing = switch.owed_to_nobody();
     if !missing.is_empty() {
@@ -89,7 +96,7 @@ pub(super) fn open(
     }
     let reader = || {
         let reader = Reader::new(Arc::clone(&backend), key.clone(), Arc::clone(&recovered.map));
-        reader.without(Arc::clone(&lost))
+        reader.without(Arc::clone(&inspected.lost))
     };
     let library = Library { backend: Arc::clone(&backend), reader: reader(), second: reader() };
     let digest_key = Arc::new(key.digest_key());
@@ -97,6 +104,11 @@ pub(super) fn open(
     let (held, map) = (Arc::clone(&backend), Arc::clone(&recovered.map));
     let writer = Writer::start(held, key.clone(), options, &recovered, entropy, clock.wall())
         .map_err(|error| told(&error))?;
+    let extent = writer.extent();
+    if let Some(accepted) = &said.accept_loss {
+        accept(&extent, accepted, &inspected.new, clock.wall()).map_err(|error| told(&error))?;
+    }
+    tell_losses(&extent);
     let mut covered = RecordNo(recovered.checkpoint.unwrap_or(0));
     if recovered.needs_checkpoint {
         let upto = switch.last();
@@ -104,7 +116,8 @@ pub(super) fn open(
         warn!(upto = upto.0, "the loss is accepted and a checkpoint taken behind it");
         covered = upto;
     }
-    let holdings = Holdings { backend, key, map, shelf: writer.shelf(), retention };
+    let shelf = writer.shelf();
+    let holdings = Holdings { backend, key, map, shelf, extent, retention };
     #[cfg(feature = "faults")]
     plant(&mut switch).map_err(|error| vec![error])?;
     crash.pass(Some(Point::StartOpened));
@@ -112,6 +125,42 @@ pub(super) fn open(
     crash.pass(Some(Point::StartSettled));
     let batch_bytes_max = options.batch_bytes_max();
     Ok(Opened { switch, auditor, writer, library, batch_bytes_max, digest_key, holdings, covered })
+}
+
+/// Whether a journal may begin here: in production an empty folder is one only where somebody says
+/// so. A disk that is not mounted looks the same.
+fn begins(backend: &dyn Backend, said: &AtStart, production: bool) -> Result<(), String> {
+    let files = backend.list().map_err(|error| error.to_string())?;
+    // The keys alone are what a first start leaves that did not come far.
+    let holds = files.iter().any(|(name, _)| !matches!(name, FileName::Keys | FileName::Blank(_)));
+    match (holds, said.first_start) {
+        (false, false) if production => {
+            Err("there is no journal here: is the disk mounted? A new \
+            one begins with: pointsman serve CONFIG --first-start"
+                .to_owned())
+        }
+        (true, true) => {
+            Err("there is a journal here already: start without --first-start".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes down whose decision it was to go on without what is lost.
+fn accept(
+    extent: &Extent,
+    accepted: &Acceptance,
+    new: &[Finding],
+    now: Wall,
+) -> Result<(), JournalError> {
+    extent.state_that(|said| said.losses.extend(losses(new, accepted, now)))
+}
+
+/// Says what was ever accepted: it stays visible.
+fn tell_losses(extent: &Extent) {
+    for loss in extent.said().losses {
+        warn!("an accepted loss stands in the journal: {loss}");
+    }
 }
 
 /// The planted bug that the environment names, so that what watches the whole process can be

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use super::at_start::AtStart;
 use super::clock::Clock;
 use super::journal_thread::Health;
 use super::wiring::{Remote, prepare};
@@ -177,7 +178,7 @@ struct Running {
 
 impl Running {
     async fn start(folder: &Path, bank: &str) -> Self {
-        let ready = prepare(&settings(bank, "127.0.0.1:0"), folder, false).await;
+        let ready = prepare(&settings(bank, "127.0.0.1:0"), folder, &AtStart::default()).await;
         let ready = ready.map_err(|errors| format!("{errors:?}")).unwrap();
         let (door, remote) = (ready.listening[0].1, ready.remote.clone());
         assert_eq!(ready.listening[0].0.as_str(), "shop");
@@ -293,7 +294,8 @@ async fn everything_that_prevents_a_start_is_told_at_once() {
     std::fs::write(folder.path().join("journal"), "a file, not a folder").unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = taken.local_addr().unwrap().to_string();
-    let refused = prepare(&settings("127.0.0.1:1", &port), folder.path(), false).await;
+    let refused =
+        prepare(&settings("127.0.0.1:1", &port), folder.path(), &AtStart::default()).await;
     let errors: Vec<_> = refused.err().unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(errors.len(), 2, "{errors:?}");
     assert!(errors[0].contains(&port) && errors[1].starts_with("journal: "), "{errors:?}");

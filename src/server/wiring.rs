@@ -5,6 +5,7 @@
 //! back after a crash wait in the backlog instead of being refused.
 
 use super::admin_thread::{self, AdminThread};
+use super::at_start::AtStart;
 use super::audit_thread::AuditHandle;
 use super::checkpointer::{Cadence, Checkpointer};
 use super::clock::Clock;
@@ -93,14 +94,14 @@ impl Remote {
 }
 
 /// Checks, opens and binds everything. `folder` is the configuration's: paths are relative to it.
-/// `accept_loss` says that an operator decided to go on without what damage took of the journal.
+/// `said`: an operator's words for this start.
 ///
 /// # Errors
 /// Every reason at once.
 pub async fn prepare(
     settings: &Settings,
     folder: &Path,
-    accept_loss: bool,
+    said: &AtStart,
 ) -> Result<Ready, Vec<StartError>> {
     let mut errors = Vec::new();
     let clock = Clock::start();
@@ -130,7 +131,7 @@ pub async fn prepare(
     let crash = CrashPoints::of_environment();
     let crash = crash.map_err(|why| errors.push(StartError { key: "environment".to_owned(), why }));
     let crash = crash.unwrap_or_default();
-    let opened = opening::open(settings, folder, clock, accept_loss, &crash);
+    let opened = opening::open(settings, folder, clock, said, &crash);
     let opened = opened.map_err(|why| errors.extend(why)).ok();
     let Some(opened) = opened.filter(|_| errors.is_empty()) else { return Err(errors) };
     let all = listeners.iter_mut().map(|(line, _)| line);

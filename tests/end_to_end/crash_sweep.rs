@@ -32,7 +32,7 @@ const MOOD: [&str; 6] =
     ["heal", "delay exponential 40", "late 650 3", "drop 3", "garbage 1", "duplicate 3"];
 
 /// Each place once, with how often it is passed before.
-const GROUPS: [&[&str]; 12] = [
+const GROUPS: [&[&str]; 13] = [
     &["keys-write", "keys-rename", "cutover", "sign-on:2", "start-keys"],
     &["line-up:2", "request:9", "refusal", "intent:12", "hand-over:20", "handed-over:20"],
     &["send-request:20", "released:20", "answer:15", "outcome:12", "flush:60"],
@@ -42,6 +42,7 @@ const GROUPS: [&[&str]; 12] = [
     &["reload", "reloaded", "policy:2", "line-down:2"],
     &["batch-write:30", "batch-torn:30", "batch-written:30", "batch-synced:30", "folder-sync:4"],
     &["spare-zeros", "spare-rename", "rotate-header:2", "rotate-rename:2", "rotate-renamed:2"],
+    &["extent-torn:3", "extent-sync:3", "extent-synced:3"],
     &["snapshot", "checkpoint-torn", "checkpoint-sync", "checkpoint-rename"],
     &["checkpoint-renamed:2", "index-torn", "index-sync", "checkpoint-prune"],
     // Segments go once whole rounds have left the duplicate window.

@@ -100,12 +100,12 @@ fn what_is_retired_while_all_is_read_is_passed_over_and_nothing_behind_it() -> T
         append(&mut writer, 100)?;
     }
     let upto = writer.sync()?;
-    let (map, shelf) = (writer.map(), writer.shelf());
+    let (map, shelf, extent) = (writer.map(), writer.shelf(), writer.extent());
     let mut reader = Reader::new(Arc::new(disk.clone()), key(), writer.map());
     let (mut seen, mut failed) = (Vec::new(), None);
     reader.each(1, upto, &mut |no, _| {
         if no == 10 {
-            let gone = retire(&disk, &map, &shelf, &retention, 2_000, NOW);
+            let gone = retire(&disk, &map, (&shelf, &extent), &retention, 2_000, NOW);
             failed = gone.map_or_else(
                 |e| Some(e.to_string()),
                 |gone| (gone.len() < 3).then(|| format!("only {gone:?} went")),
@@ -137,10 +137,10 @@ fn old_segments_go_to_the_archive_and_are_recycled_when_nothing_needs_them() -> 
         let state = format!("state {upto}");
         write_checkpoint(&disk, &key(), &writer.map(), &mut entropy(upto), upto, state.as_bytes())?;
         let covered = prune_checkpoints(&disk, 2)?.unwrap_or(0);
-        let (map, shelf) = (writer.map(), writer.shelf());
-        let gone = retire(&disk, &map, &shelf, &retention, covered, NOW)?;
+        let (map, shelf, extent) = (writer.map(), writer.shelf(), writer.extent());
+        let gone = retire(&disk, &map, (&shelf, &extent), &retention, covered, NOW)?;
         assert!(gone.is_empty(), "too young");
-        retired += retire(&disk, &map, &shelf, &retention, covered, old)?.len() as u64;
+        retired += retire(&disk, &map, (&shelf, &extent), &retention, covered, old)?.len() as u64;
         most = most.max(disk.used());
         assert_eq!(reader.read(upto)?, Some(record(upto)));
     }

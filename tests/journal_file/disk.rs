@@ -63,7 +63,14 @@ fn a_reader_on_another_thread_never_sees_anything_but_the_record_or_nothing() ->
             let map = writer.map();
             write_checkpoint(backend.as_ref(), &key(), &map, &mut entropy(upto), upto, b"state")?;
             let covered = prune_checkpoints(backend.as_ref(), 1)?.unwrap_or(0);
-            retire(backend.as_ref(), &map, &writer.shelf(), &retention, covered, NOW)?;
+            retire(
+                backend.as_ref(),
+                &map,
+                (&writer.shelf(), &writer.extent()),
+                &retention,
+                covered,
+                NOW,
+            )?;
         }
     }
     stop.store(true, Ordering::Relaxed);

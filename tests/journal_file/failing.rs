@@ -22,7 +22,11 @@ fn live(disk: &SimDisk, seed: u64, durable: &mut u64) -> Result<(), Box<dyn Erro
         let again = writer.sync();
         assert!(matches!(&again, Err(JournalError::Poisoned { .. })), "{again:?} after {poison}");
     }
-    lived
+    // A statement of the extent that the disk refused stops nothing, and is told.
+    match writer.extent().failed() {
+        Some((_, why)) => lived.and(Err(why.into())),
+        None => lived,
+    }
 }
 
 fn traffic(disk: &SimDisk, writer: &mut Writer, durable: &mut u64) -> Result<(), Box<dyn Error>> {

@@ -30,6 +30,8 @@ pub enum FileName {
     Keys,
     /// The index of one business day, as YYYYMMDD.
     DayIndex(u32),
+    /// What the journal holds.
+    Extent,
 }
 
 impl FileName {
@@ -45,6 +47,7 @@ impl FileName {
             "unfinished" => Self::Unfinished(number()?),
             "index" => Self::DayIndex(u32::try_from(number()?).ok()?),
             "keys" => Self::Keys,
+            "extent" => Self::Extent,
             _ => return None,
         };
         (name.to_string() == text).then_some(name)
@@ -60,6 +63,7 @@ impl fmt::Display for FileName {
             Self::Checkpoint(no) => write!(f, "state-{no:020}.checkpoint"),
             Self::Unfinished(no) => write!(f, "state-{no:020}.unfinished"),
             Self::Keys => write!(f, "journal.keys"),
+            Self::Extent => write!(f, "journal.extent"),
             Self::DayIndex(day) => write!(f, "day-{day:08}.index"),
         }
     }
@@ -309,6 +313,7 @@ mod tests {
             FileName::Checkpoint(7_000_000_000),
             FileName::Unfinished(3),
             FileName::Keys,
+            FileName::Extent,
             FileName::DayIndex(20_261_122),
         ];
         for name in names {

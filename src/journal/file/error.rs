@@ -69,6 +69,16 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// The same of a file beside the records: the journal goes on without it.
+    pub fn of_a_helper(&self) -> String {
+        match self {
+            Self::Io { what, file, source } => format!("{what} of {file} failed: {source}"),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// Why a journal cannot be started from. Nothing was changed on disk.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoveryError {
@@ -79,7 +89,7 @@ pub enum RecoveryError {
     #[error(
         "{file} is damaged at byte {offset}: {} (row {}); nothing was deleted; restore the file \
          from a copy, or accept that records from number {record} on may be lost with: \
-         pointsman serve CONFIG --accept-loss",
+         pointsman serve CONFIG --accept-loss \"NAME: REASON\"",
         row.cause, row.name
     )]
     Damage {

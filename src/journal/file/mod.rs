@@ -3,7 +3,8 @@
 //! Bottom up: [`backend`] (the disk), [`keys`] and [`seal`] (encryption), [`entry`] (a batch),
 //! [`segment`] (a file of batches), [`batch`] and [`writer`] (writing), [`shelf`] (files made
 //! ahead), [`map`] and [`reader`] (finding), [`verdicts`], [`scan`], `walk` and [`recovery`]
-//! (starting), `checkpoint_file`, [`checkpoint`] and [`checkpoint_folder`], [`retention`],
+//! (starting), [`statement`] and [`extent`] (what there must be), `checkpoint_file`,
+//! [`checkpoint`] and [`checkpoint_folder`], [`retention`],
 //! [`index`] (keys by business day). [`sim_disk`] is a disk that breaks on demand.
 
 pub mod backend;
@@ -13,6 +14,7 @@ mod checkpoint_file;
 pub mod checkpoint_folder;
 pub mod entry;
 pub mod error;
+pub mod extent;
 pub mod index;
 pub mod keys;
 pub mod map;
@@ -25,6 +27,7 @@ pub mod seal;
 pub mod segment;
 pub mod shelf;
 pub mod sim_disk;
+pub mod statement;
 pub mod verdicts;
 mod walk;
 pub mod writer;

@@ -9,6 +9,7 @@
 use super::backend::{Backend, FileName};
 use super::checkpoint_folder::{SavedState, newest_checkpoint};
 use super::error::RecoveryError;
+use super::extent::Stated;
 use super::keys::DataKey;
 use super::map::SegmentMap;
 use super::options::Options;
@@ -84,6 +85,10 @@ pub struct Recovered {
     pub needs_checkpoint: bool,
     /// Where records stand.
     pub map: Arc<SegmentMap>,
+    /// What the journal must hold.
+    pub stated: Stated,
+    /// The highest number of a statement that a segment names.
+    pub(super) least_stated: u64,
     /// Where the chain ends.
     pub(super) last: Before,
     /// Where the batches of the last segment start that no mark covers.

@@ -7,6 +7,7 @@
 use super::backend::{Backend, FileName, Sync};
 use super::checkpoint::PIECE_BYTES;
 use super::error::{AtFile, JournalError};
+use super::extent::Extent;
 use super::map::{Mapped, SegmentMap};
 use super::shelf::Shelf;
 use crate::time::Wall;
@@ -41,7 +42,7 @@ impl std::fmt::Debug for Retention {
 pub fn retire(
     backend: &dyn Backend,
     map: &SegmentMap,
-    shelf: &Shelf,
+    (shelf, extent): (&Shelf, &Extent),
     retention: &Retention,
     covered: u64,
     now: Wall,
@@ -55,7 +56,9 @@ pub fn retire(
         let id = segment.header.id;
         if let Some(archive) = &retention.archive {
             copy(backend, archive.as_ref(), FileName::Segment(id), segment.header.file_len)?;
+            extent.archived(archive, &segment.header)?;
         }
+        extent.let_go(&next.header, retention.archive.is_some())?;
         map.remove(id);
         shelf.recycle(id, segment.header.file_len)?;
         gone.push(id);

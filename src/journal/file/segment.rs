@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!   0  "PMSEGMT\0"         16  id u64            40  end of the one before u64   112  key id 8
-//!   8  version u16         24  first record u64  48  its last tag 16             120  zero 120
+//!   8  version u16         24  first record u64  48  its last tag 16             120  extent u64
 //!  10  zero u16            32  id of the one     64  salt 32                     240  seal 16
 //!  12  crc of the rest u32     before, 0: none   96  length of the file u64
 //!                                               104  created, ms since 1970 i64
@@ -43,6 +43,8 @@ pub struct SegmentHeader {
     pub created_ms: i64,
     /// Which data key.
     pub key_id: [u8; 8],
+    /// Number of the statement of the extent that stood when it was opened; 0: none.
+    pub stated: u64,
     /// The seal; the first batch chains to it.
     pub tag: Tag,
 }
@@ -97,6 +99,7 @@ impl SegmentHeader {
             file_len: u64_at(bytes, 96),
             created_ms: i64::from_le_bytes(bytes[104..112].try_into().ok()?),
             key_id: bytes[112..120].try_into().ok()?,
+            stated: u64_at(bytes, 120),
             tag: bytes[240..256].try_into().ok()?,
         })
     }
@@ -116,6 +119,7 @@ impl SegmentHeader {
         bytes[96..104].copy_from_slice(&self.file_len.to_le_bytes());
         bytes[104..112].copy_from_slice(&self.created_ms.to_le_bytes());
         bytes[112..120].copy_from_slice(&self.key_id);
+        bytes[120..128].copy_from_slice(&self.stated.to_le_bytes());
         self.tag = cipher.seal(HEADER_NONCE, &bytes[SEALED], &mut [])?;
         bytes[240..].copy_from_slice(&self.tag);
         let crc = crc(&bytes);

@@ -170,9 +170,40 @@ const fn row(
 pub static MISSING_SEGMENTS: Row =
     row("M1", "", Verdict::Damage, "the segments that hold these records are missing");
 
+/// The newest segments, which were opened, are not there.
+pub static NEWEST_MISSING: Row =
+    row("M3", "", Verdict::Damage, "the newest segments, which were opened, are missing");
+
+/// There are segments, and the statement of what there must be is gone.
+pub static EXTENT_MISSING: Row =
+    row("E1", "", Verdict::Damage, "what the journal must hold is not stated any more");
+/// Neither slot of the extent is whole.
+pub static EXTENT_DAMAGED: Row =
+    row("E2", "", Verdict::Damage, "what the journal must hold cannot be read");
+/// A statement that was altered, and its checksum repaired.
+pub static EXTENT_FORGED: Row =
+    row("E3", "", Verdict::Damage, "what the journal must hold was altered: the seal is wrong");
+/// Segments name a newer statement than there is.
+pub static EXTENT_OLDER: Row =
+    row("E4", "", Verdict::Damage, "an older copy of the statement of what the journal must hold");
+/// A statement of a later program.
+pub static EXTENT_NEWER: Row = row("E5", "", Verdict::Newer, "a newer format");
+/// A statement under another data key.
+pub static EXTENT_OTHER_KEY: Row = row("E6", "", Verdict::OtherKey, "its key id is another one");
+
 /// Records inside an opened seal do not add up: only a bug writes that.
 pub static MISCOUNTED: Row =
     row("M2", "", Verdict::Impossible, "the records in it do not add up: a bug of this program");
+
+/// What is wrong with the extent.
+pub static EXTENT_ROWS: [&Row; 6] = [
+    &EXTENT_MISSING,
+    &EXTENT_DAMAGED,
+    &EXTENT_FORGED,
+    &EXTENT_OLDER,
+    &EXTENT_NEWER,
+    &EXTENT_OTHER_KEY,
+];
 
 /// The row that matches `checks`, in the order of the columns.
 pub fn decide(rows: &'static [Row], checks: &[bool]) -> Option<&'static Row> {
@@ -238,7 +269,10 @@ mod tests {
             .flat_map(str::split_whitespace)
             .collect();
         let rows = PLACE_ROWS.iter().chain(SEGMENT_ROWS).chain(CHECKPOINT_ROWS);
-        for row in rows.chain([&OLDER_STATE, &MISSING_SEGMENTS, &MISCOUNTED]) {
+        for row in rows
+            .chain([&OLDER_STATE, &MISSING_SEGMENTS, &NEWEST_MISSING, &MISCOUNTED])
+            .chain(EXTENT_ROWS)
+        {
             assert!(explained.contains(&row.name), "{} is not in journal-format.md", row.name);
         }
     }

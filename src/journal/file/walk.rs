@@ -6,6 +6,7 @@
 use super::backend::{Backend, FileName, read_all, read_whole};
 use super::entry::{BATCH_HEADER_LEN, BatchHeader, Records};
 use super::error::{AtFile, RecoveryError};
+use super::extent::{Stated, read_extent};
 use super::keys::DataKey;
 use super::map::{Anchor, SegmentMap};
 use super::options::Options;
@@ -13,7 +14,10 @@ use super::recovery::{Finding, OnFound, Recovered, Replayed};
 use super::scan::{Scan, Step};
 use super::seal::Cipher;
 use super::segment::{Before, FORMAT_VERSION, SEGMENT_HEADER_LEN, SegmentHeader};
-use super::verdicts::{MISCOUNTED, MISSING_SEGMENTS, Row, SEGMENT_ROWS, Verdict, decide};
+use super::verdicts::{
+    EXTENT_MISSING, EXTENT_OLDER, MISCOUNTED, MISSING_SEGMENTS, NEWEST_MISSING, Row, SEGMENT_ROWS,
+    Verdict, decide,
+};
 use std::sync::Arc;
 
 /// A segment file as listed, with its header where that can be read.
@@ -68,6 +72,8 @@ pub(super) struct Walk<'a, 'f> {
     findings: Vec<Finding>,
     lost: bool,
     map: Arc<SegmentMap>,
+    stated: Stated,
+    least_stated: u64,
     /// Holds one segment after the other: memory is taken and cleared once.
     bytes: Vec<u8>,
 }
@@ -98,6 +104,8 @@ impl<'a, 'f> Walk<'a, 'f> {
             findings: Vec::new(),
             lost: false,
             map: Arc::default(),
+            stated: Stated::Missing,
+            least_stated: 0,
             bytes: Vec::new(),
         }
     }
@@ -115,6 +123,7 @@ impl<'a, 'f> Walk<'a, 'f> {
     /// Walks every segment that is needed.
     pub(super) fn run(&mut self) -> Result<(), RecoveryError> {
         let listed = self.list()?;
+        self.compare_with_extent(&listed)?;
         self.highest = listed.last().map_or(0, |newest| newest.id);
         let start = listed
             .iter()
@@ -143,6 +152,46 @@ impl<'a, 'f> Walk<'a, 'f> {
             let finding = Finding { file, offset: 0, record: self.next, row: &MISSING_SEGMENTS };
             self.damage(finding)?;
             self.lose_upto(self.covered)?;
+        }
+        Ok(())
+    }
+
+    /// Compares the segments that are there with those that must be.
+    fn compare_with_extent(&mut self, listed: &[Listed]) -> Result<(), RecoveryError> {
+        self.stated = read_extent(self.backend, self.key)?;
+        let headers = || listed.iter().filter_map(Listed::own_header);
+        self.least_stated = headers().map(|header| header.stated).max().unwrap_or(0);
+        let (file, offset) = (FileName::Extent, 0);
+        let (number, said) = match &self.stated {
+            Stated::Whole(number, said) => (*number, said),
+            // Nothing that is there names a statement: it is of a program that made none.
+            _ if self.least_stated == 0 => return Ok(()),
+            Stated::Missing => {
+                return self.damage(Finding { file, offset, record: 1, row: &EXTENT_MISSING });
+            }
+            Stated::Unreadable(row) if row.verdict == Verdict::OtherKey => {
+                return Err(RecoveryError::WrongKey { file, why: row.cause });
+            }
+            Stated::Unreadable(row) => {
+                return self.damage(Finding { file, offset, record: 1, row });
+            }
+        };
+        let (first, newest) = (said.first_segment, said.newest);
+        let (first_record, newest_record) = (said.first_record, said.newest_record);
+        if number < self.least_stated {
+            self.damage(Finding { file, offset, record: first_record, row: &EXTENT_OLDER })?;
+        }
+        if newest == 0 {
+            // Stated, and nothing opened yet.
+            return Ok(());
+        }
+        if listed.first().is_none_or(|oldest| oldest.id > first) {
+            let file = FileName::Segment(first);
+            self.damage(Finding { file, offset, record: first_record, row: &MISSING_SEGMENTS })?;
+        }
+        if listed.last().is_none_or(|last| last.id < newest) {
+            let file = FileName::Segment(newest);
+            self.damage(Finding { file, offset, record: newest_record, row: &NEWEST_MISSING })?;
         }
         Ok(())
     }
@@ -372,6 +421,8 @@ impl<'a, 'f> Walk<'a, 'f> {
             findings: self.findings,
             needs_checkpoint: self.lost,
             map: self.map,
+            stated: self.stated,
+            least_stated: self.least_stated,
             last: self.last,
             unmarked_from: self.unmarked_from,
             highest: self.highest,

@@ -10,6 +10,7 @@ use super::backend::{Backend, Change, FileName, Sync};
 use super::batch::{Batch, Place};
 use super::entry::BATCH_HEADER_LEN;
 use super::error::{AtFile, JournalError};
+use super::extent::Extent;
 use super::keys::DataKey;
 use super::map::{ANCHOR_EVERY_BYTES, Anchor, SegmentMap};
 use super::options::{Entropy, Options};
@@ -36,6 +37,7 @@ pub struct Writer {
     options: Options,
     entropy: Entropy,
     shelf: Shelf,
+    extent: Extent,
     map: Arc<SegmentMap>,
     current: Current,
     next: u64,
@@ -83,6 +85,7 @@ impl Writer {
         now: Wall,
     ) -> Result<Self, JournalError> {
         let shelf = Shelf::open(&backend, &options)?;
+        let extent = Extent::after(&backend, &key, &recovered.stated, recovered.least_stated);
         let mut writer = Self {
             current: Current::after(recovered, &key),
             backend,
@@ -90,6 +93,7 @@ impl Writer {
             options,
             entropy,
             shelf,
+            extent,
             map: Arc::clone(&recovered.map),
             next: recovered.next,
             marked: recovered.next - 1,
@@ -97,11 +101,29 @@ impl Writer {
             poison: None,
             mark: Batch::new(recovered.next),
         };
+        // What was found may have its name in memory only: nothing unsafe is stated. And it is
+        // stated before anything goes: an unused segment is no part of what there must be.
+        writer.sync_folder()?;
+        writer.state_begun(recovered)?;
         writer.settle(recovered)?;
         writer.open_segment(Class::Essential, recovered.last, now)?;
         writer.shelf.fill()?;
         writer.map.set_durable(writer.next - 1);
         Ok(writer)
+    }
+
+    /// States what recovery left: from which segment on, and up to which.
+    fn state_begun(&self, recovered: &Recovered) -> Result<(), JournalError> {
+        let (oldest, next) = (self.map.oldest(), (self.current.id + 1, self.next));
+        let newest = self.map.all().last().map_or((0, 0), |s| (s.header.id, s.header.first));
+        let lossy = recovered.needs_checkpoint;
+        self.extent.state_that(|said| {
+            if lossy || oldest.is_none() || said.first_segment == 0 {
+                (said.first_segment, said.first_record) =
+                    oldest.map_or(next, |header| (header.id, header.first));
+            }
+            (said.newest, said.newest_record) = newest;
+        })
     }
 
     /// What was read back may stand in the page cache only, after kill -9 or a failed sync (which
@@ -225,6 +247,11 @@ impl Writer {
         self.shelf.clone()
     }
 
+    /// What the journal holds, as stated: for retention.
+    pub fn extent(&self) -> Extent {
+        self.extent.clone()
+    }
+
     /// What poisoned it, if anything did.
     pub fn poison(&self) -> Option<&str> {
         self.poison.as_deref()
@@ -293,6 +320,7 @@ impl Writer {
             file_len: u64::from(self.options.segment_bytes),
             created_ms: now.millis(),
             key_id: self.key.id(),
+            stated: self.extent.number(),
             tag: [0; 16],
         };
         let most = self.options.batch_bytes_max();
@@ -303,6 +331,7 @@ impl Writer {
         self.marked = self.marked.max(self.next - 1);
         self.current = Current::new(&header, cipher);
         self.map.add(header);
+        self.extent.opened(&header);
         Ok(())
     }
 
