@@ -71,6 +71,13 @@ impl Decisions {
         self.all.push_back(decided);
     }
 
+    /// A run begins, and what is here was decided before it: stamps of a clock that was ahead then
+    /// count from now on, and not until that day has come.
+    pub(super) fn begin(&mut self, now: Wall) {
+        let all = self.all.iter_mut().chain(self.cards.values_mut().flatten());
+        all.for_each(|decided| decided.at = decided.at.min(now));
+    }
+
     fn drop_oldest(&mut self) {
         let Some(Decided { card, .. }) = self.all.pop_front() else { return };
         if let Some(of_card) = self.cards.get_mut(&card) {
@@ -101,8 +108,7 @@ impl Decisions {
     }
 }
 
-/// Whether `at` is so many seconds before `now`; what lies ahead of a clock that was set back is
-/// not over.
+/// Whether `at` is so many seconds before `now`; what lies ahead of it is not over.
 fn is_over(at: Wall, now: Wall, after_s: u64) -> bool {
     let age = now.millis().saturating_sub(at.millis());
     u64::try_from(age).is_ok_and(|age| age >= after_s.saturating_mul(1_000))

@@ -198,6 +198,7 @@ impl State {
                 if stamp.start {
                     // Whether the last try left before the crash cannot be known.
                     self.saf.values_mut().for_each(|entry| entry.tries = entry.tries.max(1));
+                    Arc::make_mut(&mut self.stood_in).begin(stamp.at);
                     if std::mem::take(&mut self.gap.lost) {
                         self.gap.since = Some(stamp.at);
                     }

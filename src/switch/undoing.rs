@@ -144,8 +144,9 @@ impl Switch {
         Some((queued, final_after))
     }
 
+    /// The stamp of an instant, by the clock as it is now.
     pub(super) fn wall_of(&self, at: Instant) -> Wall {
         let ahead = i64::try_from(at.since(self.now.mono).as_millis()).unwrap_or(i64::MAX);
-        Wall::from_millis(self.steady_wall().millis().saturating_add(ahead))
+        Wall::from_millis(self.now.wall.millis().saturating_add(ahead))
     }
 }

@@ -105,16 +105,27 @@ impl Switch {
     /// Whether this is a repeat of what the last run may have declined without living to write
     /// that down: neither memory nor journal has it.
     pub(super) fn may_have_been_declined(&self, msg: &Canonical) -> bool {
-        let begun = self.started.wall.millis().div_euclid(1_000) + CLOCK_AHEAD_S;
+        let begun = self.begun().millis().div_euclid(1_000) + CLOCK_AHEAD_S;
         let stamp = || own_stamp(&reply::origin_of(msg), self.now.wall);
         self.former_run && msg.repeat && stamp().is_some_and(|stamp| i64::from(stamp) <= begun)
     }
 
-    /// Wall time that follows the monotonic clock since the start: jumps do not make requests
-    /// old.
+    /// When this run began, by the clock as it is now: one that was wrong at the start and was
+    /// corrected declines nothing that came later.
+    fn begun(&self) -> Wall {
+        Wall::from_millis(self.now.wall.millis().saturating_sub(self.run_ms()))
+    }
+
+    /// Wall time that follows the monotonic clock since the start. For lengths of time that are
+    /// counted in stamps, and for nothing else: no correction of the clock makes them longer or
+    /// shorter.
     pub(super) fn steady_wall(&self) -> Wall {
+        Wall::from_millis(self.started.wall.millis().saturating_add(self.run_ms()))
+    }
+
+    /// How long this run has lasted, in milliseconds.
+    fn run_ms(&self) -> i64 {
         let since = self.now.mono.since(self.started.mono).as_millis();
-        let since = i64::try_from(since).unwrap_or(i64::MAX);
-        Wall::from_millis(self.started.wall.millis().saturating_add(since))
+        i64::try_from(since).unwrap_or(i64::MAX)
     }
 }
