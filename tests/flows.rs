@@ -12,6 +12,8 @@
     reason = "stories stop where they go wrong; seeds come from the environment"
 )]
 
+#[path = "flows/full_desk.rs"]
+mod full_desk;
 #[path = "flows/play.rs"]
 mod play;
 #[path = "flows/setting.rs"]
@@ -109,6 +111,31 @@ fn a_stranger_on_the_line_does_not_fill_the_desk() -> Result<(), String> {
     assert_eq!(items.count(), 1_001, "a thousand, and one more when there is room again");
     let noted = told.iter().filter(|line| line.ends_with("late unknown LateApproved"));
     assert_eq!(noted.count(), 1_051, "all are in the journal");
+    Ok(())
+}
+
+/// More requests than the memory holds have come: the journal is asked, and its no counts.
+#[test]
+fn what_never_came_is_no_item_however_many_came_since() -> Result<(), String> {
+    let mut script = "# policy: count=100\n# A busy day.\n".to_owned();
+    for n in 1..=120_u32 {
+        let stamp = format!("11220000{:02}", n / 2);
+        let at = format!("t={}.{}s", n / 2, n % 2 * 5);
+        script += &format!("{at} platform > 0200 stan={} amt=100 f7={stamp}\n", 1_000 + n);
+        script += &format!("{at} alfa > 0210 stan={n} rc=00\n");
+    }
+    script +=
+        "t=61s platform > 0420 stan=9 amt=100 orig=8 omti=0200 of7=1122000100 f7=1122000101\n";
+    script += "t=62s desk list\n";
+    let told = play::play(&script)?;
+    let last: Vec<&str> = told.lines().filter(|line| line.starts_with("t=6")).collect();
+    let has = |part: &str| last.iter().any(|line| line.contains(part));
+    assert!(told.contains("forgotten Window"), "the memory is full: {told}");
+    assert!(
+        has("it never came") && has("Needless") && has("0430 stan=9 amt=100 rc=00"),
+        "{last:?}"
+    );
+    assert!(!has("item") && !has("Dead"), "{last:?}");
     Ok(())
 }
 

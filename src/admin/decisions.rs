@@ -39,6 +39,7 @@ struct Sweep {
     #[serde(default)]
     reason: String,
     bank: String,
+    platform: Option<String>,
     cause: String,
     #[serde(default)]
     after: u64,
@@ -110,8 +111,10 @@ fn sweep_of(verb: &str, body: &[u8]) -> Result<DeskSweep, String> {
     let words = || Cause::words().collect::<Vec<_>>().join(", ");
     let cause =
         Cause::named(&said.cause).ok_or_else(|| format!("cause: there are: {}", words()))?;
+    let platform = said.platform.as_deref().map(str::parse).transpose();
+    let platform = platform.map_err(|_| "platform: expected a platform's name".to_owned())?;
     let (after, operator) = (RecordNo(said.after), operator(&said.operator)?);
-    Ok(DeskSweep { bank, cause, after, operator, verb })
+    Ok(DeskSweep { bank, platform, cause, after, operator, verb })
 }
 
 fn verb_of(word: &str, reason: &str) -> Result<DeskVerb, String> {

@@ -65,6 +65,9 @@ struct Items {
     /// The bank.
     #[arg(id = "of_bank", long = "bank", value_name = "NAME", requires = "all")]
     bank: Option<String>,
+    /// Only those of this platform.
+    #[arg(long, value_name = "NAME", requires = "all")]
+    platform: Option<String>,
     /// The cause, as `desk --json` names it.
     #[arg(long, value_name = "WORD", requires = "all")]
     cause: Option<String>,
@@ -142,6 +145,9 @@ fn decide(
     }
     body["bank"] = json!(bank_name(items.bank.as_deref().unwrap_or_default())?.as_str());
     body["cause"] = json!(items.cause);
+    if let Some(platform) = &items.platform {
+        body["platform"] = json!(platform);
+    }
     let (mut decided, mut refused, mut after) = (0, 0, json!(0));
     let mut answer = Value::Null;
     while !after.is_null() {

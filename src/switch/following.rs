@@ -104,6 +104,7 @@ impl Switch {
                 self.keep_unsent(&from, msg, None, (Ending::Needless, None));
             }
             Then::OnDesk(cause) => {
+                let Some(msg) = self.unless_crowded(&from, msg, cause) else { return };
                 self.unclear(&from, &msg, Some(cause));
                 let bank = one.map(|one| Original::of(&one).bank);
                 self.keep_unsent(&from, msg, bank, (Ending::Dead, Some(cause)));
@@ -178,13 +179,13 @@ impl Switch {
             return self.follow_alone(from, msg);
         }
         let cause = Some(Cause::NoOriginal);
-        self.unclear(&from, &msg, cause);
-        match msg.flow {
-            Flow::Request => {
-                self.refuse_because(&from, msg, Reason::OriginalNotFound, None, cause);
-            }
-            _ => self.keep_unsent(&from, msg, None, (Ending::Dead, cause)),
+        if msg.flow == Flow::Request {
+            self.unclear(&from, &msg, cause);
+            return self.refuse_because(&from, msg, Reason::OriginalNotFound, None, cause);
         }
+        let Some(msg) = self.unless_crowded(&from, msg, Cause::NoOriginal) else { return };
+        self.unclear(&from, &msg, cause);
+        self.keep_unsent(&from, msg, None, (Ending::Dead, cause));
     }
 
     /// Says that the original of a message is not clear; without a cause that there never was one.

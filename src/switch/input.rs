@@ -193,6 +193,8 @@ pub struct DeskAction {
 pub struct DeskSweep {
     /// The bank.
     pub bank: super::ids::Name,
+    /// Only those of this platform.
+    pub platform: Option<super::ids::Name>,
     /// Why they wait; of what it holds besides nothing is compared.
     pub cause: Cause,
     /// Only items after this one.

@@ -41,6 +41,7 @@ mod by_number;
 mod checkpoint;
 mod checkpoint_values;
 mod consequences;
+mod crowding;
 mod cutover;
 mod decided;
 mod desk_pages;
@@ -174,6 +175,8 @@ pub struct Switch {
     /// Requests of each platform in flight or waiting.
     platform_load: Vec<usize>,
     recalls: BTreeMap<Ticket, questions::Recalling>,
+    /// Items of the desk that platforms made alone.
+    crowd: crowding::Crowd,
     /// What was refused of late.
     refusals: refusals::Refusals,
     /// When which record was the last: how old a record is, on the monotonic clock.
@@ -213,6 +216,7 @@ impl Switch {
             banks: vec![],
             platform_load: vec![],
             recalls: BTreeMap::new(),
+            crowd: crowding::Crowd::default(),
             refusals: refusals::Refusals::default(),
             marks: VecDeque::new(),
             remembered_since: None,
@@ -350,7 +354,9 @@ impl Switch {
     /// Decides a record: applies it and hands it to the journal.
     fn record(&mut self, record: Record) -> RecordNo {
         let no = RecordNo(self.state.last.0 + 1);
+        let left = crowding::Crowd::leaving(&self.state, &record);
         self.state.apply(no, &record);
+        self.crowd.note(&self.state, &record, left);
         self.newest.note(no, &record);
         if self.settling.waits() {
             self.settling.note(&record);

@@ -7,7 +7,7 @@ use super::Switch;
 use super::desk::{Allowed, DeskItem, ItemState, LateItem, LateKind, Refusal, Why};
 use super::doubt::{DeadLetter, Doubt, LateNote};
 use super::forwarding::Place;
-use super::ids::{BankId, RecordNo};
+use super::ids::{BankId, Name, RecordNo};
 use super::input::{DeskAction, DeskSweep, DeskVerb};
 use super::output::Event;
 use super::record::{Cause, Debt, Desk, Ending, Intent, Leg, Owed, Queued, Record};
@@ -251,12 +251,15 @@ impl Switch {
             let same = |cause: Cause| cause.word() == sweep.cause.word();
             doubt.bank == sweep.bank && doubt.cause.is_some_and(same)
         };
+        let theirs = |no: RecordNo, doubt: &Doubt| {
+            sweep.platform.is_none() || self.platform_of(no, doubt) == sweep.platform
+        };
         let looked: Vec<(RecordNo, bool)> = self
             .state
             .desk
             .range(after)
             .take(SWEEP_LOOKS)
-            .map(|(no, doubt)| (*no, meant(doubt)))
+            .map(|(no, doubt)| (*no, meant(doubt) && theirs(*no, doubt)))
             .collect();
         let full = looked.len() == SWEEP_LOOKS;
         let mut meant = looked.iter().filter(|(_, meant)| *meant).map(|(no, _)| *no);
@@ -276,6 +279,13 @@ impl Switch {
         let refused = u32::try_from(chosen.len()).unwrap_or(u32::MAX).saturating_sub(decided);
         let no = self.state.last;
         self.event(Event::DeskSwept { decided, refused, next_after, no });
+    }
+
+    /// Whose message an item of the desk is about.
+    fn platform_of(&self, no: RecordNo, doubt: &Doubt) -> Option<Name> {
+        let letter = self.state.dead.get(&no).map(|letter| &letter.queued);
+        let owed = letter.and_then(|queued| queued.platform.or(queued.about.map(|a| a.platform)));
+        owed.or_else(|| doubt.intent.as_ref().map(|intent| intent.platform))
     }
 
     /// The bank an entry is owed to, while it is owed.

@@ -260,6 +260,16 @@ pub enum Event {
         /// Why; unset where there never was an original.
         cause: Option<Cause>,
     },
+    /// A platform has made as many items of the desk alone as it may have: what would be one more
+    /// is not acknowledged, and comes again.
+    DeskFull {
+        /// The platform.
+        platform: Name,
+        /// How many it has.
+        items: usize,
+        /// Whether this is the first since there was room.
+        first: bool,
+    },
     /// A request nobody has seen is older than it should be: a clock is wrong, theirs or ours.
     ClockSkew {
         /// The platform.

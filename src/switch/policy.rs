@@ -63,6 +63,8 @@ pub struct Platform {
     pub restamps: bool,
     /// Whose `F37` its answers carry where both have one.
     pub rrn: RrnRule,
+    /// Items of the desk it may have made alone, by naming originals that nobody knows.
+    pub desk_items_max: usize,
 }
 
 /// Whose `F37` an answer to a platform carries.

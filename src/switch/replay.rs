@@ -5,6 +5,7 @@
 //! are not known exactly, so memories are kept longer, never shorter, than configured.
 
 use super::Switch;
+use super::crowding::Crowd;
 use super::ids::{Name, RecordNo, TxnNo};
 use super::inflight::{Target, match_key};
 use super::output::{Event, ReloadRefused};
@@ -55,6 +56,7 @@ impl Switch {
         self.now = now;
         self.started = now;
         self.restore_sign_offs();
+        self.crowd = Crowd::of(&self.state);
         self.former_run = self.state.last != RecordNo::default();
         // How old the oldest is was known to the last run only.
         self.remembered_since = (self.state.memory.first() > 0).then_some(now.mono);

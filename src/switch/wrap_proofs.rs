@@ -37,6 +37,7 @@ fn platform() -> Platform {
         repeat_window: 600 * SECOND,
         restamps: false,
         rrn: Default::default(),
+        desk_items_max: 10_000,
     }
 }
 

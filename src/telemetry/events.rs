@@ -31,11 +31,10 @@ impl Watch {
                 self.meters.count(names::REPEATS, "platform", *platform, None);
                 trace!(%platform, %txn, "a repeat");
             }
-            Event::DuplicateConflict { platform } => {
-                self.meters.count(names::CONFLICTS, "platform", *platform, None);
-                warn!(%platform, "a known key with other content: refused");
-            }
-            Event::UnclearOriginal { .. } | Event::ClockSkew { .. } => self.platform_event(event),
+            Event::DuplicateConflict { .. }
+            | Event::UnclearOriginal { .. }
+            | Event::DeskFull { .. }
+            | Event::ClockSkew { .. } => self.platform_event(event),
             Event::LineReady { .. }
             | Event::LineOff { .. }
             | Event::LineLost { .. }
@@ -93,6 +92,10 @@ impl Watch {
 
     fn platform_event(&mut self, event: &Event) {
         match event {
+            Event::DuplicateConflict { platform } => {
+                self.meters.count(names::CONFLICTS, "platform", *platform, None);
+                warn!(%platform, "a known key with other content: refused");
+            }
             Event::UnclearOriginal { platform, stan, terminal, cause } => {
                 let reason = cause.map_or("never_sent", Cause::word);
                 let detail = Some(("reason", reason));
@@ -101,6 +104,16 @@ impl Watch {
                 match cause {
                     Some(cause) => warn!(%platform, stan, %terminal, "not sent: {cause}"),
                     None => warn!(%platform, stan, %terminal, "a reversal of what never came"),
+                }
+            }
+            Event::DeskFull { platform, items, first } => {
+                self.meters.count(names::DESK_FULL, "platform", *platform, None);
+                if *first {
+                    warn!(
+                        %platform, items,
+                        "the desk has desk_items_max of this platform's originals that nobody \
+                         knows: more of them are not acknowledged until some are decided"
+                    );
                 }
             }
             Event::ClockSkew { platform, processed } => {

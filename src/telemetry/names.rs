@@ -89,6 +89,8 @@ metrics_table! {
         "Requests with a known key and other content, refused, by platform.";
     UNCLEAR_ORIGINALS = "pointsman_unclear_originals_total", Counter,
         "Messages whose original is not clear, by platform and reason (never_sent, or a cause).";
+    DESK_FULL = "pointsman_desk_full_total", Counter,
+        "Messages not taken because their platform has too much on the desk, by platform.";
     CLOCK_SKEW = "pointsman_clock_skew_total", Counter,
         "Requests older than the duplicate window, by platform and result (processed, refused).";
     GARBLED = "pointsman_garbled_total", Counter,

@@ -224,6 +224,7 @@ pub(crate) fn policy(options: &Options<'_>) -> Policy {
         repeat_window: options.seconds("repeat_window=", 600),
         restamps: options.has("restamps"),
         rrn: if options.has("rrn=bank") { RrnRule::Bank } else { RrnRule::Platform },
+        desk_items_max: options.number("desk=", 10_000) as usize,
     };
     let mut alfa = bank(options, "alfa", &[1, 2], alfa_signs, false);
     alfa.stand_in = stand_in(options);

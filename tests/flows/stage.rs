@@ -288,18 +288,7 @@ impl Stage {
                 self.feed(Input::Command(Command::Cutover { bank, date, operator }));
             }
             ["drain"] => self.feed(Input::Command(Command::Drain)),
-            ["desk", "resend", no] => self.desk(no, DeskVerb::Resend)?,
-            ["desk", "giveup", no] => self.desk(no, DeskVerb::GiveUp(Text::EMPTY))?,
-            ["desk", "giveup", no, why] => self.desk(no, DeskVerb::GiveUp(text(why)))?,
-            ["desk", "reverse", no] => self.desk(no, DeskVerb::Reverse(Text::EMPTY))?,
-            ["desk", "did", no] => self.desk(no, DeskVerb::Did(Text::EMPTY))?,
-            ["desk", "reverse", no, why] => self.desk(no, DeskVerb::Reverse(text(why)))?,
-            ["desk", "did", no, why] => self.desk(no, DeskVerb::Did(text(why)))?,
-            ["desk", "didnot", no, why] => self.desk(no, DeskVerb::DidNot(text(why)))?,
-            ["desk", "all", what, bank, cause, why] => self.sweep(what, bank, cause, why)?,
-            ["desk", "show", no] => self.show_item(no),
-            ["desk", "list"] => self.list_desk(),
-            ["desk", "late"] => self.list_late(),
+            ["desk", ref what @ ..] => self.at_desk(what)?,
             ["signoff", bank, why] => self.sign_off(bank, Some(text(why))),
             ["signon", bank] => self.sign_off(bank, None),
             [name, "up"] => self.session_up(line_of(name).ok_or("no such line")?),
@@ -417,7 +406,36 @@ impl Stage {
         }
     }
 
-    fn sweep(&mut self, what: &str, bank: &str, cause: &str, why: &str) -> Fallible<()> {
+    /// What an operator does at the desk.
+    fn at_desk(&mut self, words: &[&str]) -> Fallible<()> {
+        match *words {
+            ["resend", no] => self.desk(no, DeskVerb::Resend)?,
+            ["giveup", no] => self.desk(no, DeskVerb::GiveUp(Text::EMPTY))?,
+            ["giveup", no, why] => self.desk(no, DeskVerb::GiveUp(text(why)))?,
+            ["reverse", no] => self.desk(no, DeskVerb::Reverse(Text::EMPTY))?,
+            ["did", no] => self.desk(no, DeskVerb::Did(Text::EMPTY))?,
+            ["reverse", no, why] => self.desk(no, DeskVerb::Reverse(text(why)))?,
+            ["did", no, why] => self.desk(no, DeskVerb::Did(text(why)))?,
+            ["didnot", no, why] => self.desk(no, DeskVerb::DidNot(text(why)))?,
+            ["all", what, bank, cause, why] => self.sweep(what, (bank, None), cause, why)?,
+            ["all", what, bank, "of", platform, cause, why] => {
+                self.sweep(what, (bank, Some(platform)), cause, why)?;
+            }
+            ["show", no] => self.show_item(no),
+            ["list"] => self.list_desk(),
+            ["late"] => self.list_late(),
+            _ => return Err(format!("not understood: desk {words:?}")),
+        }
+        Ok(())
+    }
+
+    fn sweep(
+        &mut self,
+        what: &str,
+        (bank, platform): (&str, Option<&str>),
+        cause: &str,
+        why: &str,
+    ) -> Fallible<()> {
         let verb = match what {
             "did" => DeskVerb::Did(text(why)),
             "didnot" => DeskVerb::DidNot(text(why)),
@@ -425,7 +443,8 @@ impl Stage {
         };
         let cause = Cause::named(cause).ok_or("no such cause")?;
         let (bank, operator, after) = (text(bank), text("anna"), RecordNo(0));
-        let sweep = DeskSweep { bank, cause, after, operator, verb };
+        let platform = platform.map(text);
+        let sweep = DeskSweep { bank, platform, cause, after, operator, verb };
         self.feed(Input::Command(Command::DeskAll(sweep)));
         Ok(())
     }

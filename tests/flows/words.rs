@@ -361,6 +361,10 @@ pub(crate) fn show_event(event: &Event) -> Option<String> {
             let why = cause.map_or("it never came".to_owned(), |cause| cause.to_string());
             format!("event unclear original of {stan} {terminal}: {why}")
         }
+        Event::DeskFull { items, first, .. } => {
+            let told = if *first { " for the first time" } else { "" };
+            format!("event desk full, {items} items{told}")
+        }
         Event::ClockSkew { processed, .. } => {
             format!("event clock skew, {}", if *processed { "processed" } else { "refused" })
         }

@@ -83,6 +83,7 @@ fn platform(name: &str) -> Platform {
         repeat_window: Duration::from_secs(600),
         restamps: false,
         rrn: Default::default(),
+        desk_items_max: 10_000,
     }
 }
 
