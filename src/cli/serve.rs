@@ -36,6 +36,10 @@ pub struct Args {
     /// reason.
     #[arg(long, value_name = "NAME: REASON")]
     accept_loss: Option<Acceptance>,
+    /// Start although the clock is behind the newest record of the journal: it is right now, and
+    /// was ahead then. An operator's decision, said in the log with name and reason.
+    #[arg(long, value_name = "NAME: REASON")]
+    accept_clock: Option<Acceptance>,
     /// Begin a new journal. In production a folder without one is refused otherwise: a disk that is
     /// not mounted looks the same.
     #[arg(long)]
@@ -85,7 +89,11 @@ fn begin(args: &Args, log: &LogThread) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let said = AtStart { accept_loss: args.accept_loss.clone(), first_start: args.first_start };
+    let said = AtStart {
+        accept_loss: args.accept_loss.clone(),
+        accept_clock: args.accept_clock.clone(),
+        first_start: args.first_start,
+    };
     let ended = runtime.block_on(serve(settings, &args.config, &said))?;
     match ended {
         Ended::Well => Ok(ExitCode::SUCCESS),

@@ -176,6 +176,8 @@ pub struct JournalSettings {
     /// Folder that gets a copy of every segment before it goes, relative to the configuration's;
     /// unset: segments go for good.
     pub archive: Option<String>,
+    /// How far the clock may be behind the newest record at a start.
+    pub clock_bound: Duration,
     /// A checkpoint is taken after so many records: a start replays two million a second …
     pub checkpoint_records: u64,
     /// … or after so long.

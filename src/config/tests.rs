@@ -155,6 +155,19 @@ fn a_secret_in_the_file_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn how_far_the_clock_may_be_behind_is_an_hour_or_as_written() -> Result<(), Vec<String>> {
+    let bound = |text: &str| {
+        let text = text.to_owned();
+        let with = |demo: String| demo.replace("[journal]", &format!("[journal]\n{text}"));
+        load_demo(with).map(|settings| settings.journal.clock_bound.as_secs())
+    };
+    assert_eq!(bound("")?, 3_600);
+    assert_eq!(bound("clock_bound_s = 60")?, 60);
+    assert!(bound("clock_bound_s = 59").is_err());
+    Ok(())
+}
+
+#[test]
 fn production_refuses_a_self_made_journal_key_and_a_desk_without_a_token() {
     let errors = refusals(|text| text.replace("production = false", "production = true"));
     for key in ["journal.key", "admin.token"] {

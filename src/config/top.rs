@@ -156,11 +156,13 @@ fn journal(root: &Section<'_, '_>, production: bool, window_s: u64) -> JournalSe
             keep_days: 0,
             recall: std::time::Duration::ZERO,
             archive: None,
+            clock_bound: std::time::Duration::ZERO,
             checkpoint_records: 0,
             checkpoint_every: std::time::Duration::ZERO,
         };
     };
     let checkpoint_s = section.number("checkpoint_s", 600, 1..=86_400);
+    let clock_s = section.number("clock_bound_s", 3_600, 60..=86_400);
     let settings = JournalSettings {
         folder: section.need("folder"),
         segment_bytes: section.number("segment_bytes", 64 << 20, 16 << 10..=4 << 30),
@@ -168,6 +170,7 @@ fn journal(root: &Section<'_, '_>, production: bool, window_s: u64) -> JournalSe
         keep_days: section.number("keep_days", 400, 0..=36_500) as u32,
         recall: recall(&section, production, window_s),
         archive: section.string("archive"),
+        clock_bound: std::time::Duration::from_secs(clock_s),
         checkpoint_records: section.number("checkpoint_records", 1_500_000, 100..=100_000_000),
         checkpoint_every: std::time::Duration::from_secs(checkpoint_s),
     };

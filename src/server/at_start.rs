@@ -1,8 +1,8 @@
 //! The words an operator gives at a start, where the journal asks for one.
 //!
 //! Contract: each is a decision about money that nobody takes for them: going on without what
-//! damage took, by name and with a reason, and beginning a journal where none is. Deliberately
-//! absent: the judging of what is on disk.
+//! damage took or under a clock that the journal contradicts, by name and with a reason, and
+//! beginning a journal where none is. Deliberately absent: the judging of what is on disk.
 
 use crate::sensitive::card_number_in;
 use std::str::FromStr;
@@ -15,11 +15,13 @@ const WORDS_MAX: usize = 200;
 pub struct AtStart {
     /// The loss of what damage took is accepted.
     pub accept_loss: Option<Acceptance>,
+    /// The clock is right, though it is behind the newest record.
+    pub accept_clock: Option<Acceptance>,
     /// An empty folder is a new journal, in production as well.
     pub first_start: bool,
 }
 
-/// Who accepts a loss, and why: `NAME: REASON`.
+/// Who accepts it, and why: `NAME: REASON`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acceptance {
     /// The operator.

@@ -4,6 +4,7 @@
 //! (invariant I14).
 
 use crate::time::{Instant, Now, Wall};
+use std::path::Path;
 use std::time::SystemTime;
 
 /// Both clocks. Copies share the origin.
@@ -27,12 +28,21 @@ impl Clock {
     /// The wall; a wall before 1970 counts as 1970.
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn wall(&self) -> Wall {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Wall::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        wall_of(SystemTime::now())
     }
 
     /// Both.
     pub fn now(&self) -> Now {
         Now { mono: self.mono(), wall: self.wall() }
     }
+}
+
+/// When a file was last written, by the wall clock of then; `None` where it cannot be told.
+pub(super) fn written_at(file: &Path) -> Option<Wall> {
+    std::fs::metadata(file).and_then(|file| file.modified()).ok().map(wall_of)
+}
+
+fn wall_of(at: SystemTime) -> Wall {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Wall::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -42,6 +42,7 @@ mod recall_thread_tests;
 pub mod replaying;
 pub mod secrets;
 pub mod shutdown;
+mod start_clock;
 #[cfg(test)]
 mod tests;
 pub mod wiring;

@@ -14,6 +14,7 @@ use super::inspection::{inspect, losses};
 use super::recall_thread::Library;
 use super::replaying::replay;
 use super::secrets;
+use super::start_clock;
 use super::wiring::StartError;
 use crate::config::settings::{JournalSettings, SecretRef, Settings};
 use crate::journal::file::backend::FileName;
@@ -99,6 +100,7 @@ pub(super) fn open(
         reader.without(Arc::clone(&inspected.lost))
     };
     let library = Library { backend: Arc::clone(&backend), reader: reader(), second: reader() };
+    start_clock::check(settings, said, clock.wall(), (&mut reader(), switch.last()))?;
     let digest_key = Arc::new(key.digest_key());
     let retention = retention(journal, folder, crash).map_err(|error| vec![error])?;
     let (held, map) = (Arc::clone(&backend), Arc::clone(&recovered.map));

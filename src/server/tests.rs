@@ -7,13 +7,21 @@ use super::clock::Clock;
 use super::journal_thread::Health;
 use super::wiring::{Remote, prepare};
 use crate::config::load;
-use crate::config::settings::Settings;
+use crate::config::settings::{SecretRef, Settings};
 use crate::framing::Framing;
 use crate::iso8583::{Dialect, Message, Mti, pack, shipped, unpack};
+use crate::journal::{
+    Backend, Batch, Class, DiskBackend, KeyEncryptionKey, Options, Writer, open_keys, os_entropy,
+    recover,
+};
 use crate::link::codec::FrameCodec;
+use crate::switch::ids::RecordNo;
+use crate::switch::record::{PolicyStamp, Record};
+use crate::time::Wall;
 use bytes::BytesMut;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -325,4 +333,63 @@ async fn a_platform_that_floods_is_not_read_beyond_its_cap() {
         }
     }
     assert_eq!(switch.drain().await, Health::Good);
+}
+
+/// A journal whose newest record was written so many seconds from now.
+fn journal_of(folder: &Path, key: &str, ahead_s: i64) {
+    let disk: Arc<dyn Backend> = Arc::new(DiskBackend::open(&folder.join("journal")).unwrap());
+    let wrap = KeyEncryptionKey::from_hex(key).unwrap();
+    let key = open_keys(&*disk, &wrap, &mut os_entropy()).unwrap();
+    let options = Options { segment_bytes: 1 << 20, ..Options::default() };
+    let recovered = recover(&*disk, &key, &options, &mut |_| Ok(())).unwrap();
+    let at = Wall::from_millis(Clock::start().wall().millis() + ahead_s * 1_000);
+    let mut writer = Writer::start(disk, key, options, &recovered, os_entropy(), at).unwrap();
+    let mut batch = Batch::new(writer.next());
+    // The hint behind it has no stamp.
+    let stamp = Record::Policy(PolicyStamp { at, hash: 1, start: true });
+    for record in [stamp, Record::Released(RecordNo(1))] {
+        batch.push_with(|buffer| record.encode(buffer));
+    }
+    writer.append(&mut batch, Class::Ordinary, at).unwrap();
+    writer.sync().unwrap();
+}
+
+#[tokio::test]
+async fn a_clock_behind_the_journal_waits_for_an_operator() {
+    let key = "0123456789abcdef".repeat(4);
+    let word = || "anna: it was ahead".parse().ok();
+    for (ahead_s, production, accept_clock, starts) in [
+        (-86_400, true, None, true),
+        (3_000, true, None, true),
+        (2 * 86_400, false, None, true),
+        (2 * 86_400, true, None, false),
+        (2 * 86_400, true, word(), true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("journal")).unwrap();
+        std::fs::write(folder.path().join("kek.hex"), &key).unwrap();
+        journal_of(folder.path(), &key, ahead_s);
+        let mut settings = settings("127.0.0.1:1", "127.0.0.1:0");
+        settings.production = production;
+        settings.journal.key = Some(SecretRef::File("kek.hex".to_owned()));
+        let said = AtStart { accept_clock, ..AtStart::default() };
+        let errors = match prepare(&settings, folder.path(), &said).await {
+            Ok(ready) => {
+                ready.remote.drain();
+                assert_eq!(ready.run().await, Health::Good);
+                None
+            }
+            Err(errors) => Some(errors),
+        };
+        assert_eq!(errors.is_none(), starts, "{ahead_s} {production} {said:?}: {errors:?}");
+        for error in errors.into_iter().flatten() {
+            let told = error.to_string();
+            assert!(told.contains("clock: the clock says") && told.contains("--accept-clock"));
+        }
+        // After an operator's word the next start is an ordinary one.
+        if said.accept_clock.is_some() {
+            let again = prepare(&settings, folder.path(), &AtStart::default()).await.err();
+            assert!(again.is_none(), "{again:?}");
+        }
+    }
 }

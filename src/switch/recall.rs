@@ -110,6 +110,27 @@ pub fn index_keys(record: &Record) -> Option<IndexKeys> {
     }
 }
 
+/// When a record was written; hints do not say.
+pub fn stamp_of(record: &Record) -> Option<Wall> {
+    match record {
+        Record::Intent(intent) => Some(intent.at),
+        Record::Outcome(outcome) => Some(outcome.at),
+        Record::Refused(refused) => Some(refused.at),
+        Record::Queued(queued) => Some(queued.at),
+        Record::Attempt(attempt) => Some(attempt.at),
+        Record::Closed(closed) => Some(closed.at),
+        Record::Late(late) => Some(late.at),
+        Record::Desk(desk) => Some(desk.at),
+        Record::Cutover(cutover) => Some(cutover.at),
+        Record::Policy(stamp) => Some(stamp.at),
+        Record::LineState(state) => Some(state.at),
+        Record::Garbled(note) => Some(note.at),
+        Record::Reconciled(totals) => Some(totals.at),
+        Record::Moved(moved) => Some(moved.at),
+        Record::Released(_) | Record::Answered(_) | Record::Forgotten(_) => None,
+    }
+}
+
 /// The fingerprints a question is looked up by, likeliest first.
 pub fn fingerprints(key: &RecallKey) -> Vec<u64> {
     let stated = |all: &[u64]| all.iter().copied().filter(|name| *name != 0).collect();
