@@ -84,6 +84,7 @@ impl Checkpointer {
         let (snapshots, waiting) = sync_channel(1);
         let (busy, abandoned) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
         let meters = CheckpointMeters::default();
+        meters.lost(holdings.extent.said().losses.len());
         let keeper = Keeper {
             holdings,
             clock,

@@ -102,6 +102,7 @@ pub struct CheckpointMeters {
     failed: Counter,
     recycled: Counter,
     removed: Counter,
+    lost: Gauge,
 }
 
 impl Default for CheckpointMeters {
@@ -112,6 +113,7 @@ impl Default for CheckpointMeters {
             failed: counter!(names::CHECKPOINTS_FAILED),
             recycled: counter!(names::SEGMENTS_RETIRED, "became" => "spare"),
             removed: counter!(names::SEGMENTS_RETIRED, "became" => "removed"),
+            lost: gauge!(names::ACCEPTED_LOSSES),
         }
     }
 }
@@ -120,6 +122,11 @@ impl CheckpointMeters {
     /// One was written, in so long.
     pub fn written(&self, took: std::time::Duration) {
         self.written.record(took.as_secs_f64());
+    }
+
+    /// So many losses of the journal were ever accepted.
+    pub fn lost(&self, places: usize) {
+        self.lost.set(places as f64);
     }
 
     /// The switch stood still for one.

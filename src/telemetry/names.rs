@@ -53,6 +53,8 @@ metrics_table! {
         "Checkpoints that could not be written: restarts take longer.";
     SEGMENTS_RETIRED = "pointsman_journal_segments_retired_total", Counter,
         "Segments the journal keeps no longer, by what became of the file (spare, removed).";
+    ACCEPTED_LOSSES = "pointsman_journal_accepted_losses", Gauge,
+        "Places of the journal that damage took, and an operator accepted, ever.";
     GATE_HELD = "pointsman_gate_held", Gauge,
         "Messages that wait for their record to be durable.";
     SAF_DEPTH = "pointsman_saf_depth", Gauge,
