@@ -16,6 +16,10 @@ use std::time::Duration;
 
 /// Requests that make log lines: the nth forty.
 pub(crate) fn trade(switch: &Switch, nth: usize) -> Tested {
+    wait_until("both banks are up", SOON, || {
+        let up = |line: &str| switch.metric("pointsman_link_up", line);
+        Ok(up("river")? > 0.0 && up("mountain")? > 0.0)
+    })?;
     let requests = frames::requests()?;
     let mut shop = Shop::new(SOON);
     shop.call(switch.door)?;
