@@ -293,6 +293,7 @@ pub(super) fn names_agree(msg: &Canonical, keys: &BankKeys) -> bool {
 }
 
 /// Whether an answer repeats what it must of what was sent, as far as it states that.
+#[inline(always)]
 fn echoes(msg: &Canonical, keys: &BankKeys, must_echo: &[Atom]) -> bool {
     must_echo.iter().all(|atom| match atom {
         Atom::Transmission => agrees(msg.transmission.as_ref(), keys.transmission.as_ref()),
@@ -308,6 +309,7 @@ fn echoes(msg: &Canonical, keys: &BankKeys, must_echo: &[Atom]) -> bool {
 }
 
 /// Stated by the bank and different from what was sent is wrong; hosts pad as they like.
+#[inline(always)]
 fn agrees<const N: usize>(stated: Option<&Text<N>>, sent: Option<&Text<N>>) -> bool {
     match (stated, sent) {
         (Some(stated), Some(sent)) => stated.eq_ignore_padding(sent),

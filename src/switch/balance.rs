@@ -35,6 +35,7 @@ pub(super) struct Newest {
 
 impl Newest {
     /// Keeps what this record says of an original.
+    #[inline(always)]
     pub(super) fn note(&mut self, no: RecordNo, record: &Record) {
         if let Record::Intent(_) | Record::Queued(_) = record {
             self.keep(no, record);

@@ -59,6 +59,7 @@ fn listed(list: &[(Text<4>, ResponseClass)], code: &Text<4>) -> Option<ResponseC
 
 impl Codes {
     /// What a code is called at this bank.
+    #[inline(always)]
     pub fn class(&self, code: &Text<4>, class: ResponseClass, reversal: bool) -> ResponseClass {
         let to_reversal = || listed(&self.to_reversals, code).filter(|_| reversal);
         if self.own.is_empty() && self.to_reversals.is_empty() {

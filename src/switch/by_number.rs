@@ -45,6 +45,7 @@ impl<K: Copy + Ord, V> ByNumber<K, V> {
     }
 
     /// Sets the value of a key; gives the one it had.
+    #[inline(always)]
     pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
         let old = if self.places.last().is_none_or(|(last, _)| *last < key) {
             self.places.push((key, Some(value)));
@@ -63,6 +64,7 @@ impl<K: Copy + Ord, V> ByNumber<K, V> {
     }
 
     /// Takes a key out; gives the value it had.
+    #[inline(always)]
     pub(super) fn remove(&mut self, key: K) -> Option<V> {
         let place = self.search(key).ok()?;
         let value = self.places.get_mut(place)?.1.take()?;
@@ -109,6 +111,7 @@ impl<K: Copy + Ord, V> ByNumber<K, V> {
 
     /// Where the key stands, or would. Looks among what is needed only: what left at the front
     /// is not there anyway, and a key before it goes in front of the rest.
+    #[inline(always)]
     fn search(&self, key: K) -> Result<usize, usize> {
         let needed = self.places.get(self.gone..).unwrap_or_default();
         if needed.first().is_some_and(|(first, _)| *first == key) {

@@ -126,6 +126,7 @@ pub(super) struct LateNote {
 impl State {
     /// The bank in doubt because of this item, if any: its reversal is not acknowledged yet, or
     /// an operator has to find out.
+    #[inline(always)]
     pub(super) fn in_doubt(&self, item: Option<RecordNo>) -> Option<Name> {
         let item = item?;
         let chained = self.unanswered.get(&item).filter(|_| self.chains.contains_key(&item));
@@ -138,6 +139,7 @@ impl State {
     }
 
     /// The items whose doubt a record may begin or end.
+    #[inline(always)]
     pub(super) fn concerned(&self, record: &Record) -> (Option<RecordNo>, Option<RecordNo>) {
         match record {
             Record::Outcome(outcome) => (Some(outcome.txn), None),
@@ -166,6 +168,7 @@ impl State {
     }
 
     /// Counts what changed between two looks at the same item.
+    #[inline(always)]
     pub(super) fn count_doubts(&mut self, before: Option<Name>, after: Option<Name>) {
         if before == after {
             return;

@@ -112,6 +112,7 @@ impl<V: Copy> Lookup<V> {
     }
 
     /// The value of a key.
+    #[inline(always)]
     pub(super) fn get(&self, key: u64) -> Option<V> {
         if self.len == 0 {
             return None;
@@ -120,6 +121,7 @@ impl<V: Copy> Lookup<V> {
     }
 
     /// Sets the value of a key.
+    #[inline(always)]
     pub(super) fn insert(&mut self, key: u64, value: V) {
         if (self.len + 1) * 2 > self.slots.len() {
             let larger = (self.slots.len() * 2).max(16);
@@ -146,6 +148,7 @@ impl<V: Copy> Lookup<V> {
     }
 
     /// Takes a key out and closes the gap it leaves.
+    #[inline(always)]
     pub(super) fn remove(&mut self, key: u64) -> Option<V> {
         if self.len == 0 {
             return None;

@@ -267,6 +267,7 @@ impl Switch {
     }
 
     /// The first line of a bank, in its order, with a session that may send for this terminal.
+    #[inline(always)]
     pub(super) fn carrier(
         &self,
         bank: BankId,

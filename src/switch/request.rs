@@ -184,6 +184,7 @@ impl Switch {
     }
 
     /// Whether a request may be sent to this bank at all.
+    #[inline(always)]
     fn may_be_sent(
         &mut self,
         from: &Requester,

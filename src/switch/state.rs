@@ -169,6 +169,7 @@ impl State {
     }
 
     /// Takes in one record. Total: a record that fits nothing changes nothing.
+    #[inline(always)]
     pub(super) fn apply(&mut self, no: RecordNo, record: &Record) {
         self.last = no;
         self.keep_books(no, record);
@@ -182,6 +183,7 @@ impl State {
         self.count_doubts(before.1, self.in_doubt(second));
     }
 
+    #[inline(always)]
     fn take(&mut self, no: RecordNo, record: &Record) {
         match record {
             Record::Intent(intent) => self.intent(no, intent),
