@@ -2,7 +2,7 @@
 //! not who they should be cost payments nothing, and are told, counted and logged.
 
 use crate::binary::Switch;
-use crate::lost_log::trade;
+use crate::lost_log::{has_its_banks, trade};
 use crate::shop::Shop;
 use crate::stage::{CALM, Stage};
 use crate::{SOON, Tested, frames, wait_until};
@@ -42,6 +42,7 @@ fn a_thousand_idle_callers_take_no_descriptor_from_the_journal() -> Tested {
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -n 1024 && exec \"$0\" \"$@\""]);
     let switch = Switch::start_under(limited, &stage.config(), "limited")?;
+    has_its_banks(&switch)?;
     let held = idle(switch.admin, 1_015)?;
     // Several segments' worth: each takes a descriptor.
     for nth in 0..3 {

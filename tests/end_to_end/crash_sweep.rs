@@ -77,7 +77,8 @@ fn strike(stage: &Stage, shop: &mut Shop, asked: &[Request], point: &str) -> Tes
     let Some(switch) = stage.start_to_crash(point)? else { return Ok(()) };
     let switch = RefCell::new(switch);
     let crashed = || switch.borrow_mut().has_crashed();
-    if let Err(refused) = shop.call(switch.borrow().door) {
+    let door = switch.borrow().door;
+    if let Err(refused) = shop.call(door) {
         // It may end before anybody calls; for no other reason is nobody there.
         wait_until(&format!("a crash, after {refused}"), SOON, &crashed)?;
         return Ok(());

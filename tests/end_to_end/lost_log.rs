@@ -16,10 +16,6 @@ use std::time::Duration;
 
 /// Requests that make log lines: the nth forty.
 pub(crate) fn trade(switch: &Switch, nth: usize) -> Tested {
-    wait_until("both banks are up", SOON, || {
-        let up = |line: &str| switch.metric("pointsman_link_up", line);
-        Ok(up("river")? > 0.0 && up("mountain")? > 0.0)
-    })?;
     let requests = frames::requests()?;
     let mut shop = Shop::new(SOON);
     shop.call(switch.door)?;
@@ -27,6 +23,14 @@ pub(crate) fn trade(switch: &Switch, nth: usize) -> Tested {
         assert_eq!(shop.ask_and_wait(asked)?.code(), "00");
     }
     Ok(())
+}
+
+/// Waits for its banks: before that a request is declined.
+pub(crate) fn has_its_banks(switch: &Switch) -> Tested {
+    wait_until("both banks are up", SOON, || {
+        let up = |line: &str| switch.metric("pointsman_link_up", line);
+        Ok(up("river")? > 0.0 && up("mountain")? > 0.0)
+    })
 }
 
 fn ends_well(switch: Switch) -> Tested {
@@ -39,6 +43,7 @@ fn a_full_disk_under_the_log_loses_lines_and_no_payment() -> Tested {
     let stage = Stage::new(CALM)?;
     let full = File::options().write(true).open("/dev/full")?;
     let switch = Switch::start_telling(&stage.config(), &["--log", "trace"], full.into())?;
+    has_its_banks(&switch)?;
     trade(&switch, 0)?;
     assert!(switch.metric("pointsman_log_lost_total", "failed")? > 40.0);
     ends_well(switch)
@@ -49,6 +54,7 @@ fn a_log_whose_reader_has_died_loses_lines_and_no_payment() -> Tested {
     let stage = Stage::new(CALM)?;
     let (reader, writer) = pipe()?;
     let switch = Switch::start_telling(&stage.config(), &["--log", "trace"], writer.into())?;
+    has_its_banks(&switch)?;
     trade(&switch, 0)?;
     drop(reader);
     trade(&switch, 1)?;
@@ -61,6 +67,7 @@ fn a_log_that_nobody_reads_holds_up_neither_payments_nor_the_end() -> Tested {
     let stage = Stage::new(CALM)?;
     let (_reader, stuck) = full_pipe()?;
     let switch = Switch::start_telling(&stage.config(), &["--log", "trace"], stuck.into())?;
+    has_its_banks(&switch)?;
     trade(&switch, 0)?;
     trade(&switch, 1)?;
     ends_well(switch)
