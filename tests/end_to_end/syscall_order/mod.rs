@@ -28,6 +28,10 @@ const WINDOW: u32 = 64;
 /// How often that many.
 const ROUNDS: u32 = 3;
 
+/// Flights in which a planted early reply has to be seen.
+#[cfg(feature = "faults")]
+const FLIGHTS: usize = 4;
+
 /// What one request is, in calls.
 const STORY: [&str; 8] = [
     "read platform",
@@ -184,8 +188,15 @@ fn a_reply_before_its_fsync_is_found() -> Tested {
     if !can_trace()? {
         return Ok(());
     }
-    let (events, ledger) = flown(Some("reply-before-fsync"))?;
-    let found = join::unsynced(&events, &ledger)?;
+    // On a quick disk no reply need be early in one flight.
+    let mut found = join::Found { checked: 0, early: vec![] };
+    for _ in 0..FLIGHTS {
+        let (events, ledger) = flown(Some("reply-before-fsync"))?;
+        found = join::unsynced(&events, &ledger)?;
+        if !found.early.is_empty() {
+            break;
+        }
+    }
     assert!(!found.early.is_empty(), "{} frames, and none was early", found.checked);
     let at_bank = found.early.iter().find(|said| !said.contains("platform"));
     assert!(at_bank.is_none(), "the bug concerns replies: {at_bank:?}");
