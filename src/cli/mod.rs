@@ -38,8 +38,10 @@ use crate::server::secrets::resolve;
 use crate::switch::ids::RecordNo;
 use crate::switch::record::Record;
 use crate::switch::record_json::describe;
+use crate::telemetry::redact;
 use clap::Parser;
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -91,10 +93,14 @@ enum Command {
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(usage) => {
-            // Where standard error is closed there is nobody to tell.
-            let _ = usage.print();
-            return ExitCode::from(if usage.use_stderr() { USAGE } else { 0 });
+        Err(usage) if usage.use_stderr() => {
+            complain!("{}", told(&usage, std::io::stderr().is_terminal()).trim_end());
+            return ExitCode::from(USAGE);
+        }
+        Err(asked) => {
+            // Where standard output is closed there is nobody to tell.
+            let _ = asked.print();
+            return ExitCode::SUCCESS;
         }
     };
     match catch_unwind(AssertUnwindSafe(|| dispatch(cli.command))) {
@@ -110,6 +116,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::from(OUR_BUG)
         }
     }
+}
+
+/// A mistake of usage, which repeats what was typed: a card number in it is masked.
+fn told(usage: &clap::Error, coloured: bool) -> String {
+    let said = usage.render();
+    let said = if coloured { said.ansi().to_string() } else { said.to_string() };
+    let mut said = said.into_bytes();
+    redact(&mut said);
+    String::from_utf8_lossy(&said).into_owned()
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
@@ -162,6 +177,24 @@ mod tests {
 
     fn code_of(line: &str) -> String {
         format!("{:?}", run(line.split(' ').map(OsString::from)))
+    }
+
+    #[test]
+    fn a_card_number_that_was_typed_is_not_repeated() {
+        let card = "4111111111111111";
+        for typed in [
+            vec!["serve", "x.toml", "--accept-loss", "anna: 4111111111111111"],
+            vec!["serve", "x.toml", "--accept-clock", "4111111111111111"],
+            vec!["serve", "x.toml", "--4111111111111111"],
+            vec!["4111111111111111"],
+        ] {
+            let usage = Cli::try_parse_from([&["pointsman"], &typed[..]].concat());
+            let Err(usage) = usage else { unreachable!("{typed:?} was taken") };
+            for coloured in [true, false] {
+                let said = told(&usage, coloured);
+                assert!(!said.contains(card) && said.contains("****"), "{said}");
+            }
+        }
     }
 
     #[test]
