@@ -191,9 +191,11 @@ impl Switch {
     /// in flight any more: only that answer tells how much was granted.
     fn answered_since(&self, one: &Candidate, since: RecordNo, recalled: &Recalled) -> bool {
         let outcome = self.state.memory.of(one.no).and_then(Remembered::outcome);
-        outcome.is_some_and(|outcome| outcome > since)
-            && self.outcome_in_flight(one.no).is_none()
-            && outcome.is_some_and(|outcome| recalled.records.iter().all(|(no, _)| *no != outcome))
+        outcome.is_some_and(|outcome| {
+            outcome > since
+                && self.outcome_in_flight(one.no).is_none()
+                && recalled.records.iter().all(|(no, _)| *no != outcome)
+        })
     }
 
     /// Requests and advices recorded after the journal was asked, or shortly before: it looks at

@@ -35,9 +35,7 @@ impl GmtStamp {
         }
         self.text
     }
-}
 
-impl GmtStamp {
     /// Whether an `F7` was written in the minute of `now`.
     pub(super) fn is_of_this_minute(&mut self, f7: &Text<10>, now: Wall) -> bool {
         let ours = self.at(now);

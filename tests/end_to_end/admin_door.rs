@@ -2,9 +2,9 @@
 //! not who they should be cost payments nothing, and are told, counted and logged.
 
 use crate::binary::Switch;
-use crate::lost_log::{has_its_banks, trade};
+use crate::lost_log::trade;
 use crate::shop::Shop;
-use crate::stage::{CALM, Stage};
+use crate::stage::{CALM, Stage, has_its_banks};
 use crate::{SOON, Tested, frames, wait_until};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -6,7 +6,7 @@
 use crate::binary::Switch;
 use crate::frames;
 use crate::shop::Shop;
-use crate::stage::{CALM, Stage};
+use crate::stage::{CALM, Stage, has_its_banks};
 use crate::{SOON, Tested, wait_until};
 use std::fs::{self, File};
 use std::io::{PipeReader, PipeWriter, Write, pipe};
@@ -23,14 +23,6 @@ pub(crate) fn trade(switch: &Switch, nth: usize) -> Tested {
         assert_eq!(shop.ask_and_wait(asked)?.code(), "00");
     }
     Ok(())
-}
-
-/// Waits for its banks: before that a request is declined.
-pub(crate) fn has_its_banks(switch: &Switch) -> Tested {
-    wait_until("both banks are up", SOON, || {
-        let up = |line: &str| switch.metric("pointsman_link_up", line);
-        Ok(up("river")? > 0.0 && up("mountain")? > 0.0)
-    })
 }
 
 fn ends_well(switch: Switch) -> Tested {

@@ -23,6 +23,14 @@ const MAK: &str = "0123456789ABCDEFFEDCBA9876543210";
 pub(crate) const JOURNAL_KEY: &str =
     "00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF";
 
+/// Waits for both banks: before that a request is declined.
+pub(crate) fn has_its_banks(switch: &Switch) -> Tested {
+    crate::wait_until("both banks are up", SOON, || {
+        let up = |bank: &str| switch.metric("pointsman_link_up", bank);
+        Ok(up("river")? > 0.0 && up("mountain")? > 0.0)
+    })
+}
+
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
@@ -212,11 +220,8 @@ impl Stage {
     /// Starts a switch on the journal as it is, and waits until both banks are signed on.
     pub(crate) fn start(&self, log: &str) -> Tested<Switch> {
         let switch = self.start_alone(log)?;
-        let up = crate::wait_until("both banks are up", crate::SOON, || {
-            Ok(switch.metric("pointsman_link_up", "river")? > 0.0
-                && switch.metric("pointsman_link_up", "mountain")? > 0.0)
-        });
-        up.map_err(|error| format!("{error}; it logged:\n{}", switch.logged()))?;
+        has_its_banks(&switch)
+            .map_err(|error| format!("{error}; it logged:\n{}", switch.logged()))?;
         Ok(switch)
     }
 

@@ -95,6 +95,11 @@ impl SegmentMap {
         self.read().first().map(|segment| segment.header)
     }
 
+    /// The header of the newest segment.
+    pub(super) fn newest(&self) -> Option<SegmentHeader> {
+        self.read().last().map(|segment| segment.header)
+    }
+
     /// All records up to this number are durable.
     pub fn durable(&self) -> u64 {
         self.durable.load(Ordering::Acquire)

@@ -115,7 +115,7 @@ impl Writer {
     /// States what recovery left: from which segment on, and up to which.
     fn state_begun(&self, recovered: &Recovered) -> Result<(), JournalError> {
         let (oldest, next) = (self.map.oldest(), (self.current.id + 1, self.next));
-        let newest = self.map.all().last().map_or((0, 0), |s| (s.header.id, s.header.first));
+        let newest = self.map.newest().map_or((0, 0), |header| (header.id, header.first));
         let lossy = recovered.needs_checkpoint;
         self.extent.state_that(|said| {
             if lossy || oldest.is_none() || said.first_segment == 0 {
