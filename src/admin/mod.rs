@@ -103,7 +103,10 @@ fn pages(latches: Latches, recorder: Recorder) -> Router {
 
 fn ready(latches: &Latches) -> impl IntoResponse + use<> {
     let status = if latches.ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let line = |(name, good)| format!("{name} {}\n", if good { "ready" } else { "not ready" });
+    let line = |(name, good)| match good {
+        true => format!("{name} ready\n"),
+        false => format!("{name} not ready{}\n", latches.why(name)),
+    };
     (status, latches.each().map(line).collect::<String>())
 }
 
@@ -147,7 +150,10 @@ mod tests {
             ready.starts_with("HTTP/1.1 503") && ready.contains("journal not ready"),
             "{ready}"
         );
-        latches.set(Latch::Journal, true);
+        latches.set_journal(false, true);
+        let ready = page(address, "/ready").await;
+        assert!(ready.contains("journal not ready: no space"), "{ready}");
+        latches.set_journal(true, false);
         assert!(page(address, "/ready").await.starts_with("HTTP/1.1 200"));
         metrics::counter!(crate::telemetry::names::IMPOSSIBLE).increment(0);
         assert!(page(address, "/metrics").await.contains("pointsman_impossible_total 0"));

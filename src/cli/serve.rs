@@ -160,7 +160,7 @@ async fn serve(settings: Settings, config: &Path, said: &AtStart) -> anyhow::Res
         never = signals => never,
     };
     Ok(match health {
-        Health::Good | Health::Full => Ended::Well,
+        Health::Good | Health::Full(_) => Ended::Well,
         Health::Failed(why) => Ended::JournalFailed(why),
     })
 }

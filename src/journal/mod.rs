@@ -31,10 +31,12 @@
 
 pub mod file;
 
-pub use file::backend::{Backend, DiskBackend};
+pub use file::backend::Backend;
+pub use file::bare::Bare;
 pub use file::batch::Batch;
 pub use file::checkpoint::{CheckpointWriter, write_checkpoint};
 pub use file::checkpoint_folder::{SavedState, prune_checkpoints};
+pub use file::disk::DiskBackend;
 pub use file::error::{JournalError, RecoveryError};
 pub use file::extent::{Extent, Stated, read_extent};
 pub use file::index::DayIndex;

@@ -164,7 +164,7 @@ impl Keeper {
                 Ok(None) => {}
                 Err(error) => {
                     self.meters.failed();
-                    let why = error.of_a_helper();
+                    let why = error;
                     warn!(upto, %why, "no checkpoint: a restart takes longer until the next one");
                 }
             }

@@ -118,4 +118,8 @@ impl Backend for CrashDisk {
         self.points.pass(after);
         Ok(())
     }
+
+    fn free(&self) -> Option<u64> {
+        self.below.free()
+    }
 }

@@ -15,19 +15,20 @@ use super::clock::Clock;
 use super::crash::{CrashPoints, Point};
 use super::driver_alarm::DriverAlarm;
 use super::gate::Gate;
-use super::journal_thread::{Health, JournalHandle};
+use super::journal_thread::{Health, JournalHandle, Left};
+use super::measuring::{measure, sums};
 use super::operators::{self, Operators};
 use super::shutdown::{Phase, Sight};
-use crate::admin::{BankSum, DeskPage, Latch, Latches, Question};
+use crate::admin::{DeskPage, Latches, Question};
 use crate::limits::{DESK_LOOKS, TURN_INPUTS};
 use crate::link::{Arrival, Inbox, Throttle};
 use crate::switch::Switch;
-use crate::switch::ids::{BankId, Name, PlatformId, RecordNo};
+use crate::switch::ids::{Name, PlatformId, RecordNo};
 use crate::switch::input::{Command, Input};
 use crate::switch::output::Output;
 use crate::switch::record::Record;
 use crate::telemetry::{Gauges, Watch};
-use crate::time::{Instant, Now, Wall};
+use crate::time::{Instant, Now};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -93,6 +94,8 @@ pub struct Driver {
     phase: Phase,
     gauges: Gauges,
     gauges_due: Instant,
+    /// The core was told that there is no room.
+    no_room: bool,
 }
 
 impl Driver {
@@ -106,6 +109,7 @@ impl Driver {
             alarm: DriverAlarm::default(),
             phase: Phase::Running,
             gauges_due: Instant::default(),
+            no_room: false,
             parts,
         }
     }
@@ -169,6 +173,11 @@ impl Driver {
     /// Step 2.
     fn take_in(&mut self, now: Now) {
         self.gate.expire(now.mono);
+        let full = matches!(self.parts.journal.health(), Health::Full(_));
+        if full != self.no_room {
+            self.no_room = full;
+            self.feed(now, Input::Command(Command::NoRoom(full)));
+        }
         let durable = self.parts.journal.durable();
         if durable > self.gate.mark() {
             self.parts.crash.pass(Some(Point::Durable));
@@ -199,7 +208,7 @@ impl Driver {
                 None => return,
                 Some(Question::Desk(listing, answer)) => {
                     let (items, more) = self.parts.switch.desk_step(&listing, DESK_LOOKS);
-                    drop(answer.send(DeskPage { now, items, more, banks: self.sums() }));
+                    drop(answer.send(DeskPage { now, items, more, banks: sums(&self.parts) }));
                 }
                 Some(Question::Late(limit, answer)) => {
                     drop(answer.send(self.parts.switch.late(limit)));
@@ -239,18 +248,6 @@ impl Driver {
         if self.parts.operators.more() {
             self.parts.inbox.knock();
         }
-    }
-
-    fn sums(&self) -> Vec<BankSum> {
-        let switch = &self.parts.switch;
-        let banks = self.parts.banks.iter().zip(0_u16..).zip(switch.unknown());
-        let sum = |((bank, at), unknown): ((&Name, u16), usize)| BankSum {
-            bank: *bank,
-            owed: switch.owed(BankId(at)),
-            unknown,
-            dead_letters: switch.dead_letters(BankId(at)),
-        };
-        banks.map(sum).collect()
     }
 
     fn arrive(&mut self, now: Now, arrival: Arrival) {
@@ -329,15 +326,17 @@ impl Driver {
     /// Step 5.
     fn look_around(&mut self, now: Instant) {
         let health = self.parts.journal.health();
-        self.parts.latches.set(Latch::Journal, health == Health::Good);
+        self.parts.latches.set_journal(health == Health::Good, self.no_room);
         let failed = matches!(health, Health::Failed(_));
         if let Health::Failed(why) = &health
             && !self.gate.has_failed()
         {
-            tracing::error!(%why, "the journal failed; nothing that needs it leaves any more");
+            tracing::error!(%why, "the journal failed; what needs it leaves no more; restart");
             self.gate.fail();
         }
-        let stuck = health != Health::Good || self.parts.journal.lag() > LAG_MAX;
+        // A full disk still takes refusals, until what is left is needed for how things end.
+        let takes = matches!(health, Health::Good | Health::Full(Left::Enough));
+        let stuck = !takes || self.parts.journal.lag() > LAG_MAX;
         for cap in &self.parts.caps {
             let in_flight = self.parts.switch.in_flight(cap.platform);
             cap.throttle.set(stuck || in_flight >= cap.max_in_flight);
@@ -351,7 +350,7 @@ impl Driver {
         self.phase = next;
         if now >= self.gauges_due {
             self.gauges_due = now.after(GAUGES_EVERY);
-            self.measure();
+            measure(&self.parts, &self.gauges, &self.gate);
             self.checkpoint(now);
         }
     }
@@ -371,25 +370,5 @@ impl Driver {
         let in_flight = |cap: &Cap| self.parts.switch.in_flight(cap.platform) > 0;
         let unwritten = self.parts.journal.lag() > 0;
         unwritten || !self.gate.is_empty() || self.parts.caps.iter().any(in_flight)
-    }
-
-    /// For how long the oldest message owed to a bank has been owed. By the wall clock, because it
-    /// may be older than this process; of a clock that was set back nothing is made.
-    fn owed_for(&self, bank: BankId) -> Duration {
-        let now = self.parts.clock.wall().millis();
-        let since = |oldest: Wall| now.saturating_sub(oldest.millis());
-        let age_ms = self.parts.switch.oldest_owed(bank).map_or(0, since);
-        Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
-    }
-
-    fn measure(&self) {
-        for (at, sum) in self.sums().into_iter().enumerate() {
-            let bank = BankId(u16::try_from(at).unwrap_or(u16::MAX));
-            self.gauges.in_flight(at, self.parts.switch.at_bank(bank));
-            self.gauges.owed(at, sum.owed, self.owed_for(bank));
-            self.gauges.unknown(at, sum.unknown);
-            self.gauges.dead_letters(at, sum.dead_letters);
-        }
-        self.gauges.engine(self.gate.sessions(), self.gate.len(), self.parts.journal.lag());
     }
 }

@@ -3,33 +3,35 @@
 //! Contract: all records that wait when a commit begins become one write and one fdatasync;
 //! records that come meanwhile wait for the next. Marks only grow. After a failure nothing is
 //! tried again: [`JournalHandle::health`] says why and the driver ends the process (invariant
-//! I12). A full disk is not a failure: it is told, reading of platforms stops, outcomes go to the
-//! reserve, and all is well once there is space. Questions about old records are passed on after
-//! the commit they came before, to a thread that may be slow ([`super::recall_thread`]).
+//! I12). A full disk is not a failure: it is told, new requests are refused, what is recorded goes
+//! to the reserve, and all is well once there is space (`super::shelf_keeper`). Questions about
+//! old records are passed on after the commit they came before, to a thread that may be slow
+//! ([`super::recall_thread`]).
 //! Deliberately absent: what records mean beyond encoding and decoding them.
 
 use super::clock::Clock;
 use super::handover::Handover;
 use super::recall_index::{Key, note_keys};
 use super::recall_thread::{Library, RecallThread};
-use crate::journal::{Batch, Class, JournalError, Shelf, Writer};
+use super::shelf_keeper::{Fullness, ShelfKeeper};
+use crate::journal::{Batch, Class, JournalError, Writer};
 use crate::link::Inbox;
 use crate::switch::ids::{RecordNo, Ticket};
 use crate::switch::output::RecallKey;
 use crate::switch::record::Record;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Silence after which the mark of what is durable is itself written down.
 const IDLE_AFTER: Duration = Duration::from_millis(100);
-/// Pause between two looks at a full disk.
-const FULL_DISK_RETRY: Duration = Duration::from_millis(200);
 /// Bytes after which a new batch is begun, where segments allow that much: a commit of more
 /// gains nothing.
 const BATCH_BYTES: usize = 1 << 20;
+/// Pause between two looks whether there is space for what is decided.
+const FULL_DISK_RETRY: Duration = Duration::from_millis(200);
 /// Empty batches kept for use: what a slow disk made necessary is given back.
 const EMPTY_KEPT: usize = 1;
 
@@ -38,10 +40,19 @@ const EMPTY_KEPT: usize = 1;
 pub enum Health {
     /// Everything is written.
     Good,
-    /// No space: outcomes still fit the reserve, nothing new should be begun.
-    Full,
+    /// No space: records still fit the reserve, nothing new should be begun.
+    Full(Left),
     /// It failed for good; why.
     Failed(String),
+}
+
+/// What is left of the reserve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Enough to write down refusals.
+    Enough,
+    /// Less than half: it is kept for how things end that have begun.
+    Little,
 }
 
 /// The driver's end.
@@ -60,7 +71,7 @@ pub type OnCommit = Box<dyn FnMut(Duration, u64) + Send>;
 struct Shared {
     work: Handover<Work>,
     durable: AtomicU64,
-    full: AtomicBool,
+    full: Arc<Fullness>,
     failure: OnceLock<String>,
     inbox: Arc<Inbox>,
     batch_bytes: usize,
@@ -93,6 +104,7 @@ impl JournalHandle {
         on_commit: OnCommit,
     ) -> std::io::Result<Self> {
         let next = writer.next();
+        let full = Arc::new(Fullness::new(Arc::clone(&inbox)));
         let shared = Arc::new(Shared {
             work: Handover::new(Work {
                 full: VecDeque::new(),
@@ -103,7 +115,7 @@ impl JournalHandle {
                 stop: false,
             }),
             durable: AtomicU64::new(next - 1),
-            full: AtomicBool::new(false),
+            full: Arc::clone(&full),
             failure: OnceLock::new(),
             inbox,
             // Half of what fits, so that no single turn can outgrow a segment.
@@ -117,7 +129,7 @@ impl JournalHandle {
         let inbox = Arc::clone(&shared.inbox);
         let scribe = Scribe {
             shared: Arc::clone(&shared),
-            shelf_keeper: ShelfKeeper::start(writer.shelf())?,
+            shelf_keeper: ShelfKeeper::start(writer.shelf(), full)?,
             writer,
             recall: RecallThread::start(library, next - 1, inbox, failed)?,
             clock,
@@ -167,9 +179,13 @@ impl JournalHandle {
     pub fn health(&self) -> Health {
         match self.shared.failure.get() {
             Some(why) => Health::Failed(why.clone()),
-            None if self.shared.full.load(Ordering::Acquire) => Health::Full,
-            None => Health::Good,
+            None => self.shared.full.left().map_or(Health::Good, Health::Full),
         }
+    }
+
+    /// Bytes its disk has left, as of the last look.
+    pub fn free(&self) -> Option<u64> {
+        self.shared.full.free()
     }
 
     /// Makes everything durable, writes the last mark and ends the thread.
@@ -293,70 +309,19 @@ impl Scribe {
         let wall = self.clock.wall();
         match self.writer.append(batch, Class::Ordinary, wall) {
             Err(JournalError::DiskFull) => {}
-            other => {
-                if other.is_ok() && self.shared.full.swap(false, Ordering::AcqRel) {
-                    self.shared.inbox.knock();
-                }
-                return other.map(drop);
-            }
+            other => return other.map(drop),
         }
-        self.shared.full.store(true, Ordering::Release);
-        self.shared.inbox.knock();
         loop {
-            match self.writer.append(batch, Class::Essential, wall) {
-                Err(JournalError::DiskFull) => self.shelf_keeper.wait_for_space(),
+            let appended = self.writer.append(batch, Class::Essential, wall);
+            self.shared.full.set(self.writer.is_near_end());
+            self.shelf_keeper.hurry();
+            match appended {
+                // Whoever waits for the end hears that this is not written.
+                Err(JournalError::DiskFull) if !self.shared.work.with(|work| work.stop) => {
+                    std::thread::park_timeout(FULL_DISK_RETRY);
+                }
                 other => return other.map(drop),
             }
         }
-    }
-}
-
-/// Makes spare segments on a thread of its own, because that writes whole files of zeros.
-struct ShelfKeeper {
-    shelf: Shelf,
-    full_at: usize,
-    thread: std::thread::Thread,
-    end: Arc<AtomicBool>,
-}
-
-impl ShelfKeeper {
-    fn start(shelf: Shelf) -> std::io::Result<Self> {
-        let end = Arc::new(AtomicBool::new(false));
-        let (theirs, ended) = (shelf.clone(), Arc::clone(&end));
-        let keep = move || {
-            while !ended.load(Ordering::Acquire) {
-                std::thread::park();
-                // A full disk is met by the writer again, and told there; so is a broken one.
-                if !theirs.fill().unwrap_or(true) {
-                    pause();
-                }
-            }
-        };
-        let thread = std::thread::Builder::new().name("journal-shelf".to_owned()).spawn(keep)?;
-        Ok(Self { full_at: shelf.len(), shelf, thread: thread.thread().clone(), end })
-    }
-
-    fn look(&self) {
-        if self.shelf.len() < self.full_at {
-            self.thread.unpark();
-        }
-    }
-
-    fn wait_for_space(&self) {
-        self.thread.unpark();
-        std::thread::park_timeout(FULL_DISK_RETRY);
-    }
-}
-
-/// Between two attempts on a full disk; nothing else lives on that thread.
-#[expect(clippy::disallowed_methods, reason = "the thread makes spares and nothing else")]
-fn pause() {
-    std::thread::sleep(FULL_DISK_RETRY);
-}
-
-impl Drop for ShelfKeeper {
-    fn drop(&mut self) {
-        self.end.store(true, Ordering::Release);
-        self.thread.unpark();
     }
 }

@@ -32,6 +32,7 @@ pub mod journal_thread;
 mod journal_thread_tests;
 mod line_keys;
 pub mod log_thread;
+mod measuring;
 mod opening;
 pub mod operators;
 mod papers;
@@ -41,6 +42,7 @@ pub mod recall_thread;
 mod recall_thread_tests;
 pub mod replaying;
 pub mod secrets;
+mod shelf_keeper;
 pub mod shutdown;
 mod start_clock;
 #[cfg(test)]

@@ -29,6 +29,8 @@ const WAKE_KEYS: usize = 4_096;
 const KEPT_KEYS: usize = 4 * WAKE_KEYS;
 /// Keys held while the index is being brought up, 24 bytes each.
 const HELD_MAX: usize = 1 << 20;
+/// Pause before a question is tried again for which there was no descriptor.
+const SCARCE_PAUSE: Duration = Duration::from_millis(200);
 /// Pause before a failed attempt to bring the index up is repeated.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
@@ -95,6 +97,7 @@ impl RecallThread {
             upto: durable,
             gap: 0,
             waiting: VecDeque::new(),
+            scarce: false,
         };
         let run = move || {
             if let Err(error) = librarian.run() {
@@ -161,8 +164,10 @@ struct Librarian {
     upto: u64,
     /// Keys up to this record were dropped: an index that ends before is not whole.
     gap: u64,
-    /// Questions that need the index.
+    /// Questions that need the index, or what was not to be had when they were asked.
     waiting: VecDeque<(Ticket, RecallKey)>,
+    /// Something was not to be had: it is tried again, whatever comes.
+    scarce: bool,
 }
 
 impl Librarian {
@@ -190,7 +195,8 @@ impl Librarian {
             quiet && work.brought.is_none() && !work.stop
         };
         let shared = Arc::clone(&self.shared);
-        let (stop, brought) = shared.work.take(None, idle, |work| {
+        let longest = std::mem::take(&mut self.scarce).then_some(SCARCE_PAUSE);
+        let (stop, brought) = shared.work.take(longest, idle, |work| {
             std::mem::swap(&mut work.asked, asked);
             self.hold(work);
             (work.stop, work.brought.take())
@@ -265,6 +271,11 @@ impl Librarian {
         match library::answer(&key, &mut OnDisk { index, reader: &mut self.reader }) {
             Ok(found) => {
                 self.inbox.put(Arrival::Input(Input::Recalled { ticket, found }));
+            }
+            Err(Trouble::Records(error) | Trouble::Index(Some(error))) if error.is_scarce() => {
+                // No descriptor is no damage.
+                self.scarce = true;
+                self.waiting.push_back((ticket, key));
             }
             Err(Trouble::Records(error)) => return Err(error),
             Err(Trouble::Index(damage)) => {

@@ -129,6 +129,9 @@ pub enum Command {
     Reload(Arc<Policy>),
     /// Accept no new originals, finish what is in flight, sign off.
     Drain,
+    /// Decline new requests while there is no room to write down what follows from them; take
+    /// them again when there is.
+    NoRoom(bool),
     /// Sign a bank's lines off, or on again.
     SignOff(BankSignOff),
     /// Compare totals with a bank.

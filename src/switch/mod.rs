@@ -189,6 +189,7 @@ pub struct Switch {
     last_send: u64,
     last_ticket: u64,
     draining: bool,
+    no_room: bool,
     /// What is to be settled, and who waits for that.
     settling: settling::Settling,
     newest: balance::Newest,
@@ -224,6 +225,7 @@ impl Switch {
             last_send: 0,
             last_ticket: 0,
             draining: false,
+            no_room: false,
             settling: settling::Settling::default(),
             newest: balance::Newest::default(),
             recovering: false,
@@ -411,6 +413,7 @@ impl Switch {
         match command {
             Command::Reload(policy) => self.reload(policy),
             Command::Drain => self.drain(),
+            Command::NoRoom(so) => self.no_room = so,
             Command::SignOff(order) => self.sign_off(&order),
             Command::Reconcile { bank, which, operator } => self.reconcile(&bank, which, operator),
             Command::Cutover { bank, date, operator } => self.move_date(&bank, date, operator),

@@ -200,7 +200,7 @@ impl Switch {
             self.no_place(from, bank, msg, field);
             return Err((Reason::InvalidTransaction, Some(bank)));
         }
-        if self.draining || self.over_cap(from) {
+        if self.draining || self.no_room || self.over_cap(from) {
             return Err((Reason::SystemError, Some(bank)));
         }
         Ok(())

@@ -223,6 +223,8 @@ pub struct Gauges {
     sessions: Gauge,
     held: Gauge,
     lag: Gauge,
+    full: Gauge,
+    free: Gauge,
 }
 
 impl Gauges {
@@ -240,6 +242,8 @@ impl Gauges {
             sessions: gauge!(names::SESSIONS),
             held: gauge!(names::GATE_HELD),
             lag: gauge!(names::JOURNAL_LAG),
+            full: gauge!(names::JOURNAL_FULL),
+            free: gauge!(names::JOURNAL_FREE_BYTES),
         }
     }
 
@@ -271,6 +275,14 @@ impl Gauges {
         set(Some(&self.sessions), sessions);
         set(Some(&self.held), held);
         self.lag.set(lag as f64);
+    }
+
+    /// Whether the journal is full, and how many bytes its disk has left.
+    pub fn room(&self, full: bool, free: Option<u64>) {
+        self.full.set(f64::from(u8::from(full)));
+        if let Some(free) = free {
+            self.free.set(free as f64);
+        }
     }
 }
 

@@ -43,6 +43,10 @@ metrics_table! {
         "Time of one group commit: write and fdatasync.";
     JOURNAL_RECORDS = "pointsman_journal_records_total", Counter,
         "Records made durable.";
+    JOURNAL_FULL = "pointsman_journal_full", Gauge,
+        "1 while new requests are declined because no journal segment can be made.";
+    JOURNAL_FREE_BYTES = "pointsman_journal_free_bytes", Gauge,
+        "Bytes free on the journal's disk.";
     JOURNAL_LAG = "pointsman_journal_lag_records", Gauge,
         "Records decided and not yet durable.";
     CHECKPOINT_SECONDS = "pointsman_checkpoint_seconds", Histogram,

@@ -131,6 +131,11 @@ impl Switch {
         Ok(address.ok_or_else(|| format!("no `{begin}… address=` in: {said}"))?.parse()?)
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it with SIGKILL, now.
     pub(crate) fn kill(mut self) -> Tested {
         self.child.kill()?;

@@ -20,6 +20,7 @@ mod crash_sweep;
 mod desk;
 mod forgotten;
 mod frames;
+mod full_disk;
 mod good_days;
 mod hostile;
 mod keys;

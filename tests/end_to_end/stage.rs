@@ -31,6 +31,12 @@ pub(crate) fn has_its_banks(switch: &Switch) -> Tested {
     })
 }
 
+fn with_its_banks(switch: Switch) -> Tested<Switch> {
+    has_its_banks(&switch)
+        .map_err(|error| format!("{error}; it logged:\n{}", switch.logged()))?;
+    Ok(switch)
+}
+
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
@@ -219,10 +225,12 @@ impl Stage {
 
     /// Starts a switch on the journal as it is, and waits until both banks are signed on.
     pub(crate) fn start(&self, log: &str) -> Tested<Switch> {
-        let switch = self.start_alone(log)?;
-        has_its_banks(&switch)
-            .map_err(|error| format!("{error}; it logged:\n{}", switch.logged()))?;
-        Ok(switch)
+        with_its_banks(self.start_alone(log)?)
+    }
+
+    /// The same by way of another program, which must become the switch.
+    pub(crate) fn start_under(&self, other: std::process::Command) -> Tested<Switch> {
+        with_its_banks(Switch::start_under(other, &self.config(), "switch-under")?)
     }
 
     /// Starts a switch that is to crash at this point; `None` if it has before it was ready.

@@ -116,6 +116,8 @@ fn is_input(what: &str) -> bool {
                     | "retire"
                     | "end"
                     | "drain"
+                    | "no-room"
+                    | "room"
                     | "signoff"
                     | "signon"
                     | "recall"

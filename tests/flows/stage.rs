@@ -287,6 +287,8 @@ impl Stage {
                 let (bank, date, operator) = (text(bank), Some(text(date)), text("anna"));
                 self.feed(Input::Command(Command::Cutover { bank, date, operator }));
             }
+            ["no-room"] => self.feed(Input::Command(Command::NoRoom(true))),
+            ["room"] => self.feed(Input::Command(Command::NoRoom(false))),
             ["drain"] => self.feed(Input::Command(Command::Drain)),
             ["desk", ref what @ ..] => self.at_desk(what)?,
             ["signoff", bank, why] => self.sign_off(bank, Some(text(why))),

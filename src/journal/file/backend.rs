@@ -1,4 +1,4 @@
-//! The five things the journal ever does to a disk, as a trait, and the real disk.
+//! The five things the journal ever does to a disk, as a trait; the real disk is [`super::disk`].
 //!
 //! Contract: everything the journal keeps lies in one folder of plain files. What was written is
 //! safe against a power cut only after [`Backend::sync`] of that file; what was created, renamed
@@ -7,11 +7,7 @@
 //! Deliberately absent: memory maps, open modes, truncation, locks held across calls.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// A file of the journal folder. Only these names exist for the journal; others are not touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +47,21 @@ impl FileName {
             _ => return None,
         };
         (name.to_string() == text).then_some(name)
+    }
+
+    /// Whether it holds records.
+    pub fn is_segment(&self) -> bool {
+        matches!(self, Self::Segment(_))
+    }
+
+    /// Whether a write at byte `at` may make this file. A spare is made under another name, and a
+    /// segment is never begun in its middle: one that is gone must not come back short.
+    pub(super) fn begins_at(self, at: u64) -> bool {
+        match self {
+            Self::Spare(_) => false,
+            Self::Segment(_) | Self::Extent => at == 0,
+            _ => true,
+        }
     }
 }
 
@@ -107,7 +118,8 @@ pub trait Backend: Send + std::marker::Sync {
     /// What the disk says; `NotFound` for an unknown name.
     fn read_at(&self, name: FileName, at: u64, into: &mut [u8]) -> io::Result<usize>;
 
-    /// Writes all of `bytes` at byte `at`; creates the file if it does not exist.
+    /// Writes all of `bytes` at byte `at`; creates the file if it does not exist and it
+    /// is no spare, nor a segment or extent written in its middle.
     ///
     /// # Errors
     /// What the disk says; `StorageFull` where no space is left.
@@ -124,6 +136,11 @@ pub trait Backend: Send + std::marker::Sync {
     /// # Errors
     /// What the disk says.
     fn change(&self, change: Change) -> io::Result<()>;
+
+    /// Bytes that can still be taken, where that is known.
+    fn free(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Reads a whole file.
@@ -157,149 +174,6 @@ pub fn read_whole(
     Ok(())
 }
 
-/// A folder of the real disk, held by one process at a time.
-#[derive(Debug)]
-pub struct DiskBackend {
-    folder: PathBuf,
-    /// Directory handle: target of the directory fsync, and holder of the exclusive lock.
-    folder_handle: File,
-    writable: bool,
-    open: Mutex<Vec<(FileName, Arc<File>)>>,
-}
-
-/// Handles kept open: the segment being written, its successor, and what readers look at.
-const OPEN_FILES_MAX: usize = 16;
-
-impl DiskBackend {
-    /// Opens `folder` (created if missing, readable by its owner only) for one writer.
-    ///
-    /// # Errors
-    /// What the disk says; `WouldBlock` when another process holds the journal.
-    pub fn open(folder: &Path) -> io::Result<Self> {
-        create_private_folder(folder)?;
-        let backend = Self::new(folder, true)?;
-        backend.folder_handle.try_lock().map_err(io::Error::from)?;
-        Ok(backend)
-    }
-
-    /// Opens an existing `folder` for reading, beside a writer: every change is refused.
-    ///
-    /// # Errors
-    /// What the disk says.
-    pub fn open_read_only(folder: &Path) -> io::Result<Self> {
-        Self::new(folder, false)
-    }
-
-    fn new(folder: &Path, writable: bool) -> io::Result<Self> {
-        let folder_handle = File::open(folder)?;
-        if !folder_handle.metadata()?.is_dir() {
-            return Err(io::Error::from(io::ErrorKind::NotADirectory));
-        }
-        let open = Mutex::new(Vec::new());
-        Ok(Self { folder: folder.to_owned(), folder_handle, writable, open })
-    }
-
-    fn path(&self, name: FileName) -> PathBuf {
-        self.folder.join(name.to_string())
-    }
-
-    fn file(&self, name: FileName, create: bool) -> io::Result<Arc<File>> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, file)) = open.iter().find(|(known, _)| *known == name) {
-            return Ok(Arc::clone(file));
-        }
-        let mut options = OpenOptions::new();
-        options.read(true).write(self.writable).create(create && self.writable);
-        let file = Arc::new(options.open(self.path(name))?);
-        if open.len() == OPEN_FILES_MAX {
-            open.remove(0);
-        }
-        open.push((name, Arc::clone(&file)));
-        Ok(file)
-    }
-
-    /// Drops the handle of a name that now means another file, or none.
-    fn forget(&self, name: FileName) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|(known, _)| *known != name);
-    }
-
-    fn refuse_read_only(&self) -> io::Result<()> {
-        if self.writable { Ok(()) } else { Err(io::ErrorKind::ReadOnlyFilesystem.into()) }
-    }
-}
-
-fn create_private_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    if folder.is_dir() {
-        return Ok(());
-    }
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    // The folder's own entry must survive a power cut as well.
-    match folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => File::open(".")?.sync_all(),
-    }
-}
-
-impl Backend for DiskBackend {
-    fn list(&self) -> io::Result<Vec<(FileName, u64)>> {
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(&self.folder)? {
-            let entry = entry?;
-            let Some(name) = entry.file_name().to_str().and_then(FileName::parse) else {
-                continue;
-            };
-            files.push((name, entry.metadata()?.len()));
-        }
-        files.sort_unstable();
-        Ok(files)
-    }
-
-    fn read_at(&self, name: FileName, at: u64, into: &mut [u8]) -> io::Result<usize> {
-        let file = self.file(name, false)?;
-        let mut got = 0;
-        while got < into.len() {
-            match file.read_at(&mut into[got..], at + got as u64) {
-                Ok(0) => break,
-                Ok(more) => got += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(got)
-    }
-
-    fn write_at(&self, name: FileName, at: u64, bytes: &[u8]) -> io::Result<()> {
-        self.refuse_read_only()?;
-        self.file(name, true)?.write_all_at(bytes, at)
-    }
-
-    fn sync(&self, what: Sync) -> io::Result<()> {
-        self.refuse_read_only()?;
-        match what {
-            Sync::File(name) => self.file(name, false)?.sync_data(),
-            Sync::Folder => self.folder_handle.sync_all(),
-        }
-    }
-
-    fn change(&self, change: Change) -> io::Result<()> {
-        self.refuse_read_only()?;
-        match change {
-            Change::Rename { from, to } => {
-                std::fs::rename(self.path(from), self.path(to))?;
-                self.forget(from);
-                self.forget(to);
-                Ok(())
-            }
-            Change::Remove(name) => {
-                self.forget(name);
-                std::fs::remove_file(self.path(name))
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -322,21 +196,5 @@ mod tests {
         for stranger in ["lost+found", "journal-1.segment", "x.segment", "other.keys", ""] {
             assert_eq!(FileName::parse(stranger), None, "{stranger}");
         }
-    }
-
-    #[test]
-    fn a_folder_has_one_writer_and_any_number_of_readers() -> io::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let first = DiskBackend::open(folder.path())?;
-        first.write_at(FileName::Segment(1), 3, b"abc")?;
-        first.sync(Sync::File(FileName::Segment(1)))?;
-        first.sync(Sync::Folder)?;
-        let second = DiskBackend::open(folder.path()).map(|_| ()).map_err(|e| e.kind());
-        assert_eq!(second, Err(io::ErrorKind::WouldBlock));
-        let reader = DiskBackend::open_read_only(folder.path())?;
-        assert_eq!(reader.list()?, [(FileName::Segment(1), 6)]);
-        assert_eq!(read_all(&reader, FileName::Segment(1), 9)?, b"\0\0\0abc");
-        assert!(reader.write_at(FileName::Segment(1), 0, b"x").is_err());
-        Ok(())
     }
 }

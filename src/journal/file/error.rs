@@ -9,8 +9,8 @@ use std::io;
 /// Why the journal did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The disk failed; the writer is poisoned from here on.
-    #[error("{what} of {file} failed: {source}; the journal takes nothing more, restart")]
+    /// The disk failed. Where it was a write or sync of the writer's, that is poisoned.
+    #[error("{what} of {file} failed: {source}")]
     Io {
         /// Which step: read, write, sync, rename, remove, list.
         what: &'static str,
@@ -26,10 +26,16 @@ pub enum JournalError {
         /// The first failure.
         first: String,
     },
-    /// No space for another segment. Nothing was written and nothing is lost: free space (or
+    /// No other segment can be had for now. Nothing was written and nothing is lost: free space (or
     /// archive), then go on. Essential batches see this only when the reserve is used up too.
     #[error("no space for another journal segment; free space, traffic then goes on by itself")]
     DiskFull,
+    /// An essential batch has no segment to go to, and waiting will not help.
+    #[error("no segment can be made and none is left: {why}; restart when the disk is well")]
+    NoSpare {
+        /// What the disk said.
+        why: String,
+    },
     /// The batch does not fit a segment. Nothing was written.
     #[error("a batch of {got} bytes does not fit a segment that holds {most}")]
     TooLarge {
@@ -70,13 +76,17 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    /// The same of a file beside the records: the journal goes on without it.
-    pub fn of_a_helper(&self) -> String {
-        match self {
-            Self::Io { what, file, source } => format!("{what} of {file} failed: {source}"),
-            other => other.to_string(),
-        }
+    /// Whether it is for want of something that comes back, like descriptors: waiting helps.
+    pub fn is_scarce(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_scarce(source))
     }
+}
+
+/// Whether it is for want of something that comes back.
+pub(super) fn is_scarce(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let kind = matches!(error.kind(), io::ErrorKind::OutOfMemory | io::ErrorKind::Interrupted);
+    kind || matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// Why a journal cannot be started from. Nothing was changed on disk.

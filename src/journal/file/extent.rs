@@ -220,7 +220,7 @@ impl Extent {
         if let Err(why) = stated {
             let mut state = self.state();
             let times = state.failed.as_ref().map_or(0, |(times, _)| *times);
-            state.failed = Some((times + 1, why.of_a_helper()));
+            state.failed = Some((times + 1, why.to_string()));
         }
     }
 

@@ -288,6 +288,9 @@ impl Backend for SimDisk {
         let mut disk = self.disk();
         disk.call()?;
         disk.done.writes += 1;
+        if !name.begins_at(at) && disk.named(name).is_none() {
+            return Err(missing());
+        }
         let at = usize::try_from(at).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
         let have = disk.named(name).map_or(0, |inode| inode.bytes.len());
         let grows = (at + bytes.len()).saturating_sub(have) as u64;
@@ -347,5 +350,10 @@ impl Backend for SimDisk {
         };
         disk.pending_names.push(step);
         Ok(())
+    }
+
+    fn free(&self) -> Option<u64> {
+        let disk = self.disk();
+        disk.capacity.map(|capacity| capacity.saturating_sub(disk.used()))
     }
 }

@@ -6,8 +6,9 @@
 //! or sync it is poisoned: nothing is tried again. Deliberately absent: threads, clocks, waiters
 //! (the gate of `server` holds what waits for a number).
 
-use super::backend::{Backend, Change, FileName, Sync};
+use super::backend::{Backend, FileName, Sync};
 use super::batch::{Batch, Place};
+use super::current::Current;
 use super::entry::BATCH_HEADER_LEN;
 use super::error::{AtFile, JournalError};
 use super::extent::Extent;
@@ -15,8 +16,7 @@ use super::keys::DataKey;
 use super::map::{ANCHOR_EVERY_BYTES, Anchor, SegmentMap};
 use super::options::{Entropy, Options};
 use super::recovery::Recovered;
-use super::seal::{Cipher, Tag};
-use super::segment::{Before, FORMAT_VERSION, SEGMENT_HEADER_LEN, SegmentHeader};
+use super::segment::{Before, FORMAT_VERSION, SegmentHeader};
 use super::shelf::Shelf;
 use crate::time::Wall;
 use std::sync::Arc;
@@ -56,21 +56,6 @@ impl std::fmt::Debug for Writer {
     }
 }
 
-/// The segment being written.
-struct Current {
-    id: u64,
-    stamp: u64,
-    cipher: Cipher,
-    file_len: u64,
-    /// Where the next batch goes.
-    end: u64,
-    sequence: u32,
-    /// The last tag of the chain.
-    tag: Tag,
-    /// Where the last anchor was noted.
-    anchored: u64,
-}
-
 impl Writer {
     /// Opens a new segment behind what `recovered` found and makes spares.
     ///
@@ -107,7 +92,8 @@ impl Writer {
         writer.state_begun(recovered)?;
         writer.settle(recovered)?;
         writer.open_segment(Class::Essential, recovered.last, now)?;
-        writer.shelf.fill()?;
+        // A start needs none: who keeps the shelf tries again, and says why.
+        let _ = writer.shelf.fill();
         writer.map.set_durable(writer.next - 1);
         Ok(writer)
     }
@@ -171,8 +157,9 @@ impl Writer {
         if batch.sealed_len() > most {
             return Err(JournalError::TooLarge { got: batch.sealed_len(), most });
         }
-        if class == Class::Ordinary && self.shelf.is_short() {
-            self.refill_or_refuse()?;
+        let refused = class == Class::Ordinary && self.shelf.is_short();
+        if refused && !self.shelf.refill_unless_full() {
+            return Err(JournalError::DiskFull);
         }
         if !self.current.has_room(batch.sealed_len()) {
             self.rotate(class, now)?;
@@ -242,6 +229,12 @@ impl Writer {
         Arc::clone(&self.map)
     }
 
+    /// Whether what is left for outcomes on a full disk is half used up: nothing new, not even a
+    /// refusal, should be taken in.
+    pub fn is_near_end(&self) -> bool {
+        self.shelf.is_empty() && self.current.is_half_full()
+    }
+
     /// The files made ahead: fill it from another thread, and again after a full disk.
     pub fn shelf(&self) -> Shelf {
         self.shelf.clone()
@@ -304,10 +297,6 @@ impl Writer {
         before: Before,
         now: Wall,
     ) -> Result<(), JournalError> {
-        let spare = match self.shelf.take(class) {
-            Err(error @ JournalError::DiskFull) => return Err(error),
-            other => self.or_poison(other)?,
-        };
         let mut salt = [0; 32];
         let filled = (self.entropy)(&mut salt).map_err(JournalError::Entropy);
         self.or_poison(filled)?;
@@ -326,8 +315,13 @@ impl Writer {
         let most = self.options.batch_bytes_max();
         let sealed = header.seal(&self.key).ok_or(JournalError::TooLarge { got: 0, most });
         let (bytes, cipher) = self.or_poison(sealed)?;
-        let named = self.name_segment(spare, header.id, &bytes);
-        self.or_poison(named)?;
+        match self.shelf.begin_segment(class, header.id, &bytes) {
+            // Nothing has happened, and there may be one later.
+            Err(error @ JournalError::DiskFull) => return Err(error),
+            begun => self.or_poison(begun)?,
+        }
+        let synced = self.sync_folder();
+        self.or_poison(synced)?;
         self.marked = self.marked.max(self.next - 1);
         self.current = Current::new(&header, cipher);
         self.map.add(header);
@@ -335,25 +329,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Header first, synced, and only then the name: no crash leaves a segment without a header.
-    fn name_segment(&self, spare: FileName, id: u64, header: &[u8]) -> Result<(), JournalError> {
-        let segment = FileName::Segment(id);
-        self.backend.write_at(spare, 0, header).at("write", spare)?;
-        self.backend.sync(Sync::File(spare)).at("sync", spare)?;
-        self.backend.change(Change::Rename { from: spare, to: segment }).at("rename", spare)?;
-        self.sync_folder()
-    }
-
     fn sync_folder(&self) -> Result<(), JournalError> {
         if self.options.skips_folder_sync() {
             return Ok(());
         }
         self.backend.sync(Sync::Folder).at("sync", "the journal folder")
-    }
-
-    fn refill_or_refuse(&mut self) -> Result<(), JournalError> {
-        let refilled = self.shelf.refill_unless_full();
-        if self.or_poison(refilled)? { Ok(()) } else { Err(JournalError::DiskFull) }
     }
 
     fn refuse_if_poisoned(&self) -> Result<(), JournalError> {
@@ -365,42 +345,5 @@ impl Writer {
 
     fn or_poison<T>(&mut self, result: Result<T, JournalError>) -> Result<T, JournalError> {
         result.inspect_err(|error| self.poison = Some(error.to_string()))
-    }
-}
-
-impl Current {
-    fn new(header: &SegmentHeader, cipher: Cipher) -> Self {
-        Self {
-            id: header.id,
-            stamp: header.stamp(),
-            cipher,
-            file_len: header.file_len,
-            end: SEGMENT_HEADER_LEN as u64,
-            sequence: 0,
-            tag: header.tag,
-            anchored: SEGMENT_HEADER_LEN as u64,
-        }
-    }
-
-    /// Stands for what was recovered until the new segment is open: full, never written to.
-    fn after(recovered: &Recovered, key: &DataKey) -> Self {
-        Self {
-            id: recovered.highest,
-            stamp: 0,
-            cipher: key.file_cipher(&[0; 32]),
-            file_len: 0,
-            end: recovered.last.end,
-            sequence: 0,
-            tag: recovered.last.tag,
-            anchored: 0,
-        }
-    }
-
-    fn has_room(&self, len: usize) -> bool {
-        self.end.saturating_add(len as u64) <= self.file_len
-    }
-
-    fn as_before(&self) -> Before {
-        Before { id: self.id, end: self.end, tag: self.tag }
     }
 }

@@ -334,7 +334,7 @@ impl Machine {
             self.writer.idle(now.wall).map_err(failed)?;
             self.unmarked = false;
         }
-        self.full &= !self.writer.shelf().fill().map_err(failed)?;
+        self.full &= self.writer.shelf().fill().is_err();
         if self.full {
             self.idle_at = Some(now.mono.after(IDLE_AFTER));
         }
