@@ -326,7 +326,8 @@ impl Driver {
     /// Step 5.
     fn look_around(&mut self, now: Instant) {
         let health = self.parts.journal.health();
-        self.parts.latches.set_journal(health == Health::Good, self.no_room);
+        let takes_all = health == Health::Good && !self.no_room;
+        self.parts.latches.set_journal(takes_all, self.no_room);
         let failed = matches!(health, Health::Failed(_));
         if let Health::Failed(why) = &health
             && !self.gate.has_failed()

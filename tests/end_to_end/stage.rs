@@ -32,8 +32,7 @@ pub(crate) fn has_its_banks(switch: &Switch) -> Tested {
 }
 
 fn with_its_banks(switch: Switch) -> Tested<Switch> {
-    has_its_banks(&switch)
-        .map_err(|error| format!("{error}; it logged:\n{}", switch.logged()))?;
+    has_its_banks(&switch).map_err(|error| format!("{error}; it logged:\n{}", switch.logged()))?;
     Ok(switch)
 }
 
