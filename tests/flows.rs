@@ -24,6 +24,8 @@ mod stage;
 mod storm;
 #[path = "flows/totals.rs"]
 mod totals;
+#[path = "flows/traffic.rs"]
+mod traffic;
 #[path = "flows/words.rs"]
 mod words;
 

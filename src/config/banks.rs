@@ -52,6 +52,7 @@ fn bank(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
         lines,
         response_timeout: section.millis("response_timeout_ms", 20_000, 50..=600_000),
         window,
+        waiting_max: section.count("waiting_max", 16_384, 1..=262_144),
         match_scope: section.word("match_scope", &match_scope).unwrap_or(usual_scope),
         must_echo: dialect.as_deref().map_or_else(Vec::new, must_echo),
         codes: super::codes::read(section, dialect.as_deref()),

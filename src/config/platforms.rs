@@ -40,6 +40,7 @@ fn platform(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
         restamps: section.flag("restamps_transmission", false),
         rrn: section.word("rrn", &RRN).unwrap_or_default(),
         desk_items_max: section.count("desk_items_max", 10_000, 1..=1_000_000),
+        weight: section.number("weight", 1, 1..=100) as u32,
     };
     if platform.idle_limit.is_some_and(|limit| limit < platform.budget) {
         section.wrong("idle_limit_ms", "must not be smaller than budget_ms; 0: no limit");

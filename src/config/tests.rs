@@ -96,6 +96,25 @@ fn every_error_is_reported_at_once_with_its_line() {
 }
 
 #[test]
+fn a_weight_is_bounded_and_usually_one() -> Result<(), Vec<String>> {
+    let usual = load_demo(|text| text.replace("weight = 1 ", "# weight = 1 "))?;
+    assert_eq!(usual.policy.platforms[0].weight, 1);
+    assert_eq!(usual.policy.banks[1].waiting_max, 16_384);
+    for (line, expected) in [
+        ("weight = 0 ", "platform.shop.weight: expected 1 to 100, got 0"),
+        ("weight = 101 ", "platform.shop.weight: expected 1 to 100, got 101"),
+        ("weight = \"heavy\" ", "platform.shop.weight: expected a whole number"),
+    ] {
+        let errors = refusals(|text| text.replace("weight = 1 ", line));
+        assert!(errors.iter().any(|error| error.contains(expected)), "{errors:#?}");
+    }
+    let errors = refusals(|text| text.replace("waiting_max = 16_384", "waiting_max = 0"));
+    let expected = "bank.river.waiting_max: expected 1 to 262144, got 0";
+    assert!(errors.iter().any(|error| error.contains(expected)), "{errors:#?}");
+    Ok(())
+}
+
+#[test]
 fn a_platform_must_outlast_its_banks() {
     let errors = refusals(|text| text.replace("budget_ms = 4_000", "budget_ms = 2_100"));
     assert!(errors.iter().any(|e| e.contains("budget_ms to at least 2500")), "{errors:#?}");

@@ -14,6 +14,7 @@ use super::record::{BankKeys, Debt, Intent, Record};
 use super::role::Role;
 use super::timers::Timer;
 use super::txn::{Phase, unknown_debt};
+use super::waiting::GivesWay;
 use super::{Switch, reply, routing};
 use crate::canonical::{Canonical, Reason, Sent};
 use crate::text::Text;
@@ -43,20 +44,37 @@ impl Switch {
                 None => self.launch(pending),
             };
         }
-        let deadline = pending.deadline;
-        let ticket = self.air.wait(pending);
-        live.waiting.push_back(ticket);
-        self.timers.set(Timer::Waiting(ticket), deadline);
+        self.wait_for_room(pending);
     }
 
-    /// Fills the room in a bank's window from its queue.
+    /// Puts a request behind those of its platform. Where there is no room to wait in, whoever has
+    /// more of it than their share is declined.
+    fn wait_for_room(&mut self, pending: Pending) {
+        let (bank, platform) = (usize::from(pending.bank.0), pending.requester.platform);
+        let most = self.policy.banks.get(bank).map_or(0, |b| b.waiting_max);
+        let weight = self.policy.platforms.get(usize::from(platform.0)).map_or(1, |p| p.weight);
+        let Some(live) = self.banks.get(bank) else { return };
+        match live.waiting.gives_way(platform, weight, most) {
+            Some(GivesWay::Newcomer) => return self.give_up(pending, Reason::BankDown),
+            Some(GivesWay::Ticket(ticket)) => self.withdraw_waiting(ticket, Reason::BankDown),
+            None => {}
+        }
+        let deadline = pending.deadline;
+        let ticket = self.air.wait(pending);
+        self.timers.set(Timer::Waiting(ticket), deadline);
+        if let Some(live) = self.banks.get_mut(bank) {
+            live.waiting.push(platform, weight, ticket);
+        }
+    }
+
+    /// Fills the room in a bank's window from its queues.
     pub(super) fn fill_window(&mut self, bank: BankId) {
         let window = self.policy.banks.get(usize::from(bank.0)).map_or(0, |b| b.window);
         while let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
             if live.in_flight >= window {
                 return;
             }
-            let Some(ticket) = live.waiting.pop_front() else { return };
+            let Some(ticket) = live.waiting.pop() else { return };
             self.timers.stop(Timer::Waiting(ticket));
             if let Some(pending) = self.air.leave_queue(ticket) {
                 self.launch(pending);
@@ -73,7 +91,7 @@ impl Switch {
         self.timers.stop(Timer::Waiting(ticket));
         let Some(pending) = self.air.leave_queue(ticket) else { return };
         if let Some(live) = self.banks.get_mut(usize::from(pending.bank.0)) {
-            live.waiting.retain(|t| *t != ticket);
+            live.waiting.remove(pending.requester.platform, ticket);
         }
         self.settling.withdraw(ticket);
         self.give_up(pending, reason);

@@ -106,6 +106,7 @@ mod totals_tests;
 mod undoing;
 mod unreadable;
 pub mod unsettled;
+mod waiting;
 mod window;
 #[cfg(test)]
 mod wrap_proofs;
@@ -134,8 +135,8 @@ use timers::{Timer, Timers};
 struct BankLive {
     /// Requests at the bank.
     in_flight: usize,
-    /// Tickets of requests that wait for room, oldest first.
-    waiting: VecDeque<u64>,
+    /// Requests that wait for room.
+    waiting: waiting::Waiting,
     /// Store and forward.
     saf: forwarding::Forwarding,
     /// An operator signed it off.

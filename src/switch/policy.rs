@@ -65,6 +65,9 @@ pub struct Platform {
     pub rrn: RrnRule,
     /// Items of the desk it may have made alone, by naming originals that nobody knows.
     pub desk_items_max: usize,
+    /// Its part of the room at a bank that other platforms wait for as well, at least 1: places
+    /// it has in one round.
+    pub weight: u32,
 }
 
 /// Whose `F37` an answer to a platform carries.
@@ -88,6 +91,8 @@ pub struct Bank {
     pub response_timeout: Duration,
     /// Requests that may be in flight at once; more wait until their deadline.
     pub window: usize,
+    /// Requests that may wait so; beyond that, whose platform has more than its share is declined.
+    pub waiting_max: usize,
     /// Whether an answer may come back on another line than its request's.
     pub match_scope: MatchScope,
     /// What its answers must repeat besides amount, terminal and merchant, as far as they state

@@ -64,7 +64,7 @@ impl Switch {
             return;
         }
         let live = self.banks.get(usize::from(bank.0));
-        let waiting: Vec<u64> = live.map_or_else(Vec::new, |l| l.waiting.iter().copied().collect());
+        let waiting = live.map_or_else(Vec::new, |live| live.waiting.tickets());
         waiting.into_iter().for_each(|ticket| self.waited_too_long(ticket));
     }
 

@@ -38,6 +38,7 @@ fn platform() -> Platform {
         restamps: false,
         rrn: Default::default(),
         desk_items_max: 10_000,
+        weight: 1,
     }
 }
 
@@ -61,6 +62,7 @@ fn policy() -> Policy {
         lines: vec![LineId(1)],
         response_timeout: 20 * SECOND,
         window: 8,
+        waiting_max: 16_384,
         match_scope: MatchScope::Bank,
         must_echo: vec![],
         codes: Codes::default(),

@@ -65,6 +65,7 @@ fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union
         lines: lines.iter().map(|l| LineId(*l)).collect(),
         response_timeout: options.seconds("timeout=", 20),
         window: options.number("window=", 8) as usize,
+        waiting_max: options.number("waiting=", 16_384) as usize,
         match_scope: if options.has("line_scope") { MatchScope::Line } else { MatchScope::Bank },
         dialect: options.stated_dialect(),
         follow_up: FollowUpRule {
@@ -225,6 +226,7 @@ pub(crate) fn policy(options: &Options<'_>) -> Policy {
         restamps: options.has("restamps"),
         rrn: if options.has("rrn=bank") { RrnRule::Bank } else { RrnRule::Platform },
         desk_items_max: options.number("desk=", 10_000) as usize,
+        weight: options.number("weight=", 1) as u32,
     };
     let mut alfa = bank(options, "alfa", &[1, 2], alfa_signs, false);
     alfa.stand_in = stand_in(options);

@@ -84,6 +84,7 @@ fn platform(name: &str) -> Platform {
         restamps: false,
         rrn: Default::default(),
         desk_items_max: 10_000,
+        weight: 1,
     }
 }
 
@@ -160,6 +161,7 @@ fn bank() -> Bank {
         lines: vec![],
         response_timeout: 15 * SECOND,
         window: 6,
+        waiting_max: 8,
         match_scope: MatchScope::Bank,
         dialect: None,
         follow_up: Default::default(),
