@@ -14,7 +14,7 @@ use pointsman::link::{EndWish, Outbound};
 use pointsman::server::gate::Gate;
 use pointsman::switch::Switch;
 use pointsman::switch::ids::{LineId, RecordNo, SessionId, Ticket};
-use pointsman::switch::input::{Input, Unsent};
+use pointsman::switch::input::{Command, Input, Unsent};
 use pointsman::switch::library;
 use pointsman::switch::output::{CloseReason, Output, RecallKey, Send};
 use pointsman::time::{Instant, Now};
@@ -103,7 +103,7 @@ pub struct Machine {
     fuse: Option<u32>,
     idle_at: Option<Instant>,
     unmarked: bool,
-    /// No space: platforms are not read.
+    /// No space for another segment: the core was told, new requests are refused.
     pub full: bool,
 }
 
@@ -293,7 +293,7 @@ impl Machine {
         self.burn()?;
         match self.writer.append(&mut self.filling, Class::Ordinary, now.wall) {
             Err(JournalError::DiskFull) => {
-                self.full = true;
+                self.tell_full(true);
                 match self.writer.append(&mut self.filling, Class::Essential, now.wall) {
                     Err(JournalError::DiskFull) => {
                         self.idle_at = Some(now.mono.after(IDLE_AFTER));
@@ -304,7 +304,7 @@ impl Machine {
             }
             other => {
                 other.map_err(failed)?;
-                self.full = false;
+                self.tell_full(false);
             }
         }
         self.committing = true;
@@ -334,11 +334,18 @@ impl Machine {
             self.writer.idle(now.wall).map_err(failed)?;
             self.unmarked = false;
         }
-        self.full &= self.writer.shelf().fill().is_err();
+        self.tell_full(self.full && self.writer.shelf().fill().is_err());
         if self.full {
             self.idle_at = Some(now.mono.after(IDLE_AFTER));
         }
         Ok(())
+    }
+
+    fn tell_full(&mut self, full: bool) {
+        if self.full != full {
+            self.full = full;
+            self.push(Input::Command(Command::NoRoom(full)));
+        }
     }
 
     fn answer_recalls(&mut self, witness: &mut Witness) -> Run<()> {
@@ -448,7 +455,7 @@ impl Machine {
 
     /// Whether platforms are to be read.
     pub fn reads_platforms(&self) -> bool {
-        !self.full
+        !(self.full && self.writer.is_near_end())
     }
 }
 
