@@ -6,7 +6,8 @@
 
 use super::books::{answer_to, bank_named};
 use super::operators::{BankOrder, BankVerb, OperatorDoor};
-use super::wording::{Answer, BODY_MAX, body_of, operator, plain_text};
+use super::wording::{Answer, body_of, operator, plain_text};
+use crate::limits::ADMIN_BODY_MAX;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -28,7 +29,7 @@ pub(super) fn routes(door: OperatorDoor) -> Router {
     Router::new()
         .route("/banks/{bank}/sign-off", post(sign_off))
         .route("/banks/{bank}/sign-on", post(sign_on))
-        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(DefaultBodyLimit::max(ADMIN_BODY_MAX))
         .with_state(door)
 }
 

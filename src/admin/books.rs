@@ -6,7 +6,8 @@
 //! totals themselves (`journal totals`), and how the bank answered (`/desk`, the metrics).
 
 use super::operators::{BankOrder, BankVerb, OperatorDoor, OrderRefused, Question};
-use super::wording::{Answer, BODY_MAX, body_of, operator, put, told, unknown_bank};
+use super::wording::{Answer, body_of, operator, put, told, unknown_bank};
+use crate::limits::ADMIN_BODY_MAX;
 use crate::switch::ids::Name;
 use crate::switch::totals::TerminalBatch;
 use crate::text::Text;
@@ -36,7 +37,7 @@ pub(super) fn routes(door: OperatorDoor) -> Router {
     Router::new()
         .route("/books/{bank}/cutover", post(cutover))
         .route("/books/{bank}/reconcile", post(reconcile))
-        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(DefaultBodyLimit::max(ADMIN_BODY_MAX))
         .with_state(door)
 }
 

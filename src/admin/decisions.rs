@@ -5,7 +5,8 @@
 //! alone by itself, a bounded number per request. The answer comes when the records are durable.
 
 use super::operators::{OperatorDoor, Question};
-use super::wording::{Answer, BODY_MAX, body_of, operator, plain_text, put, told, unknown_bank};
+use super::wording::{Answer, body_of, operator, plain_text, put, told, unknown_bank};
+use crate::limits::ADMIN_BODY_MAX;
 use crate::switch::desk::{ItemState, Refusal};
 use crate::switch::ids::RecordNo;
 use crate::switch::input::{DeskAction, DeskSweep, DeskVerb};
@@ -50,7 +51,7 @@ pub(super) fn routes(door: OperatorDoor) -> Router {
     Router::new()
         .route("/desk/all/{verb}", post(decide_all))
         .route("/desk/{item}/{verb}", post(decide))
-        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(DefaultBodyLimit::max(ADMIN_BODY_MAX))
         .with_state(door)
 }
 

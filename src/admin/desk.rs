@@ -6,8 +6,9 @@
 
 use super::operators::{DeskPage, OperatorDoor, Question};
 use super::wording::{Answer, put, told, turned_away, unknown_bank};
+use crate::limits::PAGE_ITEMS_MAX;
 use crate::money::Amount;
-use crate::switch::desk::{DeskItem, LateItem, Listing, PAGE_MAX};
+use crate::switch::desk::{DeskItem, LateItem, Listing};
 use crate::switch::ids::{Name, RecordNo};
 use crate::switch::record::Cause;
 use crate::text::Text;
@@ -76,7 +77,7 @@ fn listing_of(query: &str, known: &[&str]) -> Result<Listing, String> {
             }
             "limit" => {
                 let limit: usize = value.parse().map_err(|_| bad("a number"))?;
-                listing.limit = limit.min(PAGE_MAX);
+                listing.limit = limit.min(PAGE_ITEMS_MAX);
             }
             "attention" => listing.attention = value.parse().map_err(|_| bad("true or false"))?,
             "bank" => listing.bank = Some(value.parse().map_err(|_| bad("a bank's name"))?),

@@ -7,7 +7,7 @@
 //! decides is recorded as stated.
 
 use super::pace::{Pace, PaceClock};
-use crate::limits::{QUESTIONS_AT_ONCE, QUESTIONS_PER_S};
+use crate::limits::{ANSWER_LIMIT, QUESTIONS_AT_ONCE, QUESTIONS_PER_S, QUESTIONS_WAITING_MAX};
 use crate::link::Inbox;
 use crate::switch::desk::{DeskItem, LateItem, Listing, Refusal};
 use crate::switch::ids::{Name, RecordNo};
@@ -18,16 +18,10 @@ use crate::text::Text;
 use crate::time::{Day, Now};
 use axum::http::{HeaderMap, StatusCode, header};
 use std::sync::Arc;
-use std::time::Duration;
 use subtle::ConstantTimeEq;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
-
-/// Questions that may wait for the driver: people ask them, one at a time.
-const QUESTIONS_MAX: usize = 16;
-/// A driver that has not answered by now is in trouble.
-const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// What operators ask; the answer goes back through the channel inside.
 #[derive(Debug)]
@@ -224,7 +218,7 @@ impl OperatorDoor {
         loopback: bool,
         clock: PaceClock,
     ) -> (Self, mpsc::Receiver<Question>) {
-        let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
+        let (questions, asked) = mpsc::channel(QUESTIONS_WAITING_MAX);
         let pace = Arc::new(Pace::new(clock, QUESTIONS_PER_S, QUESTIONS_AT_ONCE));
         (Self { questions, inbox, token: token.map(Arc::new), loopback, pace }, asked)
     }

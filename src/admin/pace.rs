@@ -1,14 +1,12 @@
 //! Rate limit of an asked-for thing: so many per second, some at once, and a bounded wait.
 //!
-//! Contract: whoever comes too early waits for a turn, at most [`WAIT_LIMIT`]; beyond that they are
+//! Contract: whoever comes too early waits for a turn, at most [`TURN_LIMIT`]; beyond that they are
 //! turned away at once, so that waiting costs nothing but their own time.
 
+use crate::limits::TURN_LIMIT;
 use crate::time::Instant;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-/// How long a turn may be waited for.
-const WAIT_LIMIT: Duration = Duration::from_secs(2);
 
 /// Where the time comes from.
 pub type PaceClock = Arc<dyn Fn() -> Instant + Send + Sync>;
@@ -50,7 +48,7 @@ impl Pace {
         // Of turns that are due `saved` later than they are counted.
         let next = last.map_or(now, |last| last.after(self.gap)).max(now);
         let wait = next.since(now).saturating_sub(self.saved);
-        if wait > WAIT_LIMIT {
+        if wait > TURN_LIMIT {
             return Err(TooMany);
         }
         *last = Some(next);

@@ -7,6 +7,7 @@
 use super::books::bank_named;
 use super::operators::{OperatorDoor, Question};
 use super::wording::{Answer, put, told, unknown_bank};
+use crate::limits::PAGE_ITEMS_MAX;
 use crate::meaning::Sum;
 use crate::money::Currency;
 use crate::switch::ids::Name;
@@ -63,7 +64,7 @@ fn asked_of(bank: Name, query: &str) -> Result<Asked, String> {
                 let limit = value.parse().ok().filter(|limit| *limit > 0);
                 asked.limit =
                     limit.ok_or_else(|| format!("limit: expected a number, got {value:?}"))?;
-                asked.limit = asked.limit.min(crate::switch::unsettled::PAGE_MAX);
+                asked.limit = asked.limit.min(PAGE_ITEMS_MAX);
             }
             _ => return Err(format!("{key}: known here: after, limit")),
         }

@@ -15,9 +15,6 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-/// A decision and its reason fit many times.
-pub(super) const BODY_MAX: usize = 4_096;
-
 pub(super) type Answer = Result<Response, Response>;
 
 /// How every page begins: whoever sent these headers may ask, what they said makes sense, and

@@ -16,6 +16,8 @@ mod stand_in;
 mod top;
 
 #[cfg(test)]
+mod limits_page;
+#[cfg(test)]
 mod tests;
 
 pub use error::{ConfigError, ConfigErrors};

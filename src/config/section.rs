@@ -12,6 +12,21 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
+#[cfg(test)]
+type Number = (String, &'static str, u64, RangeInclusive<u64>);
+
+#[cfg(test)]
+thread_local! {
+    /// Numbers that readers on this thread asked for: section, key, default, range.
+    static ASKED: RefCell<Vec<Number>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Takes the numbers that were asked for on this thread since the last time.
+#[cfg(test)]
+pub(super) fn asked_numbers() -> Vec<Number> {
+    ASKED.take()
+}
+
 /// One table of the file.
 pub(super) struct Section<'f, 'i> {
     path: String,
@@ -121,6 +136,8 @@ impl<'f, 'i> Section<'f, 'i> {
         default: u64,
         range: RangeInclusive<u64>,
     ) -> u64 {
+        #[cfg(test)]
+        ASKED.with_borrow_mut(|all| all.push((self.path.clone(), key, default, range.clone())));
         let Some(value) = self.get(key) else { return default };
         let Some(number) = value.get_ref().as_integer() else {
             self.expected(key, "a whole number", value);

@@ -37,7 +37,7 @@ fn needed(section: &Section<'_, '_>, key: &'static str, most: u64) -> u64 {
     if !section.has(key) {
         section.wrong(key, format!("is missing: 1 to {most}"));
     }
-    section.number(key, 1, 1..=most)
+    section.number(key, 0, 1..=most)
 }
 
 fn kinds(section: &Section<'_, '_>, dialect: Option<&Dialect>) -> Vec<TransactionType> {

@@ -5,12 +5,13 @@
 //! written down where it is lent ([`Extract`], some 80 bytes), so that the records themselves are
 //! freed on the thread that made them. The thread looks ten times a second, and is woken in
 //! between only when `WAKE_AT` records wait: at most one wake-up for some 500 payments, and what
-//! waits stays small. Extracts that pile up beyond `BACKLOG_MAX`, 5 MB of them, are let go,
+//! waits stays small. Extracts that pile up beyond `AUDIT_BACKLOG_MAX`, 5 MB of them, are let go,
 //! counted and warned of, and the auditor begins again behind them; there are two lists of them,
 //! which change places, and are given back where they grew larger than `ROOM_KEPT`. Deliberately
 //! absent: acting on what it finds; that is for people, who are told the transaction.
 
 use super::housekeeping;
+use crate::limits::AUDIT_BACKLOG_MAX;
 use crate::switch::audit::{Auditor, Extract, Violation};
 use crate::switch::ids::RecordNo;
 use crate::switch::record::Record;
@@ -27,9 +28,6 @@ pub(super) const TRANSACTIONS_KEPT: usize = 32_768;
 const WAKE_AT: usize = 2_048;
 /// Extracts for which a list keeps its room: twice what waits when all is well.
 const ROOM_KEPT: usize = 2 * WAKE_AT;
-/// Extracts that may wait: a third of a second of the fastest traffic, for a thread that was
-/// woken long before.
-const BACKLOG_MAX: usize = 1 << 16;
 /// Pause between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -58,7 +56,7 @@ struct Waiting {
 impl Waiting {
     /// Adds to what waits; whether the thread is to be woken for it.
     fn take_in(&mut self, records: &[(RecordNo, Box<Record>)]) -> bool {
-        if self.extracts.len() + records.len() > BACKLOG_MAX {
+        if self.extracts.len() + records.len() > AUDIT_BACKLOG_MAX {
             self.extracts.clear();
             self.lost = true;
         }
@@ -208,10 +206,10 @@ mod tests {
         assert!(!waiting.take_in(&turn(WAKE_AT + 1, 1)), "woken once");
         std::mem::swap(&mut waiting, &mut taken);
         // While the thread looks at these, more than may wait come, and later it looks again.
-        assert!(waiting.take_in(&turn(WAKE_AT + 2, BACKLOG_MAX)));
+        assert!(waiting.take_in(&turn(WAKE_AT + 2, AUDIT_BACKLOG_MAX)));
         watcher.look(&mut taken);
         assert!(taken.extracts.is_empty() && taken.extracts.capacity() >= WAKE_AT);
-        waiting.take_in(&turn(WAKE_AT + 2 + BACKLOG_MAX, 3));
+        waiting.take_in(&turn(WAKE_AT + 2 + AUDIT_BACKLOG_MAX, 3));
         assert_eq!((waiting.extracts.len(), waiting.lost), (3, true));
         watcher.look(&mut waiting);
         assert_eq!(watcher.auditor.broken_since(), [], "no gap is told of what was let go");

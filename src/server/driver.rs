@@ -20,7 +20,7 @@ use super::measuring::{measure, sums};
 use super::operators::{self, Operators};
 use super::shutdown::{Phase, Sight};
 use crate::admin::{DeskPage, Latches, Question};
-use crate::limits::{DESK_LOOKS, TURN_INPUTS};
+use crate::limits::{DESK_LOOKS, LAG_MAX, TURN_INPUTS};
 use crate::link::{Arrival, Inbox, Throttle};
 use crate::switch::Switch;
 use crate::switch::ids::{Name, PlatformId, RecordNo};
@@ -36,9 +36,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-/// Records decided and not yet durable beyond which platforms are not read: a slow disk then
-/// slows them down instead of filling the memory.
-const LAG_MAX: u64 = 64 * TURN_INPUTS as u64;
 /// Gauges are looked at this often, not every turn.
 const GAUGES_EVERY: Duration = Duration::from_millis(500);
 

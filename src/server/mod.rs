@@ -18,6 +18,7 @@ pub mod clock;
 pub mod crash;
 #[cfg(feature = "faults")]
 mod crash_disk;
+mod descriptors;
 mod doors;
 pub mod driver;
 mod driver_alarm;

@@ -4,13 +4,14 @@
 //! never waits for this one, so a slow read holds no commit. The index is derived: whatever is
 //! missing, stale or damaged is brought up from the segments on one more thread, and never
 //! refuses a start; questions by name wait until it is done, questions by number do not. Keys
-//! that come meanwhile are held, and past `HELD_MAX` brought up once more instead. Records that
+//! that come meanwhile are held, and past `HELD_KEYS_MAX` brought up once more instead. Records that
 //! cannot be read end the process like any damage.
 
 use super::handover::Handover;
 use super::housekeeping;
 use super::recall_index::{Key, OnDisk, Trouble, brought_up, enter};
 use crate::journal::{Backend, DayIndex, JournalError, Reader};
+use crate::limits::HELD_KEYS_MAX;
 use crate::link::{Arrival, Inbox};
 use crate::switch::ids::Ticket;
 use crate::switch::input::Input;
@@ -27,8 +28,6 @@ use tracing::warn;
 const WAKE_KEYS: usize = 4_096;
 /// Keys for which a list keeps its memory: more come at once only after something was slow.
 const KEPT_KEYS: usize = 4 * WAKE_KEYS;
-/// Keys held while the index is being brought up, 24 bytes each.
-const HELD_MAX: usize = 1 << 20;
 /// Pause before a question is tried again for which there was no descriptor.
 const SCARCE_PAUSE: Duration = Duration::from_millis(200);
 /// Pause before a failed attempt to bring the index up is repeated.
@@ -112,7 +111,7 @@ impl RecallThread {
     /// Hands over keys of durable records, all up to `upto`, and empties the list.
     pub(super) fn keys(&self, keys: &mut Vec<Key>, upto: u64) {
         self.shared.work.ring_if(|work| {
-            if work.keys.len() + keys.len() > HELD_MAX {
+            if work.keys.len() + keys.len() > HELD_KEYS_MAX {
                 work.dropped = true;
                 work.keys.clear();
                 keys.clear();
@@ -212,7 +211,7 @@ impl Librarian {
 
     /// Holds the keys that were handed over, unless they are too many.
     fn hold(&mut self, work: &mut Work) {
-        let room = HELD_MAX.saturating_sub(self.held.len());
+        let room = HELD_KEYS_MAX.saturating_sub(self.held.len());
         if work.dropped || work.keys.len() > room {
             // Too many while the index was coming: it has to be brought up to here as well.
             (work.dropped, self.held, self.gap) = (false, Vec::new(), work.upto);

@@ -4,15 +4,8 @@
 //! the drain limit; then sessions write what they have and end; then the process does. A journal
 //! that failed shortens this: what needs no record may still leave, and the exit is not clean.
 
+use crate::limits::{DRAIN_LIMIT, END_LIMIT, FAILED_LIMIT};
 use crate::time::Instant;
-use std::time::Duration;
-
-/// How long requests in flight may take to finish: the longest ordinary bank timeout.
-const DRAIN_LIMIT: Duration = Duration::from_secs(30);
-/// How long sessions may take to write what they have.
-const END_LIMIT: Duration = Duration::from_secs(2);
-/// How long declines may take to leave once the journal has failed.
-const FAILED_LIMIT: Duration = Duration::from_millis(250);
 
 /// How far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

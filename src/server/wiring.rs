@@ -10,6 +10,7 @@ use super::audit_thread::AuditHandle;
 use super::checkpointer::{Cadence, Checkpointer};
 use super::clock::Clock;
 use super::crash::CrashPoints;
+use super::descriptors;
 use super::doors::{Line, keep_calling, keep_listening};
 use super::driver::{Cap, Driver, Parts};
 use super::journal_thread::{Health, JournalHandle};
@@ -103,7 +104,7 @@ pub async fn prepare(
     folder: &Path,
     said: &AtStart,
 ) -> Result<Ready, Vec<StartError>> {
-    let mut errors = Vec::new();
+    let mut errors: Vec<_> = descriptors::check(settings).err().into_iter().collect();
     let clock = Clock::start();
     let recorder = Recorder::of_process();
     let inbox = Inbox::new(TURN_INPUTS);

@@ -13,16 +13,13 @@ use super::finding::{Body, Candidate, Standing};
 use super::ids::RecordNo;
 use super::input::DeskVerb;
 use super::library::Recalled;
-use super::meant::UNWRITTEN_MAX;
 use super::recall::takes_back;
 use super::record::{Cause, Debt, Leg, Record};
 use crate::canonical::{Canonical, Kind, TransactionType};
+use crate::limits::{NEWEST_FOLLOWERS_MAX, UNWRITTEN_MAX};
 use crate::money::Amount;
 use std::collections::VecDeque;
 use std::sync::Arc;
-
-/// Followers that are kept: those of a second of a busy switch.
-const NEWEST_MAX: usize = 4_096;
 
 /// The newest messages that refer to an original, oldest first. Nothing here survives a restart:
 /// what was durable then is on disk.
@@ -48,7 +45,7 @@ impl Newest {
             Record::Queued(queued) if queued.of.is_some() => Body::Told(Arc::clone(queued)),
             _ => return,
         };
-        if self.followers.len() == NEWEST_MAX
+        if self.followers.len() == NEWEST_FOLLOWERS_MAX
             && let Some((no, _)) = self.followers.pop_front()
         {
             self.gone = no;

@@ -8,6 +8,7 @@ use super::Switch;
 use super::ids::BankId;
 use super::output::Event;
 use crate::canonical::{Answer, Canonical};
+use crate::limits::UNLISTED_CODES_MAX;
 use crate::meaning::ResponseClass;
 use crate::text::Text;
 
@@ -47,10 +48,6 @@ pub struct Codes {
     /// What "not found" to a further try is taken for.
     pub not_found: NotFoundAfterTry,
 }
-
-/// Unlisted codes of a bank that are remembered as seen: a bank that invents them does not fill
-/// the log.
-const SEEN_MAX: usize = 256;
 
 fn listed(list: &[(Text<4>, ResponseClass)], code: &Text<4>) -> Option<ResponseClass> {
     let same = |(own, _): &&(Text<4>, ResponseClass)| own.eq_ignore_padding(code);
@@ -92,7 +89,7 @@ impl Switch {
 
     fn unlisted(&mut self, bank: BankId, code: Text<4>) {
         let Some(live) = self.banks.get_mut(usize::from(bank.0)) else { return };
-        let first = !live.unlisted.contains(&code) && live.unlisted.len() < SEEN_MAX;
+        let first = !live.unlisted.contains(&code) && live.unlisted.len() < UNLISTED_CODES_MAX;
         if first {
             live.unlisted.push(code);
         }

@@ -15,15 +15,12 @@ use crate::time::Wall;
 use std::fmt;
 use std::time::Duration;
 
-/// Items a page may hold at most: a thousand are looked up in well under a millisecond.
-pub const PAGE_MAX: usize = 1_000;
-
 /// Which items are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listing {
     /// Only those after this one: the last of the page before.
     pub after: RecordNo,
-    /// At most so many, and never more than [`PAGE_MAX`].
+    /// At most so many, and never more than [`crate::limits::PAGE_ITEMS_MAX`].
     pub limit: usize,
     /// Only what an operator is asked to look at.
     pub attention: bool,

@@ -5,8 +5,9 @@
 //! ([`super::operator`]).
 
 use super::Switch;
-use super::desk::{DeskItem, Listing, PAGE_MAX};
+use super::desk::{DeskItem, Listing};
 use super::ids::RecordNo;
+use crate::limits::PAGE_ITEMS_MAX;
 use std::ops::Bound;
 
 impl Switch {
@@ -31,7 +32,7 @@ impl Switch {
             looked.next_if_eq(&next);
             Some(next)
         });
-        let limit = listing.limit.min(PAGE_MAX);
+        let limit = listing.limit.min(PAGE_ITEMS_MAX);
         let wanted = |item: &DeskItem| listing.bank.is_none_or(|bank| item.bank == bank);
         let (mut found, mut last) = (Vec::new(), None);
         for _ in 0..looks {

@@ -14,13 +14,11 @@ use super::record::{
     Cause, Closed, Desk, Ending, Forgotten, Intent, Late, Leg, Owed, Queued, Record,
 };
 use super::state::{Entry, State};
+use crate::limits::LATE_ANSWERS_MAX;
 use crate::money::Amount;
 use crate::text::Text;
 use crate::time::{Day, Wall};
 use std::sync::Arc;
-
-/// Late answers that are remembered; the journal has them all.
-const LATE_MAX: usize = 256;
 
 /// Something an operator is asked to look at.
 #[derive(Debug, Clone, PartialEq)]
@@ -306,7 +304,7 @@ impl State {
 
     /// An answer came late, twice or from nowhere.
     pub(super) fn late(&mut self, no: RecordNo, late: &Late) {
-        if self.late.len() >= LATE_MAX {
+        if self.late.len() >= LATE_ANSWERS_MAX {
             self.late.pop_front();
         }
         let entry = late.txn.and_then(|txn| self.chains.get(&txn).copied());

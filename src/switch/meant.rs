@@ -18,12 +18,10 @@ use super::recall::{REFERENCE_DAYS, REFUND_DAYS, takes_back};
 use super::record::{Cause, Ending, Intent, Outcome, Queued, Record};
 use super::{Switch, anchors, duplicates, reply};
 use crate::canonical::{Canonical, Flow, Kind, Reason, TransactionType};
+use crate::limits::UNWRITTEN_MAX;
 use crate::money::Amount;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Records that may be on their way to the disk when the journal is asked.
-pub(super) const UNWRITTEN_MAX: u64 = 4_096;
 
 /// What is looked for, and since when.
 #[derive(Debug)]

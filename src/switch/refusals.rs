@@ -6,10 +6,10 @@
 //! which the memory of requests has.
 
 use super::ids::RecordNo;
-use super::meant::UNWRITTEN_MAX;
 use super::record::Refused;
 use super::state::is_remembered;
 use crate::canonical::{Kind, Reason};
+use crate::limits::UNWRITTEN_MAX;
 use std::collections::VecDeque;
 
 /// The refusals among the newest records.

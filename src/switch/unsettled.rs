@@ -8,11 +8,9 @@
 use super::Switch;
 use super::ids::Name;
 use super::totals::{Bucket, Kept, Standing};
+use crate::limits::PAGE_ITEMS_MAX;
 use crate::money::Currency;
 use std::ops::Bound;
-
-/// Periods a page may hold at most.
-pub const PAGE_MAX: usize = 1_000;
 
 /// Which periods are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +19,7 @@ pub struct Asked {
     pub bank: Name,
     /// Only those after this one: the last of the page before.
     pub after: Option<Bucket>,
-    /// At most so many, and never more than [`PAGE_MAX`].
+    /// At most so many, and never more than [`PAGE_ITEMS_MAX`].
     pub limit: usize,
 }
 
@@ -87,6 +85,6 @@ impl Switch {
                 Standing::Unsettled | Standing::InBalance => Doing::Nothing,
             },
         });
-        told.take(asked.limit.min(PAGE_MAX)).collect()
+        told.take(asked.limit.min(PAGE_ITEMS_MAX)).collect()
     }
 }

@@ -4,8 +4,9 @@
 use crate::binary::Switch;
 use crate::lost_log::trade;
 use crate::shop::Shop;
-use crate::stage::{CALM, Stage, has_its_banks};
+use crate::stage::{CALM, Stage};
 use crate::{SOON, Tested, frames, wait_until};
+use pointsman::limits::THREADS;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
@@ -36,24 +37,76 @@ fn idle(admin: SocketAddr, callers: usize) -> Tested<Vec<TcpStream>> {
     Ok(held)
 }
 
+/// Becomes the switch with so many descriptors and no more.
+fn with_descriptors(most: u32) -> Command {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\"")]);
+    limited
+}
+
 #[test]
 fn a_thousand_idle_callers_take_no_descriptor_from_the_journal() -> Tested {
-    let stage = Stage::new(CALM)?;
-    let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -n 1024 && exec \"$0\" \"$@\""]);
-    let switch = Switch::start_under(limited, &stage.config(), "limited")?;
-    has_its_banks(&switch)?;
-    let held = idle(switch.admin, 1_015)?;
-    // Several segments' worth: each takes a descriptor.
-    for nth in 0..3 {
-        trade(&switch, nth)?;
+    for most in [256, 1_024] {
+        let stage = Stage::new(CALM)?;
+        // Two of its sessions trade.
+        stage.edit("[platform.shop]", "[platform.shop]\nmax_sessions = 48")?;
+        let switch = stage.start_under(with_descriptors(most))?;
+        let held = idle(switch.admin, 1_015)?;
+        let sessions = idle(switch.door, 46)?;
+        // Several segments' worth: each takes a descriptor.
+        for nth in 0..3 {
+            trade(&switch, nth)?;
+        }
+        assert!(held.len() < 200, "{} are in", held.len());
+        // What is in says nothing and has to go as well.
+        wait_until("those turned away are counted", SOON, || {
+            Ok(switch.metric(REFUSED, "full").unwrap_or(0.0) >= 900.0)
+        })?;
+        let open = std::fs::read_dir(format!("/proc/{}/fd", switch.pid()))?.count();
+        assert!(open < 220 && sessions.len() == 46, "{open} descriptors are open");
+        assert_eq!(switch.metric("pointsman_sessions_refused_total", "")?, 0.0);
+        assert!(!switch.logged().contains("open files"), "{}", switch.logged());
+        assert_eq!(switch.stop()?, Some(0));
+        stage.ask_journal("verify", &["--money"])?;
     }
-    assert!(held.len() < 200, "{} are in", held.len());
-    // What is in says nothing and has to go as well.
-    wait_until("those turned away are counted", SOON, || {
-        Ok(switch.metric(REFUSED, "full").unwrap_or(0.0) >= 900.0)
-    })?;
-    assert_eq!(switch.metric("pointsman_sessions_refused_total", "")?, 0.0);
+    Ok(())
+}
+
+#[test]
+fn sessions_that_do_not_fit_the_descriptors_are_refused_before_anything_is_opened() -> Tested {
+    let stage = Stage::new(CALM)?;
+    stage.edit("[platform.shop]", "[platform.shop]\nmax_sessions = 1000")?;
+    let Err(refused) = Switch::start_under(with_descriptors(1_024), &stage.config(), "none") else {
+        return Err("it has started".into());
+    };
+    let why = refused.to_string();
+    let key = "platform.shop.max_sessions: all connections and files together may need ";
+    assert!(why.contains(key) && why.contains("may have 1024"), "{why}");
+    Ok(())
+}
+
+/// The threads of a process by name.
+fn threads(pid: u32) -> Tested<Vec<String>> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task"))?;
+    let name = |task: std::io::Result<std::fs::DirEntry>| {
+        Ok(std::fs::read_to_string(task?.path().join("comm"))?.trim().to_owned())
+    };
+    let mut names = tasks.map(name).collect::<Tested<Vec<_>>>()?;
+    names.sort_unstable();
+    Ok(names)
+}
+
+#[test]
+fn no_thread_is_started_for_a_peer() -> Tested {
+    let (_stage, switch, _shop) = Stage::opened(CALM, "info")?;
+    // The system keeps 15 letters of a name.
+    let known = THREADS.iter().map(|name| name.get(..15).unwrap_or(name)).chain(["pointsman"]);
+    let mut known: Vec<_> = known.map(str::to_owned).collect();
+    known.sort_unstable();
+    let _callers = (idle(switch.admin, 40)?, idle(switch.door, 40)?);
+    trade(&switch, 0)?;
+    wait_until("only those are there that stay", SOON, || Ok(threads(switch.pid())? == known))
+        .map_err(|error| format!("{error}: {:?}", threads(switch.pid())))?;
     assert_eq!(switch.stop()?, Some(0));
     Ok(())
 }

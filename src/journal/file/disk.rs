@@ -5,6 +5,7 @@
 //! descriptor. A failed sync of the folder is told to everybody who asks after it.
 
 use super::backend::{Backend, Change, FileName, Sync};
+use crate::limits::JOURNAL_FILES_MAX;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -30,8 +31,6 @@ pub struct DiskBackend {
 const FILE_MODE: u32 = 0o600;
 /// The mode of a folder made here.
 const FOLDER_MODE: u32 = 0o700;
-/// Handles kept open: the segment being written, the spares, and what readers look at.
-const OPEN_FILES_MAX: usize = 24;
 
 impl DiskBackend {
     /// Opens `folder` (created if missing, readable by its owner only) for one writer.
@@ -73,7 +72,7 @@ impl DiskBackend {
             open[at..].rotate_left(1);
         } else {
             let file = self.open_anew(name, create && self.writable)?;
-            if open.len() == OPEN_FILES_MAX {
+            if open.len() == JOURNAL_FILES_MAX {
                 // Neither the segment being written nor those after it: there may be no descriptor
                 // to open them again.
                 let written = open.iter().map(|(known, _)| *known).filter(FileName::is_segment);
@@ -253,7 +252,7 @@ mod tests {
             disk.read_at(FileName::Segment(id), 0, &mut [0])?;
         }
         let open = disk.handles();
-        assert_eq!(open.len(), OPEN_FILES_MAX);
+        assert_eq!(open.len(), JOURNAL_FILES_MAX);
         assert!(open.iter().any(|(name, _)| *name == FileName::Segment(39)));
         assert_eq!(disk.free().map(|free| free > 0), Some(true));
         Ok(())

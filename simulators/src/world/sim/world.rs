@@ -18,7 +18,8 @@ use super::story::Story;
 use super::strikes::Strike;
 use super::wire::{Frame, Sealed};
 use super::witness::{Reference, Violation, Witness, skewed};
-use pointsman::switch::desk::{Listing, PAGE_MAX};
+use pointsman::limits::PAGE_ITEMS_MAX;
+use pointsman::switch::desk::Listing;
 use pointsman::switch::ids::SessionId;
 use pointsman::time::{Instant, Now, Wall};
 use std::collections::{BTreeMap, BTreeSet};
@@ -201,7 +202,7 @@ impl World {
     /// What an operator sees.
     fn look_at_the_desk(&mut self) {
         let Some(machine) = &self.machine else { return };
-        let mut page = Listing { attention: true, ..Listing::all(PAGE_MAX) };
+        let mut page = Listing { attention: true, ..Listing::all(PAGE_ITEMS_MAX) };
         loop {
             let items = machine.switch().desk(&page);
             let Some(last) = items.last() else { return };
