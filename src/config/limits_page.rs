@@ -24,8 +24,8 @@ currency = \"156\"
 ";
 
 const HEAD: &str = "# Limits\n\n\
-Every bound of the switch, and what happens at it. This page is made of `src/limits.rs` and of the\n\
-configuration's keys (`UPDATE_PAGES=1 cargo test limits_page`); do not edit it by hand.\n";
+Every bound of the switch, and what happens at it. This page is made of `src/limits.rs` and of\n\
+the configuration's keys (`UPDATE_PAGES=1 cargo test limits_page`); do not edit it by hand.\n";
 
 /// The kinds of resources, who owns them, and what no table of numbers says.
 const OWNERS: &str = "\n## Who owns what\n\n\
@@ -36,8 +36,8 @@ limit | a configuration that does not fit is refused; so no share can take anoth
 | memory | requests in flight, the duplicate window, what is owed, the desk, queues | keys and \
 constants below | platforms are not read, or requests are declined with 96; what is owed is never \
 dropped |\n\
-| disk | the journal: segments, spares made ahead, checkpoints, the index | `keep_days`, `recall_s`; \
-a reserve of spares for how things end | new requests are declined with 96, reversals and \
+| disk | the journal: segments, spares made ahead, checkpoints, the index | `keep_days`, \
+`recall_s`; a reserve of spares for how things end | new requests are declined with 96, reversals and \
 answers are still recorded; `/ready` says why; it goes on by itself |\n\
 | threads | fixed (below) | none is started for a peer | a thread that cannot be had at the \
 start refuses it |\n";

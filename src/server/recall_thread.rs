@@ -4,8 +4,8 @@
 //! never waits for this one, so a slow read holds no commit. The index is derived: whatever is
 //! missing, stale or damaged is brought up from the segments on one more thread, and never
 //! refuses a start; questions by name wait until it is done, questions by number do not. Keys
-//! that come meanwhile are held, and past `HELD_KEYS_MAX` brought up once more instead. Records that
-//! cannot be read end the process like any damage.
+//! that come meanwhile are held, and past `HELD_KEYS_MAX` brought up once more instead. Records
+//! that cannot be read end the process like any damage.
 
 use super::handover::Handover;
 use super::housekeeping;
