@@ -37,8 +37,8 @@ limit | a configuration that does not fit is refused; so no share can take anoth
 constants below | platforms are not read, or requests are declined with 96; what is owed is never \
 dropped |\n\
 | disk | the journal: segments, spares made ahead, checkpoints, the index | `keep_days`, \
-`recall_s`; a reserve of spares for how things end | new requests are declined with 96, reversals and \
-answers are still recorded; `/ready` says why; it goes on by itself |\n\
+`recall_s`; a reserve of spares for how things end | new requests are declined with 96, \
+reversals and answers are still recorded; `/ready` says why; it goes on by itself |\n\
 | threads | fixed (below) | none is started for a peer | a thread that cannot be had at the \
 start refuses it |\n";
 
