@@ -98,6 +98,7 @@ fn page_json(page: &DeskPage, listing: &Listing) -> Value {
             json!({
                 "bank": sum.bank.as_str(), "owed": sum.owed, "unknown": sum.unknown,
                 "dead_letters": sum.dead_letters,
+                "breaker": if sum.breaker_open { "open" } else { "closed" },
             })
         })
         .collect();

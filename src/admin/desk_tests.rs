@@ -137,7 +137,9 @@ async fn drive(mut asked: mpsc::Receiver<Question>) {
                 let bank = "river".parse().unwrap();
                 let wanted = listing.bank.is_none_or(|wanted| wanted == bank);
                 let items = vec![item(); listing.limit.min(usize::from(wanted))];
-                let banks = vec![BankSum { bank, owed: 1, unknown: 1, dead_letters: 0 }];
+                let (dead_letters, breaker_open) = (0, true);
+                let sum = BankSum { bank, owed: 1, unknown: 1, dead_letters, breaker_open };
+                let banks = vec![sum];
                 answer.send(DeskPage { now: now(), items, more: None, banks }).unwrap();
             }
             Question::Late(_, answer) => answer.send(vec![late()]).unwrap(),

@@ -162,6 +162,8 @@ pub struct BankSum {
     pub unknown: usize,
     /// Dead letters.
     pub dead_letters: usize,
+    /// Whether it is asked nothing, because it answers nothing, or one trial at a time.
+    pub breaker_open: bool,
 }
 
 /// A decision that was recorded.

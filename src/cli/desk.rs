@@ -192,7 +192,8 @@ fn desk_text(answer: &Value) -> String {
     for bank in answer["banks"].as_array().into_iter().flatten() {
         let (name, owed) = (shown(&bank["bank"]), shown(&bank["owed"]));
         let (unknown, dead) = (shown(&bank["unknown"]), shown(&bank["dead_letters"]));
-        let _ = writeln!(text, "{name}: {owed} owed, {unknown} unknown, {dead} dead letters");
+        let left = if bank["breaker"] == "open" { ", not asked: it answers nothing" } else { "" };
+        let _ = writeln!(text, "{name}: {owed} owed, {unknown} unknown, {dead} dead letters{left}");
     }
     let mut rows = vec![
         [

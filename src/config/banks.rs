@@ -10,7 +10,8 @@ use crate::iso8583::rules::{Atom, Entry, MatchScope as Scope, Part, SignOnScope,
 use crate::meaning::{Flow, Kind, TransactionType};
 use crate::switch::ids::{BankId, LineId, Name};
 use crate::switch::policy::{
-    Bank, Identities, Identity, JUDGED, Line, MatchScope, Network, Owner, Reversal, Saf, SignOn,
+    Bank, BreakerRule, Identities, Identity, JUDGED, Line, MatchScope, Network, Owner, Reversal,
+    Saf, SignOn,
 };
 use crate::text::Text;
 use std::sync::Arc;
@@ -53,6 +54,7 @@ fn bank(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
         response_timeout: section.millis("response_timeout_ms", 20_000, 50..=600_000),
         window,
         waiting_max: section.count("waiting_max", 16_384, 1..=262_144),
+        breaker: breaker(section),
         match_scope: section.word("match_scope", &match_scope).unwrap_or(usual_scope),
         must_echo: dialect.as_deref().map_or_else(Vec::new, must_echo),
         codes: super::codes::read(section, dialect.as_deref()),
@@ -77,6 +79,21 @@ fn bank(builder: &mut Builder<'_>, name: &str, section: &Section<'_, '_>) {
 
 /// Room in the outbound queue for sign-on, echo and their answers.
 const NETWORK_SLOTS: usize = 16;
+
+/// `[bank.NAME.breaker]`; `unanswered = 0`: none.
+fn breaker(section: &Section<'_, '_>) -> Option<BreakerRule> {
+    let own = section.table("breaker");
+    let number = |key, default, range| match &own {
+        Some(section) => section.number(key, default, range),
+        None => default,
+    };
+    let unanswered = number("unanswered", 10, 0..=1_000_000) as u32;
+    let retry = Duration::from_millis(number("retry_ms", 5_000, 10..=600_000));
+    if let Some(own) = &own {
+        own.finish();
+    }
+    (unanswered > 0).then_some(BreakerRule { unanswered, retry })
+}
 
 /// Of what the dialect lists as `echo` in answers to transactions, or as `must_equal`, what the
 /// core can compare.

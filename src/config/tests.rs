@@ -2,7 +2,7 @@
 
 use super::{ConfigErrors, load};
 use crate::iso8583::shipped;
-use crate::switch::policy::SignOn;
+use crate::switch::policy::{BreakerRule, SignOn};
 
 const DEMO: &str = include_str!("../../specs/examples/demo.toml");
 
@@ -110,6 +110,20 @@ fn a_weight_is_bounded_and_usually_one() -> Result<(), Vec<String>> {
     }
     let errors = refusals(|text| text.replace("waiting_max = 16_384", "waiting_max = 0"));
     let expected = "bank.river.waiting_max: expected 1 to 262144, got 0";
+    assert!(errors.iter().any(|error| error.contains(expected)), "{errors:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_breaker_is_usual_and_may_be_switched_off() -> Result<(), Vec<String>> {
+    let plain = load_demo(|text| text)?;
+    let rules = plain.policy.banks.iter().map(|bank| bank.breaker);
+    let usual = BreakerRule { unanswered: 10, retry: std::time::Duration::from_secs(5) };
+    assert!(rules.eq([Some(usual); 2]), "said or not");
+    let off = load_demo(|text| text.replace("unanswered = 10", "unanswered = 0"))?;
+    assert_eq!(off.policy.banks[0].breaker, None);
+    let errors = refusals(|text| text.replace("retry_ms = 5_000 ", "retry_ms = 1 "));
+    let expected = "bank.river.breaker.retry_ms: expected 10 to 600000, got 1";
     assert!(errors.iter().any(|error| error.contains(expected)), "{errors:#?}");
     Ok(())
 }

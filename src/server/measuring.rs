@@ -20,6 +20,7 @@ pub(super) fn sums(parts: &Parts) -> Vec<BankSum> {
         owed: switch.owed(BankId(at)),
         unknown,
         dead_letters: switch.dead_letters(BankId(at)),
+        breaker_open: switch.is_broken(BankId(at)),
     };
     banks.map(sum).collect()
 }
@@ -32,6 +33,7 @@ pub(super) fn measure(parts: &Parts, gauges: &Gauges, gate: &Gate) {
         gauges.owed(at, sum.owed, owed_for(parts, bank));
         gauges.unknown(at, sum.unknown);
         gauges.dead_letters(at, sum.dead_letters);
+        gauges.breaker(at, sum.breaker_open);
     }
     let journal = &parts.journal;
     gauges.engine(gate.sessions(), gate.len(), journal.lag());

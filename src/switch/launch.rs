@@ -82,6 +82,17 @@ impl Switch {
         }
     }
 
+    /// All that wait for room at a bank take the way that is left: another bank, or none.
+    pub(super) fn launch_waiting(&mut self, bank: BankId) {
+        let at = usize::from(bank.0);
+        while let Some(ticket) = self.banks.get_mut(at).and_then(|live| live.waiting.pop()) {
+            self.timers.stop(Timer::Waiting(ticket));
+            if let Some(pending) = self.air.leave_queue(ticket) {
+                self.launch(pending);
+            }
+        }
+    }
+
     pub(super) fn waited_too_long(&mut self, ticket: u64) {
         self.withdraw_waiting(ticket, Reason::BankDown);
     }
@@ -127,8 +138,8 @@ impl Switch {
         }
     }
 
-    /// The way to a bank, where a session may carry this message and the bank has heard all that
-    /// was decided in its place for the card.
+    /// The way to a bank, where a session may carry this message, the bank answers, and it has
+    /// heard all that was decided in its place for the card.
     pub(super) fn way_to(
         &self,
         bank: BankId,
@@ -136,7 +147,9 @@ impl Switch {
         msg: &Canonical,
     ) -> Option<Way> {
         let over = self.carrier(bank, names.1.as_ref())?;
-        (!self.is_undrained(bank, msg.pan.as_ref())).then_some(Way { names, over })
+        let live = self.banks.get(usize::from(bank.0))?;
+        let may = live.breaker.lets_through() && !live.saf.is_undrained(msg.pan.as_ref());
+        may.then_some(Way { names, over })
     }
 
     /// Writes the intent and sends the request.
@@ -255,6 +268,7 @@ impl Switch {
         if let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
             live.in_flight += 1;
             live.last_request = Some(self.now.mono);
+            live.breaker.takes(txn);
         }
     }
 

@@ -7,6 +7,7 @@
 
 use super::Switch;
 use super::bank_names::kept_of;
+use super::breaker::Over;
 use super::ids::{BankId, RecordNo, SendId, SessionId, TxnNo};
 use super::inflight::{Flight, Requester, SendOwner, Target, match_key};
 use super::input::Unsent;
@@ -139,9 +140,9 @@ impl Switch {
     /// never left may be decided in the bank's place.
     fn deny(&mut self, slot: usize, leg: Leg, answer: Option<Answered>) {
         if leg == Leg::NotSent && self.stands_in_for(slot) {
-            let bank = self.air.flights.get(slot).map(|f| f.bank);
+            let over = self.over(slot, leg);
             self.stood_in(slot);
-            return bank.map_or((), |bank| self.leg_over(bank));
+            return over.map_or((), |(bank, over)| self.leg_over(bank, &over));
         }
         let leg = match leg {
             Leg::SentUnknown if self.planted.has(Plant::SentUnknownAsNotSent) => Leg::NotSent,
@@ -251,15 +252,23 @@ impl Switch {
             self.air.matches.remove(key);
             self.air.note_answered(key, txn);
         }
-        self.leg_over(bank);
+        if let Some((bank, over)) = self.over(slot, leg) {
+            self.leg_over(bank, &over);
+        }
         (no, outcome)
     }
 
+    fn over(&self, slot: usize, leg: Leg) -> Option<(BankId, Over)> {
+        let Flight { bank, txn, line, released, .. } = **self.air.flights.get(slot)?;
+        Some((bank, Over { txn, line, released, leg }))
+    }
+
     /// One request less is at a bank: the next may go.
-    fn leg_over(&mut self, bank: BankId) {
+    fn leg_over(&mut self, bank: BankId, over: &Over) {
         if let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
             live.in_flight = live.in_flight.saturating_sub(1);
         }
+        self.breaker_sees(bank, over);
         self.fill_window(bank);
     }
 

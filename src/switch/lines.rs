@@ -36,6 +36,8 @@ pub(super) enum Asked {
     SignOff(usize),
     /// An echo test.
     Echo,
+    /// An echo test of a bank that answered nothing, before a request tries it.
+    Probe,
 }
 
 /// One connection.

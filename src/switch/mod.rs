@@ -37,6 +37,7 @@ mod arrival;
 mod balance;
 mod bank_names;
 mod books;
+mod breaker;
 mod by_number;
 mod checkpoint;
 mod checkpoint_values;
@@ -137,6 +138,8 @@ struct BankLive {
     in_flight: usize,
     /// Requests that wait for room.
     waiting: waiting::Waiting,
+    /// Whether it is asked at all.
+    breaker: breaker::Breaker,
     /// Store and forward.
     saf: forwarding::Forwarding,
     /// An operator signed it off.
@@ -350,6 +353,7 @@ impl Switch {
                 Timer::Idle(session) => self.idle_timer(session),
                 Timer::Lifetime(txn) => self.lifetime_over(txn),
                 Timer::Window => self.window_timer(),
+                Timer::Breaker(bank) => self.breaker_timer(bank),
             }
         }
     }

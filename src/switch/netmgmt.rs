@@ -53,6 +53,7 @@ impl Switch {
         }
         let line = self.line_name(line);
         self.event(Event::LineReady { line });
+        self.breaker_may_try(bank);
         self.fill_window(bank);
         self.saf_pump(bank);
     }
@@ -200,6 +201,7 @@ impl Switch {
                 let granted = granted && self.keys_are_good(session, index, msg.keys);
                 self.sign_on_answered(session, index, granted, msg);
             }
+            Some(Asked::Probe) => self.probe_answered(session),
             Some(Asked::Echo | Asked::SignOff(_)) => {}
             None => {
                 let owner = self.lines.sessions.get(session).map(|s| s.owner);

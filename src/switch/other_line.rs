@@ -49,7 +49,7 @@ impl Switch {
         let waits = flight.phase == Phase::Held && flight.released.is_none();
         let in_time = self.now.mono < flight.deadline && flight.moves < MOVES_MAX;
         let bank = self.policy.banks.get(usize::from(flight.bank.0))?;
-        let off = self.is_signed_off(flight.bank);
+        let off = self.is_signed_off(flight.bank) || self.is_given_up(flight.bank, flight.txn);
         if !waits || !in_time || off || self.is_undrained(flight.bank, flight.intent.pan.as_ref()) {
             return None;
         }

@@ -11,7 +11,7 @@ use super::record::{Cause, Record};
 use crate::canonical::{Canonical, NetworkFunction};
 use crate::money::Amount;
 use crate::text::Text;
-use crate::time::{Day, Instant};
+use crate::time::{Day, Instant, Wall};
 
 /// One thing to do outside.
 #[derive(Debug)]
@@ -350,6 +350,28 @@ pub enum Event {
     DeclineKept {
         /// The bank.
         bank: Name,
+    },
+    /// A bank has answered nothing for too long: it is not asked any more, but tried now and then.
+    BreakerOpened {
+        /// The bank.
+        bank: Name,
+        /// The line of the last request.
+        line: Name,
+        /// Requests in a row that ended in silence.
+        unanswered: u32,
+        /// When the first of them left.
+        since: Wall,
+    },
+    /// It has answered something: it is asked again.
+    BreakerClosed {
+        /// The bank.
+        bank: Name,
+        /// The line that was asked over.
+        line: Name,
+        /// Requests in a row that ended in silence, trials included.
+        unanswered: u32,
+        /// When the first of them left.
+        since: Wall,
     },
     /// No STAN is free on this bank.
     StansExhausted {

@@ -93,6 +93,8 @@ pub struct Bank {
     pub window: usize,
     /// Requests that may wait so; beyond that, whose platform has more than its share is declined.
     pub waiting_max: usize,
+    /// When it is left alone because it answers nothing; unset: never.
+    pub breaker: Option<BreakerRule>,
     /// Whether an answer may come back on another line than its request's.
     pub match_scope: MatchScope,
     /// What its answers must repeat besides amount, terminal and merchant, as far as they state
@@ -133,6 +135,15 @@ pub struct Bank {
     pub completion_percent: u64,
     /// Whether the bank takes a PIN block translated by us (not before an HSM is there).
     pub pin_translation: bool,
+}
+
+/// When a bank that answers nothing is not asked any more, and tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreakerRule {
+    /// Requests in a row that end in silence, at least 1.
+    pub unanswered: u32,
+    /// Pause before it is tried again.
+    pub retry: Duration,
 }
 
 /// How a bank's dialect reverses.

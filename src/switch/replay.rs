@@ -185,6 +185,7 @@ impl Switch {
         let hash = policy.hash;
         self.policy = policy;
         self.make_room();
+        self.review_breakers();
         let at = self.now.wall;
         self.record(Record::Policy(PolicyStamp { at, hash, start: false }));
     }

@@ -29,6 +29,11 @@ impl Switch {
             Some(Answer::Own(_)) | None => (ResponseClass::Unknown, None),
         };
         let trusted = !matches!(msg.mac, MacCheck::Bad | MacCheck::Missing);
+        if trusted {
+            let live = self.banks.get(usize::from(bank.0));
+            let over = live.and_then(|live| live.saf.work.get(&entry)?.tried.over);
+            self.breaker_answered(bank, over.unwrap_or_default());
+        }
         let again = self.state.saf.get(&entry).is_some_and(|e| e.again);
         let weighed = if trusted { self.weigh_answer(entry, msg) } else { None };
         let (end, waits) = match weighed {

@@ -39,6 +39,8 @@ pub(super) enum Timer {
     Lifetime(TxnNo),
     /// Finished transactions leave the duplicate window.
     Window,
+    /// The pause of a bank that answered nothing is over.
+    Breaker(BankId),
 }
 
 impl Timer {
@@ -56,6 +58,7 @@ impl Timer {
             Self::Lifetime(txn) => (7, txn.0),
             Self::Window => (8, 0),
             Self::Idle(session) => (9, session.0),
+            Self::Breaker(bank) => (10, bank.0 as u64),
         };
         (what << 60) | whom
     }

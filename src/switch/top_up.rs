@@ -37,7 +37,9 @@ impl Switch {
     pub(super) fn reaches(&self, bank: BankId, msg: &Canonical) -> Result<(), Reason> {
         let settings = self.policy.banks.get(usize::from(bank.0)).ok_or(Reason::NoRoute)?;
         let (_, terminal) = routing::identify(settings, msg)?;
-        self.carrier(bank, terminal.as_ref()).map(|_| ()).ok_or(Reason::BankDown)
+        let live = self.banks.get(usize::from(bank.0)).ok_or(Reason::NoRoute)?;
+        let way = self.carrier(bank, terminal.as_ref());
+        way.filter(|_| live.breaker.lets_through()).map(|_| ()).ok_or(Reason::BankDown)
     }
 
     /// The credit that follows this request once it is approved, where it is a debit.

@@ -63,6 +63,7 @@ fn policy() -> Policy {
         response_timeout: 20 * SECOND,
         window: 8,
         waiting_max: 16_384,
+        breaker: None,
         match_scope: MatchScope::Bank,
         must_echo: vec![],
         codes: Codes::default(),

@@ -83,6 +83,7 @@ impl Watch {
             | Event::Reconciled { .. }
             | Event::DateIgnored { .. }
             | Event::StansExhausted { .. } => self.bank_event(event),
+            Event::BreakerOpened { .. } | Event::BreakerClosed { .. } => breaker_event(event),
             Event::LateAnswer { .. }
             | Event::DuplicateAnswer { .. }
             | Event::UnmatchedAnswer { .. }
@@ -251,6 +252,20 @@ impl Watch {
     /// The meters of a line.
     pub fn line(&mut self, line: Name) -> &LineMeters {
         self.lines.entry(line).or_insert_with(|| LineMeters::new(line))
+    }
+}
+
+/// A bank is not asked any more, or asked again: rare, and one line each.
+fn breaker_event(event: &Event) {
+    match event {
+        Event::BreakerOpened { bank, line, unanswered, since } => {
+            warn!(%bank, %line, unanswered, %since, "the bank answers nothing: it is not asked, \
+                but tried now and then");
+        }
+        Event::BreakerClosed { bank, line, unanswered, since } => {
+            warn!(%bank, %line, unanswered, %since, "the bank answers: it is asked again");
+        }
+        _ => {}
     }
 }
 

@@ -220,6 +220,7 @@ pub struct Gauges {
     oldest: Vec<Gauge>,
     unknown: Vec<Gauge>,
     dead_letters: Vec<Gauge>,
+    breaker: Vec<Gauge>,
     sessions: Gauge,
     held: Gauge,
     lag: Gauge,
@@ -239,6 +240,7 @@ impl Gauges {
             oldest: each(names::SAF_OLDEST_SECONDS),
             unknown: each(names::UNKNOWN_OUTCOMES),
             dead_letters: each(names::DEAD_LETTERS),
+            breaker: each(names::BANK_BREAKER),
             sessions: gauge!(names::SESSIONS),
             held: gauge!(names::GATE_HELD),
             lag: gauge!(names::JOURNAL_LAG),
@@ -268,6 +270,11 @@ impl Gauges {
     /// Messages to bank `at` that are given up until an operator decides.
     pub fn dead_letters(&self, at: usize, count: usize) {
         set(self.dead_letters.get(at), count);
+    }
+
+    /// Whether bank `at` is not asked because it answers nothing.
+    pub fn breaker(&self, at: usize, open: bool) {
+        set(self.breaker.get(at), usize::from(open));
     }
 
     /// Sessions, frames held at the gate, records not yet durable.

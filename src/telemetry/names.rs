@@ -69,6 +69,8 @@ metrics_table! {
         "Transactions of which nobody knows now whether the bank did them, by bank.";
     DEAD_LETTERS = "pointsman_dead_letters", Gauge,
         "Messages that are not sent any more until an operator decides, by bank.";
+    BANK_BREAKER = "pointsman_bank_breaker", Gauge,
+        "Whether a bank is not asked, but for trials, because it answers nothing, by bank.";
     ON_DESK = "pointsman_on_desk_total", Counter,
         "Items put before an operator, by bank and cause. Alarm on every new one.";
     UNLISTED_CODES = "pointsman_unlisted_codes_total", Counter,

@@ -6,9 +6,9 @@ use pointsman::iso8583::rules::FollowUpRule;
 use pointsman::iso8583::{Dialect, shipped};
 use pointsman::switch::ids::{BankId, LineId, PlatformId};
 use pointsman::switch::policy::{
-    Bank, Codes, DuplicateWindow, Echo, Identities, Identity, JUDGED, Line, MatchScope, Network,
-    NotFoundAfterTry, Owner, Platform, Policy, Reversal, Route, RrnRule, Saf, SignOn, StandIn,
-    StandInLimit, Unlisted,
+    Bank, BreakerRule, Codes, DuplicateWindow, Echo, Identities, Identity, JUDGED, Line,
+    MatchScope, Network, NotFoundAfterTry, Owner, Platform, Policy, Reversal, Route, RrnRule, Saf,
+    SignOn, StandIn, StandInLimit, Unlisted,
 };
 use pointsman::text::Text;
 use std::sync::Arc;
@@ -65,6 +65,10 @@ fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union
         lines: lines.iter().map(|l| LineId(*l)).collect(),
         response_timeout: options.seconds("timeout=", 20),
         window: options.number("window=", 8) as usize,
+        breaker: options.stated("breaker=").map(|n| BreakerRule {
+            unanswered: n as u32,
+            retry: options.seconds("breaker_retry=", 5),
+        }),
         waiting_max: options.number("waiting=", 16_384) as usize,
         match_scope: if options.has("line_scope") { MatchScope::Line } else { MatchScope::Bank },
         dialect: options.stated_dialect(),

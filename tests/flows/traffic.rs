@@ -267,3 +267,31 @@ fn a_full_room_is_left_by_whoever_has_more_than_their_share() {
     assert!((6_200..6_500).contains(&taken), "{taken}");
     assert!(greedy.declined > 12_000, "{}", greedy.declined);
 }
+
+/// A bank that hears everything and answers nothing costs as many unknown outcomes as there are
+/// requests in one time limit, not in the whole outage.
+#[test]
+fn a_silent_bank_is_not_asked_on() {
+    let (per_s, limit) = (200, 5);
+    let options = "window=4000 cap=4000 timeout=5 breaker=10 breaker_retry=2";
+    let mut traffic = Traffic::new(two_platforms(options));
+    traffic.asks(0, per_s);
+    traffic.pass(Duration::from_secs(2));
+    let before = traffic.sent[0];
+    traffic.silent = true;
+    traffic.pass(Duration::from_secs(60));
+    let unheard = traffic.sent[0] - before;
+    let trials = 60 / (limit + 2);
+    assert!(unheard <= (per_s * limit + 20 + trials) as usize, "{unheard}");
+    assert!(traffic.switch.is_broken(BankId(0)));
+    traffic.silent = false;
+    traffic.pass(Duration::from_secs(u64::from(limit) + 3));
+    assert!(!traffic.switch.is_broken(BankId(0)), "tried again by itself");
+    let (declined, unknown) = (traffic.told[0].declined, traffic.told[0].unknown);
+    traffic.pass(Duration::from_secs(10));
+    assert_eq!((traffic.told[0].declined, traffic.told[0].unknown), (declined, unknown));
+    traffic.quiet();
+    traffic.pass(Duration::from_secs(120));
+    assert!(traffic.is_all_told());
+    assert_eq!(traffic.switch.owed(BankId(0)), 0);
+}

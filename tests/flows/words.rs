@@ -342,6 +342,12 @@ pub(crate) fn show_event(event: &Event) -> Option<String> {
             let stated = stated.map_or("no day".to_owned(), |day| day.to_string());
             format!("event date ignored: {stated}, {current} stays")
         }
+        Event::BreakerOpened { bank, line, unanswered, since } => {
+            format!("event {bank} answers nothing, {unanswered} over {line} since {since}")
+        }
+        Event::BreakerClosed { bank, line, unanswered, since } => {
+            format!("event {bank} answers again, {unanswered} over {line} since {since}")
+        }
         Event::StansExhausted { .. } => "event no STAN is free".to_owned(),
         Event::NotSent { why, .. } => format!("event not sent {why:?}"),
         Event::DeskSwept { decided, refused, next_after, .. } => {

@@ -90,6 +90,7 @@ fn summary(done: &Campaign) {
     for (fault, count) in &coverage.faults {
         println!("  {:<24} {count}", format!("{fault:?}"));
     }
+    println!("breakers           {} opened, {} closed", coverage.breakers[0], coverage.breakers[1]);
     println!("phases and happenings {} of {}", coverage.pairs.len(), legal_pairs().len());
     let missing = coverage.missing();
     if !missing.is_empty() {

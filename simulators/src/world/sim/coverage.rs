@@ -288,6 +288,8 @@ pub struct Coverage {
     pub verdicts: BTreeMap<String, u64>,
     /// Endings of bank legs.
     pub legs: BTreeMap<String, u64>,
+    /// Breakers of banks that opened, and that closed again.
+    pub breakers: [u64; 2],
     /// Transactions asked for.
     pub asked: u64,
     /// Crashes of any kind.
@@ -312,6 +314,9 @@ impl Coverage {
         missing.extend(verdicts.map(|row| format!("recovery verdict {row}")));
         let pairs = legal_pairs().into_iter().filter(|pair| !self.pairs.contains_key(pair));
         missing.extend(pairs.map(|pair| format!("pair {pair}")));
+        let breakers = ["opens", "closes"].into_iter().zip(self.breakers);
+        let unmet = breakers.filter(|(_, count)| *count == 0);
+        missing.extend(unmet.map(|(what, _)| format!("a breaker {what}")));
         missing
     }
 
@@ -329,6 +334,9 @@ impl Coverage {
             for (what, count) in from {
                 *to.entry(what.clone()).or_default() += count;
             }
+        }
+        for (own, other) in self.breakers.iter_mut().zip(other.breakers) {
+            *own += other;
         }
         self.asked += other.asked;
         self.crashes += other.crashes;

@@ -99,15 +99,19 @@ impl World {
         at_banks: &BTreeMap<Reference, Vec<(usize, &Deal)>>,
     ) {
         let of = |rrn: &Reference| at_banks.get(rrn).into_iter().flatten().map(|(_, deal)| deal);
+        let done = |rrn: &Reference| of(rrn).map(|deal| deal.effect.unsigned_abs()).sum::<u64>();
+        let of_another = |ask: &Ask| ask.refers.filter(|_| !ask.to_the_dead);
+        let is_completion = |ask: &Ask| ask.kind() == TransactionType::Completion;
         let mut sums: BTreeMap<Reference, (u64, u64)> = BTreeMap::new();
-        for (rrn, ask) in asks {
-            let Some(original) = ask.refers.filter(|_| !ask.to_the_dead) else { continue };
-            let (back, completed) = sums.entry(original).or_default();
-            let sum = match ask.kind() {
-                TransactionType::Completion => completed,
-                _ => back,
-            };
-            *sum += of(rrn).map(|deal| deal.effect.unsigned_abs()).sum::<u64>();
+        for (rrn, ask) in asks.iter().filter(|(_, ask)| !is_completion(ask)) {
+            let Some(original) = of_another(ask) else { continue };
+            sums.entry(original).or_default().0 += done(rrn);
+        }
+        for (rrn, ask) in asks.iter().filter(|(_, ask)| is_completion(ask)) {
+            let Some(original) = of_another(ask) else { continue };
+            // What was voided may be completed once more.
+            let voided = sums.get(rrn).map_or(0, |(back, _)| *back);
+            sums.entry(original).or_default().1 += done(rrn).saturating_sub(voided);
         }
         for (original, (back, completed)) in sums {
             let granted: u64 = of(&original).map(|deal| deal.approved).max().unwrap_or_default();

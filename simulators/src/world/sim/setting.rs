@@ -8,8 +8,8 @@ use super::wire::text;
 use pointsman::canonical::{Flow, TransactionType};
 use pointsman::switch::ids::{BankId, LineId, PlatformId};
 use pointsman::switch::policy::{
-    Bank, Codes, DuplicateWindow, Echo, Identities, Line, MatchScope, Network, Owner, Platform,
-    Policy, Reversal, Route, Saf, SignOn,
+    Bank, BreakerRule, Codes, DuplicateWindow, Echo, Identities, Line, MatchScope, Network, Owner,
+    Platform, Policy, Reversal, Route, Saf, SignOn,
 };
 use std::time::Duration;
 
@@ -162,6 +162,7 @@ fn bank() -> Bank {
         response_timeout: 15 * SECOND,
         window: 6,
         waiting_max: 8,
+        breaker: Some(BreakerRule { unanswered: 3, retry: 4 * SECOND }),
         match_scope: MatchScope::Bank,
         dialect: None,
         follow_up: Default::default(),

@@ -329,6 +329,8 @@ impl Witness {
             Event::Impossible { what } => {
                 self.blame("impossible", (*what).to_owned());
             }
+            Event::BreakerOpened { .. } => self.coverage.breakers[0] += 1,
+            Event::BreakerClosed { .. } => self.coverage.breakers[1] += 1,
             Event::LineReady { line } => {
                 self.story.tell(now, format_args!("switch: {line} is ready"));
             }
