@@ -249,6 +249,7 @@ fn saf(section: &Section<'_, '_>) -> Saf {
     let advice_tries = number("advice_tries", 0, 1..=1_000_000) as u32;
     let saf = Saf {
         slots: number("slots", 16, 1..=4_096) as usize,
+        borrows: own.as_ref().is_none_or(|s| s.flag("borrows", true)),
         response_timeout: Duration::from_millis(number("timeout_ms", 20_000, 50..=600_000)),
         first_retry: Duration::from_millis(number("first_retry_ms", 1_000, 10..=600_000)),
         max_retry: Duration::from_millis(number("max_retry_ms", 60_000, 10..=86_400_000)),

@@ -49,6 +49,7 @@ fn advices_may_expire_and_operators_may_need_a_token() -> Result<(), Vec<String>
     let plain = load_demo(|text| text)?;
     let saf = &plain.policy.banks[0].saf;
     assert_eq!((saf.live_rate_per_s, saf.advice_lifetime, saf.advice_tries), (200, None, None));
+    assert!(plain.policy.banks.iter().all(|bank| bank.saf.borrows));
     assert_eq!(plain.admin.map(|admin| admin.token), Some(None));
     let settings = load_demo(|text| {
         text.replace("# advice_lifetime_s", "advice_lifetime_s")

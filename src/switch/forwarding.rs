@@ -112,6 +112,9 @@ pub(super) struct Forwarding {
     pub busy: usize,
     /// Beside live traffic: when the next try is due.
     paced: Instant,
+    /// How many may be at the bank at once whatever the pace, where its window has room: one more
+    /// with each answer, half with each silence.
+    grown: usize,
 }
 
 /// After its last live request a bank counts as busy for this long.
@@ -138,6 +141,27 @@ impl Forwarding {
         let early = self.paced.since(now) > PACE_SLACK;
         let due = self.paced.nanos().saturating_sub(PACE_SLACK.as_nanos() as u64);
         early.then(|| Instant::from_nanos(due))
+    }
+
+    /// The bank answered a try in time: one more may be there at once, up to this many.
+    pub(super) fn grow(&mut self, most: usize) {
+        self.grown = self.grown.saturating_add(1).min(most);
+    }
+
+    /// The bank left a try or a request unanswered.
+    pub(super) const fn shrink(&mut self) {
+        self.grown /= 2;
+    }
+
+    /// How many may be at the bank at once whatever the pace, with so much room beside `slots`:
+    /// none where there is no room.
+    pub(super) fn allowance(&self, slots: usize, room: usize) -> usize {
+        if room == 0 { 0 } else { self.grown.min(slots + room) }
+    }
+
+    /// Places of the bank's window that tries take up, beyond their own `slots`.
+    pub(super) const fn borrowed(&self, slots: usize) -> usize {
+        self.busy.saturating_sub(slots)
     }
 
     /// A try goes out beside live traffic.
@@ -203,6 +227,10 @@ impl Forwarding {
     pub(super) fn remove(&mut self, entry: RecordNo) -> [Option<RecordNo>; 2] {
         self.set(entry, Place::Parked);
         let Some(work) = self.work.remove(&entry) else { return [None; 2] };
+        if self.work.is_empty() {
+            // The next backlog learns anew what the bank can take.
+            self.grown = 0;
+        }
         if work.stands_in
             && let Some(count) = self.undrained.get_mut(&work.order)
         {

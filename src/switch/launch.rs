@@ -32,13 +32,14 @@ impl Switch {
     /// Sends a request over the way just found for it, or lets it wait.
     pub(super) fn launch_or_wait(&mut self, pending: Pending, way: Option<Way>) {
         let bank = usize::from(pending.bank.0);
-        let window = self.policy.banks.get(bank).map_or(0, |b| b.window);
         self.load(pending.requester.platform, 1);
         if let Some(at) = self.holds_back(&pending) {
             return self.hold_back(pending, at);
         }
-        let Some(live) = self.banks.get_mut(bank) else { return };
-        if live.in_flight < window && live.waiting.is_empty() {
+        let (Some(of), Some(live)) = (self.policy.banks.get(bank), self.banks.get(bank)) else {
+            return;
+        };
+        if live.has_room(of) && live.waiting.is_empty() {
             return match way {
                 Some(way) => self.launch_over(pending, way),
                 None => self.launch(pending),
@@ -69,9 +70,9 @@ impl Switch {
 
     /// Fills the room in a bank's window from its queues.
     pub(super) fn fill_window(&mut self, bank: BankId) {
-        let window = self.policy.banks.get(usize::from(bank.0)).map_or(0, |b| b.window);
-        while let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
-            if live.in_flight >= window {
+        let at = usize::from(bank.0);
+        while let Some((of, live)) = self.policy.banks.get(at).zip(self.banks.get_mut(at)) {
+            if !live.has_room(of) {
                 return;
             }
             let Some(ticket) = live.waiting.pop() else { return };

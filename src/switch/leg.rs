@@ -268,6 +268,9 @@ impl Switch {
         if let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
             live.in_flight = live.in_flight.saturating_sub(1);
         }
+        if over.leg == Leg::SentUnknown {
+            self.shrink_saf(bank);
+        }
         self.breaker_sees(bank, over);
         self.fill_window(bank);
     }

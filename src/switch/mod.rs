@@ -153,6 +153,20 @@ struct BankLive {
 }
 
 impl BankLive {
+    /// Places of its window that what is owed may use beside its own slots: what live requests
+    /// leave of three quarters, and none while somebody waits.
+    fn room_for_owed(&self, bank: &policy::Bank) -> usize {
+        if !bank.saf.borrows || !self.waiting.is_empty() {
+            return 0;
+        }
+        (bank.window - bank.window.div_ceil(4)).saturating_sub(self.in_flight)
+    }
+
+    /// Whether its window has room for one more request.
+    fn has_room(&self, bank: &policy::Bank) -> bool {
+        self.in_flight + self.saf.borrowed(bank.saf.slots) < bank.window
+    }
+
     /// Whether platforms use this bank now.
     fn is_live(&self, now: Instant) -> bool {
         let lately = |at: Instant| now.since(at) < forwarding::LIVE_FOR;

@@ -33,7 +33,7 @@ impl Switch {
         }
         let bank = self.policy.banks.get(usize::from(second.0))?;
         let live = self.banks.get(usize::from(second.0))?;
-        if live.in_flight >= bank.window || !live.waiting.is_empty() {
+        if !live.has_room(bank) || !live.waiting.is_empty() {
             return None;
         }
         let names = routing::identify(bank, msg).ok()?;

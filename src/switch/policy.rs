@@ -177,8 +177,10 @@ pub enum MatchScope {
 /// Store and forward of one bank.
 #[derive(Debug, Clone)]
 pub struct Saf {
-    /// How many entries may be in the bank's hands at once.
+    /// How many entries may be in the bank's hands at once, whatever its window.
     pub slots: usize,
+    /// Whether more may, where live requests leave room in the window.
+    pub borrows: bool,
     /// Silence after which a try has failed.
     pub response_timeout: Duration,
     /// Pause before the second try.
@@ -187,8 +189,8 @@ pub struct Saf {
     pub max_retry: Duration,
     /// Tries after which an entry is shown on the desk; reversals go on being tried.
     pub tries_before_desk: u32,
-    /// Tries per second while the bank also has live requests, at least 1; as fast as it
-    /// answers when it has none.
+    /// Tries per second while the bank also has live requests, at least 1; more as far as it
+    /// answers them and has room, and as fast as it answers when it has no live requests.
     pub live_rate_per_s: u32,
     /// Age after which an advice is not sent any more but left to an operator; unset: never.
     /// Reversals never expire.

@@ -2,7 +2,10 @@
 //!
 //! Contract: entries of one card go in order ([`super::forwarding`]), different ones in parallel,
 //! at most `slots` in a bank's hands at once, and no faster than `live_rate_per_s` while the bank
-//! has live requests; a bank that is silent, slow or hostile costs no other bank anything.
+//! has live requests. Beyond both they may use the room that live requests leave in the bank's
+//! window, one more at once with each answer in time and half with each silence: so they keep up,
+//! a quarter of the window stays free for what comes, and nothing is used while somebody waits. A
+//! bank that is silent, slow or hostile costs no other bank anything.
 //! Silence counts as a try. Reversals never expire. What is parked waits for the outcome of its
 //! original. An advice that is refused for good, too old or tried too often becomes a dead letter
 //! and lets the next of its card go: no entry that follows depends on it, because what it refers
@@ -112,6 +115,14 @@ impl Switch {
         Some((self.bank_id(&queued.bank)?, queued))
     }
 
+    /// One less may be at the bank: live requests that wait for its place come first.
+    pub(super) fn saf_next(&mut self, bank: BankId) {
+        if self.banks.get(usize::from(bank.0)).is_some_and(|live| !live.waiting.is_empty()) {
+            self.fill_window(bank);
+        }
+        self.saf_pump(bank);
+    }
+
     /// Sends what may go.
     pub(super) fn saf_pump(&mut self, bank: BankId) {
         let at = usize::from(bank.0);
@@ -121,20 +132,44 @@ impl Switch {
             return;
         }
         while let Some(live) = self.banks.get_mut(at) {
-            if live.saf.busy >= settings.saf.slots || live.signed_off {
+            if live.signed_off {
                 return;
             }
             let Some(entry) = live.saf.ready.first().copied() else { return };
-            if live.is_live(self.now.mono) {
-                if let Some(at) = live.saf.held_back(self.now.mono) {
-                    return self.timers.set(Timer::SafPace(bank), at);
+            let (slots, room) = (settings.saf.slots, live.room_for_owed(settings));
+            if live.saf.busy >= live.saf.allowance(slots, room) {
+                if live.saf.busy >= slots {
+                    return;
                 }
-                live.saf.pace(self.now.mono, settings.saf.live_rate_per_s);
+                if live.is_live(self.now.mono) {
+                    if let Some(at) = live.saf.held_back(self.now.mono) {
+                        return self.timers.set(Timer::SafPace(bank), at);
+                    }
+                    live.saf.pace(self.now.mono, settings.saf.live_rate_per_s);
+                }
             }
             if !self.saf_send(bank, entry) {
                 self.saf_stranded(bank, entry);
                 self.saf_pause(bank, entry, settings.saf.first_retry);
             }
+        }
+    }
+
+    /// The bank left something unanswered: what is owed to it takes less of it.
+    pub(super) fn shrink_saf(&mut self, bank: BankId) {
+        if let Some(live) = self.banks.get_mut(usize::from(bank.0)) {
+            live.saf.shrink();
+        }
+    }
+
+    /// The bank answered the try in its hands in time.
+    pub(super) fn grow_saf(&mut self, bank: BankId, entry: RecordNo) {
+        let at = usize::from(bank.0);
+        let most = self.policy.banks.get(at).map_or(0, |b| b.window + b.saf.slots);
+        let live = self.banks.get_mut(at);
+        let live = live.filter(|live| live.saf.place(entry) == Some(Place::AtBank));
+        if let Some(live) = live {
+            live.saf.grow(most);
         }
     }
 
@@ -261,7 +296,7 @@ impl Switch {
             } else {
                 self.saf_pause(bank, entry, pause.unwrap_or_default());
             }
-            self.saf_pump(bank);
+            self.saf_next(bank);
         }
     }
 
@@ -269,11 +304,14 @@ impl Switch {
     pub(super) fn saf_timer(&mut self, entry: RecordNo) {
         let Some((bank, _)) = self.saf_entry(entry) else { return };
         match self.saf_place(bank, entry) {
-            Some(Place::AtBank) => self.saf_failed(bank, entry, true),
+            Some(Place::AtBank) => {
+                self.shrink_saf(bank);
+                self.saf_failed(bank, entry, true);
+            }
             Some(Place::Pausing) => self.saf_set(bank, entry, Place::Ready),
             Some(Place::Parked | Place::Ready | Place::Held) | None => {}
         }
-        self.saf_pump(bank);
+        self.saf_next(bank);
     }
 
     /// An advice has become too old. In the bank's hands it may still be taken: then this try is
@@ -405,7 +443,7 @@ impl Switch {
         if let Some(asked) = asked {
             self.let_terminal_go((asked.bank, asked.period));
         }
-        self.saf_pump(bank);
+        self.saf_next(bank);
     }
 
     /// A try that is still held need not leave: its number may soon be another's.

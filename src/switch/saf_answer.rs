@@ -33,6 +33,7 @@ impl Switch {
             let live = self.banks.get(usize::from(bank.0));
             let over = live.and_then(|live| live.saf.work.get(&entry)?.tried.over);
             self.breaker_answered(bank, over.unwrap_or_default());
+            self.grow_saf(bank, entry);
         }
         let again = self.state.saf.get(&entry).is_some_and(|e| e.again);
         let weighed = if trusted { self.weigh_answer(entry, msg) } else { None };
@@ -52,7 +53,7 @@ impl Switch {
             Some((Ending::Acknowledged, _)) if again => {
                 self.saf_set(bank, entry, Place::Ready);
                 self.timers.stop(Timer::Saf(entry));
-                self.saf_pump(bank);
+                self.saf_next(bank);
             }
             Some((ending, cause)) => {
                 let other = cause == Some(Cause::BookedOtherwise);
@@ -73,7 +74,7 @@ impl Switch {
             if look {
                 self.let_card_go_on(bank, entry);
             }
-            self.saf_pump(bank);
+            self.saf_next(bank);
         }
     }
 

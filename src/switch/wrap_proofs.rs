@@ -73,6 +73,7 @@ fn policy() -> Policy {
         reversal: reversal(),
         original_lifetime: 60 * SECOND,
         saf: Saf {
+            borrows: true,
             slots: 4,
             response_timeout: 10 * SECOND,
             first_retry: 2 * SECOND,

@@ -89,6 +89,7 @@ fn bank(options: &Options<'_>, name: &str, lines: &[u16], sign_on: SignOn, union
         must_echo: if options.has("must_echo") { JUDGED.to_vec() } else { Vec::new() },
         original_lifetime: Duration::from_secs(60),
         saf: Saf {
+            borrows: !options.has("slots_only"),
             slots: options.number("slots=", 4) as usize,
             response_timeout: Duration::from_secs(10),
             first_retry: Duration::from_secs(2),

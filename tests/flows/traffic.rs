@@ -5,12 +5,13 @@
 
 use crate::setting::{Options, policy, text};
 use crate::words::read;
-use pointsman::canonical::{Answer, Canonical, Flow, Kind, ResponseClass};
+use pointsman::canonical::{Answer, Canonical, Flow, Kind, Reason, ResponseClass, TransactionType};
 use pointsman::switch::Switch;
-use pointsman::switch::ids::{BankId, LineId, PlatformId, SessionId};
+use pointsman::switch::ids::{BankId, LineId, PlatformId, RecordNo, SessionId};
 use pointsman::switch::input::Input;
 use pointsman::switch::output::{Event, Output};
 use pointsman::switch::policy::{Line, Owner, Platform, Policy};
+use pointsman::switch::record::{BankKeys, Owed, Queued, Record};
 use pointsman::time::{Instant, Now, Wall};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,6 +75,11 @@ pub(crate) fn two_platforms(options: &str) -> Policy {
 
 impl Traffic {
     pub(crate) fn new(policy: Policy) -> Self {
+        Self::with(policy, &[])
+    }
+
+    /// These records stand in the journal.
+    fn with(policy: Policy, records: &[Record]) -> Self {
         let mut traffic = Self {
             switch: Switch::new(Arc::new(policy), 1),
             now: Instant::default(),
@@ -85,6 +91,9 @@ impl Traffic {
             at_bank: (0, 0),
             sent: [0; 2],
         };
+        for (no, record) in (1..).zip(records) {
+            traffic.switch.replay(RecordNo(no), record);
+        }
         traffic.switch.start(traffic.stamp());
         for (line, session) in [(0, SessionId(1)), (1, BANK), (5, SessionId(6))] {
             traffic.feed(Input::LineUp { line: LineId(line), session });
@@ -157,7 +166,7 @@ impl Traffic {
         told.waits.push(self.now.since(asked));
         match msg.answer {
             Some(Answer::Given { .. }) => told.approved += 1,
-            Some(Answer::Own(pointsman::canonical::Reason::Timeout)) => told.unknown += 1,
+            Some(Answer::Own(Reason::Timeout)) => told.unknown += 1,
             _ => told.declined += 1,
         }
     }
@@ -294,4 +303,75 @@ fn a_silent_bank_is_not_asked_on() {
     traffic.pass(Duration::from_secs(120));
     assert!(traffic.is_all_told());
     assert_eq!(traffic.switch.owed(BankId(0)), 0);
+}
+
+/// So many reversals are owed as the run begins, each of a card of its own.
+fn owed(many: u32) -> Vec<Record> {
+    let at = Wall::from_millis(MIDNIGHT);
+    let kind = Kind::Reversal(TransactionType::Purchase);
+    let what = (Owed::OwnReversal, kind, Flow::Advice);
+    let record = |nth: u32| {
+        let keys = BankKeys { stan: 500_000 + nth, ..BankKeys::default() };
+        let pan = read("0200", &[&format!("pan=5{nth:015}")]).ok().and_then(|msg| msg.pan);
+        let bare = Queued::bare(at, text("alfa"), what, Reason::Timeout, keys);
+        Record::Queued(Arc::new(Queued { pan, ..bare }))
+    };
+    (1..=many).map(record).collect()
+}
+
+/// Ten thousand reversals after an outage: gone within a minute of the bank's first answer, and
+/// live traffic that takes half of the window waits no longer for it.
+#[test]
+fn reversals_use_the_room_that_live_requests_leave() {
+    let options = "window=64 cap=4000 timeout=5 breaker=10 breaker_retry=2 slots=16 live_rate=20";
+    let mut gone = vec![];
+    for slots_only in ["", " slots_only"] {
+        let policy = two_platforms(&format!("{options}{slots_only}"));
+        let mut traffic = Traffic::with(policy, &owed(10_000));
+        traffic.silent = true;
+        traffic.asks(0, 320);
+        traffic.pass(Duration::from_secs(12));
+        assert!(traffic.switch.is_broken(BankId(0)));
+        traffic.silent = false;
+        let mut seconds = 0;
+        while traffic.switch.is_broken(BankId(0)) {
+            traffic.pass(Duration::from_secs(1));
+            seconds += 1;
+            assert!(seconds < 10, "the breaker stays open");
+        }
+        let shop = &mut traffic.told[0];
+        shop.waits.clear();
+        let before = (shop.declined, shop.unknown);
+        let mut seconds = 0;
+        while traffic.switch.owed(BankId(0)) > 0 && seconds < 600 {
+            traffic.pass(Duration::from_secs(1));
+            seconds += 1;
+        }
+        assert!(traffic.at_bank.0 <= 64 + 16, "{} at the bank", traffic.at_bank.0);
+        let shop = &mut traffic.told[0];
+        assert_eq!((shop.declined, shop.unknown), before);
+        assert_eq!(shop.percentile(99), LATENCY);
+        gone.push(seconds);
+    }
+    println!("ten thousand are gone after {gone:?} seconds");
+    assert!(gone[0] <= 60 && gone[1] > gone[0], "{gone:?} seconds");
+}
+
+/// Whoever waits for a place in the window has it before what is owed.
+#[test]
+fn reversals_never_take_a_place_that_somebody_waits_for() {
+    let options = "window=64 cap=4000 slots=1 live_rate=20";
+    let mut traffic = Traffic::with(two_platforms(options), &owed(3_000));
+    traffic.pass(Duration::from_secs(2));
+    assert!(traffic.at_bank.0 > 40, "without live requests they have three quarters of it");
+    traffic.asks(0, 630);
+    traffic.pass(Duration::from_secs(2));
+    let left = traffic.switch.owed(BankId(0));
+    traffic.pass(Duration::from_secs(5));
+    let shop = &mut traffic.told[0];
+    assert_eq!((shop.declined, shop.unknown), (0, 0));
+    assert!(shop.percentile(99) <= 2 * LATENCY, "{:?}", shop.percentile(99));
+    assert!(traffic.at_bank.0 <= 65, "{}", traffic.at_bank.0);
+    let slots = left - traffic.switch.owed(BankId(0));
+    assert!(slots >= 45, "they have their own slot: {slots} in five seconds");
 }

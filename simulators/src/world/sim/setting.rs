@@ -181,6 +181,7 @@ fn bank() -> Bank {
         stand_in: None,
         saf: Saf {
             slots: 3,
+            borrows: true,
             response_timeout: 8 * SECOND,
             first_retry: 4 * SECOND,
             max_retry: 30 * SECOND,
