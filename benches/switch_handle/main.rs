@@ -18,7 +18,8 @@ use self::core::{Core, STORIES, Story, WINDOW};
 
 /// The allocator of the switch.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<mimalloc::MiMalloc> =
+    zeroizing_alloc::ZeroAlloc(mimalloc::MiMalloc);
 
 const ROUNDS: usize = 31;
 /// Turns per round: enough that the look at the clock does not count.

@@ -12,6 +12,7 @@ use crate::config::settings::Settings;
 use crate::server::at_start::{Acceptance, AtStart};
 use crate::server::journal_thread::Health;
 use crate::server::log_thread::{LogThread, tell_stdout};
+use crate::server::process_memory::keep_private;
 use crate::server::wiring::{Ready, Remote, StartError, prepare};
 use crate::telemetry::Format;
 use anyhow::Context;
@@ -71,6 +72,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn begin(args: &Args, log: &LogThread) -> anyhow::Result<ExitCode> {
+    keep_private();
     take_small_pages();
     take_descriptors();
     let tell = |error: &dyn Display| {

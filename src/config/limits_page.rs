@@ -42,6 +42,21 @@ reversals and answers are still recorded; `/ready` says why; it goes on by itsel
 | threads | fixed (below) | none is started for a peer | a thread that cannot be had at the \
 start refuses it |\n";
 
+/// What of secrets is in memory, and for how long.
+const SECRETS: &str = "\n## Secrets in memory\n\n\
+The process is not dumpable and writes no core; only the superuser reads its memory. What is\n\
+freed is wiped by the allocator, stacks are wiped a second after they were used.\n\n\
+| what | where | until |\n|---|---|---|\n\
+| PIN blocks, tracks, verification values | the frame, the message, the request to the bank | \
+the answer has left; the buffers of a session one second after its last byte |\n\
+| card numbers | the same; what is owed, open or on the desk; the newest refusals and followers \
+(`UNWRITTEN_MAX`, `NEWEST_FOLLOWERS_MAX`) | it is settled, or newer ones come |\n\
+| records of the journal that were read again | the thread `recall` | its answer is given |\n\
+| what rustls has decrypted | its buffer, up to 18 kB a session | the peer has nothing more to be \
+read: the buffer is wiped by the stream under it (`link::wiped`) |\n\
+| keys: the journal's, MAC and PIN keys, TLS keys, operators' token | where they are used; those given \
+as environment variables in `/proc/PID/environ`, too | the end of the process |\n";
+
 struct Bound {
     name: String,
     value: String,
@@ -127,7 +142,7 @@ fn general(section: &str) -> String {
 
 /// The page, and what it lacks.
 fn page() -> (String, Vec<String>) {
-    let mut page = format!("{HEAD}{OWNERS}");
+    let mut page = format!("{HEAD}{OWNERS}{SECRETS}");
     let mut lacks = Vec::new();
     let constants = constants();
     let read: usize = constants.iter().map(|(_, bounds)| bounds.len()).sum();

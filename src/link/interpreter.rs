@@ -28,4 +28,7 @@ pub trait Interpreter: Send {
     /// # Errors
     /// Names what cannot be said in this dialect; `out` is then as long as before.
     fn say(&mut self, msg: &Canonical, out: &mut Vec<u8>) -> Result<(), Text<64>>;
+
+    /// Wipes what the last messages left in the scratch memory.
+    fn forget(&mut self);
 }

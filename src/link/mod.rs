@@ -24,6 +24,7 @@ mod tests;
 mod throttle;
 pub mod tls;
 pub mod translation;
+mod wiped;
 mod writing;
 
 pub use ended::Ended;

@@ -23,6 +23,9 @@ use tokio_util::io::poll_read_buf;
 /// Bytes a session asks the stream for at once: some 300 messages for one system call.
 const READ_BYTES: usize = 64 << 10;
 
+/// After so long without a byte the buffers of a session are given back.
+const QUIET: Duration = Duration::from_secs(1);
+
 /// What is on its way in.
 #[derive(Debug)]
 pub(super) struct Reading {
@@ -31,6 +34,8 @@ pub(super) struct Reading {
     buffer: BytesMut,
     limit_ms: u32,
     slow: Alarm,
+    /// Rings when nothing has come or gone for a while.
+    quiet: Alarm,
 }
 
 impl Reading {
@@ -42,6 +47,7 @@ impl Reading {
             buffer: BytesMut::new(),
             limit_ms,
             slow: Alarm::new(Duration::from_millis(u64::from(limit_ms))),
+            quiet: Alarm::new(QUIET),
         }
     }
 
@@ -73,6 +79,7 @@ impl Reading {
         batch: &mut Vec<Arrival>,
     ) -> Result<(), Ended> {
         let (session, received, before) = (self.session, now, batch.len());
+        self.quiet.restart(now);
         while let Some(frame) = self.codec.decode(&mut self.buffer)? {
             batch.push(Arrival::Input(match interpreter.hear(&frame) {
                 Heard::Message(msg) => Input::Message { session, received, msg },
@@ -92,6 +99,22 @@ impl Reading {
         if self.slow.is_running() {
             self.slow.restart(clock());
         }
+    }
+
+    /// Something was written.
+    pub(super) fn heard_or_said(&mut self, now: Instant) {
+        self.quiet.restart(now);
+    }
+
+    /// Gives back what earlier frames have filled, once nothing has come or gone for a while; the
+    /// allocator wipes it. True: so should whoever writes.
+    pub(super) fn poll_quiet(&mut self, cx: &mut Context<'_>, clock: &MonoClock) -> bool {
+        let quiet = self.quiet.is_running() && self.quiet.poll(cx, clock);
+        if quiet {
+            self.quiet.stop();
+            self.buffer = BytesMut::from(&self.buffer[..]);
+        }
+        quiet
     }
 
     /// Whether a frame has taken too long.

@@ -132,7 +132,9 @@ impl<I: Interpreter> Session<I> {
             if flushed.is_pending() || self.writing.waiting.is_empty() {
                 return Poll::Pending;
             }
-            self.writing.fill((self.door.clock)(), &mut self.interpreter, &mut self.batch);
+            let now = (self.door.clock)();
+            self.writing.fill(now, &mut self.interpreter, &mut self.batch);
+            self.reading.heard_or_said(now);
             self.door.inbox.hand_over(&mut self.batch);
         }
     }
@@ -157,6 +159,10 @@ impl<I: Interpreter> Session<I> {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(ended)) => return Poll::Ready(ended),
                 Poll::Pending => {
+                    if self.reading.poll_quiet(cx, &self.door.clock) {
+                        self.writing.forget();
+                        self.interpreter.forget();
+                    }
                     return self
                         .reading
                         .poll_slow(cx, &self.door.clock)

@@ -2,6 +2,7 @@
 //!
 //! Contract: one enum instead of boxed trait objects, so that the hot path stays direct.
 
+use super::wiped::Wiped;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,7 +15,7 @@ pub enum Stream {
     /// Plain TCP.
     Tcp(TcpStream),
     /// TLS, either side.
-    Tls(Box<tokio_rustls::TlsStream<TcpStream>>),
+    Tls(Box<tokio_rustls::TlsStream<Wiped<TcpStream>>>),
     /// A pipe in memory.
     Memory(DuplexStream),
 }

@@ -45,6 +45,8 @@ impl Interpreter for Parrot {
         out.extend_from_slice(format!("M{stan:06}").as_bytes());
         framing.finish(out, mark).map_err(|_| Text::EMPTY)
     }
+
+    fn forget(&mut self) {}
 }
 
 fn framing() -> Framing {

@@ -7,6 +7,7 @@
 //! Deliberately absent: reading files, plain text as a way out.
 
 use super::stream::Stream;
+use super::wiped::Wiped;
 use arc_swap::ArcSwap;
 use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject;
@@ -121,20 +122,21 @@ impl LineTls {
 }
 
 impl Side {
-    async fn shake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    async fn shake(&self, stream: TcpStream) -> io::Result<TlsStream<Wiped<TcpStream>>> {
         match self {
-            Self::Server { config, .. } => {
-                TlsAcceptor::from(Arc::clone(config)).accept(stream).await.map(TlsStream::Server)
-            }
+            Self::Server { config, .. } => TlsAcceptor::from(Arc::clone(config))
+                .accept(Wiped(stream))
+                .await
+                .map(TlsStream::Server),
             Self::Client { config, peer } => {
                 let connector = TlsConnector::from(Arc::clone(config));
-                connector.connect(peer.clone(), stream).await.map(TlsStream::Client)
+                connector.connect(peer.clone(), Wiped(stream)).await.map(TlsStream::Client)
             }
         }
     }
 
     /// Of a server the library checks the name; of a client nobody does but we.
-    fn judge(&self, stream: &TlsStream<TcpStream>) -> Result<(), TlsError> {
+    fn judge(&self, stream: &TlsStream<Wiped<TcpStream>>) -> Result<(), TlsError> {
         let Self::Server { peers, .. } = self else { return Ok(()) };
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let carries = |name: &ServerName<'_>| {

@@ -135,6 +135,10 @@ impl Interpreter for Translation {
         }
         self.wire.framing.finish(out, mark).map_err(|error| named(&error))
     }
+
+    fn forget(&mut self) {
+        self.message = Message::new();
+    }
 }
 
 /// The frame's TPDU goes in front of the message's header, to be given back with the answer.

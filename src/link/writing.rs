@@ -100,6 +100,13 @@ impl Writing {
         Poll::Ready(Ok(()))
     }
 
+    /// Gives back what earlier frames have filled; the allocator wipes it.
+    pub(super) fn forget(&mut self) {
+        if self.out.is_empty() {
+            self.out = Vec::new();
+        }
+    }
+
     fn poll_stall(&mut self, cx: &mut Context<'_>, clock: &MonoClock) -> Poll<Result<(), Ended>> {
         if !self.stall.is_running() {
             self.stall.start(clock());

@@ -11,6 +11,7 @@
 
 use super::clock::Clock;
 use super::handover::Handover;
+use super::process_memory::wipe_stack;
 use super::recall_index::{Key, note_keys};
 use super::recall_thread::{Library, RecallThread};
 use super::shelf_keeper::{Fullness, ShelfKeeper};
@@ -246,6 +247,7 @@ impl Scribe {
             let stop = self.take(&mut batches, &mut recalls, &mut keys, marked);
             if batches.is_empty() && recalls.is_empty() {
                 self.writer.idle(self.clock.wall())?;
+                wipe_stack();
                 marked = true;
                 if stop {
                     return Ok(());

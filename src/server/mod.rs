@@ -33,10 +33,12 @@ pub mod journal_thread;
 mod journal_thread_tests;
 mod line_keys;
 pub mod log_thread;
+
 mod measuring;
 mod opening;
 pub mod operators;
 mod papers;
+pub mod process_memory;
 mod recall_index;
 pub mod recall_thread;
 #[cfg(test)]

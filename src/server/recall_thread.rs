@@ -9,6 +9,7 @@
 
 use super::handover::Handover;
 use super::housekeeping;
+use super::process_memory::wipe_stack;
 use super::recall_index::{Key, OnDisk, Trouble, brought_up, enter};
 use crate::journal::{Backend, DayIndex, JournalError, Reader};
 use crate::limits::HELD_KEYS_MAX;
@@ -182,10 +183,20 @@ impl Librarian {
                     self.answer(ticket, key)?;
                 }
             }
+            self.forget();
             if stop {
                 return Ok(());
             }
         }
+    }
+
+    /// Leaves nothing of the records that were read.
+    fn forget(&mut self) {
+        self.reader.forget();
+        if let Index::Ready(_, reader) = &mut self.index {
+            reader.forget();
+        }
+        wipe_stack();
     }
 
     fn take(&mut self, asked: &mut VecDeque<(Ticket, RecallKey)>) -> bool {

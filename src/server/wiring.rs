@@ -18,6 +18,7 @@ use super::line_keys::{KeyRing, token};
 use super::opening::{self, Opened};
 use super::operators::{BankBooks, Operators};
 use super::papers::{self, LinePapers};
+use super::process_memory::keep_wiping;
 use crate::admin::{AdminDoor, Latch, Latches, OperatorDoor, PaceClock, Question};
 use crate::config::settings::{AdminSettings, Allow, Endpoint, LineSettings, Settings};
 use crate::limits::TURN_INPUTS;
@@ -172,6 +173,7 @@ impl Ready {
     /// Runs until it is asked to stop and has, or its journal failed: how the journal ended.
     pub async fn run(self) -> Health {
         let Self { driver, listeners, callers, pages, .. } = self;
+        tokio::spawn(keep_wiping());
         for (line, listener) in listeners {
             tokio::spawn(keep_listening(listener, line));
         }

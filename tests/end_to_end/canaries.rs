@@ -13,7 +13,7 @@ use simulators::world::canary::{Canary as Secret, Scanner};
 use std::fs;
 
 /// What each canary is told; `None`: nothing, as nobody can be answered.
-fn expected(name: &str) -> Option<&'static str> {
+pub(crate) fn expected(name: &str) -> Option<&'static str> {
     match name {
         "garbage" => None,
         "pin" => Some("40"),
@@ -50,7 +50,8 @@ fn printed(stage: &Stage) -> Tested<Vec<String>> {
     commands.iter().map(|(command, more)| stage.ask_journal(command, more)).collect()
 }
 
-fn scanner(canaries: &[Canary]) -> Tested<Scanner> {
+/// Every secret that they carry.
+pub(crate) fn secrets(canaries: &[Canary]) -> Tested<Vec<Secret>> {
     let mut secrets = Vec::new();
     for (name, value) in canaries.iter().flat_map(|canary| &canary.secrets) {
         secrets.push(match name.as_str() {
@@ -58,14 +59,14 @@ fn scanner(canaries: &[Canary]) -> Tested<Scanner> {
             _ => Secret::text(name, value),
         });
     }
-    Ok(Scanner::new(&secrets))
+    Ok(secrets)
 }
 
 #[test]
 fn no_secret_is_left_behind() -> Tested {
     let stage = Stage::new(CALM)?;
     let canaries = frames::canaries()?;
-    let scanner = scanner(&canaries)?;
+    let scanner = Scanner::new(&secrets(&canaries)?);
     assert!(scanner.proves_itself());
     let pages = fly(&stage, &canaries)?;
     let printed = printed(&stage)?;

@@ -15,7 +15,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 
-type Issuer = CertifiedIssuer<'static, KeyPair>;
+pub(crate) type Issuer = CertifiedIssuer<'static, KeyPair>;
 
 const TLS: &str = r#"
 allow = ["127.0.0.0/8"]
@@ -40,6 +40,14 @@ fn issue(by: &Issuer, name: &str) -> Tested<(String, String)> {
     Ok((certificate.pem(), key.serialize_pem()))
 }
 
+/// Gives the door of a stage TLS; who signs for it.
+pub(crate) fn furnished(stage: &Stage) -> Tested<Issuer> {
+    let authority = authority("old")?;
+    furnish(&stage.folder(), &authority)?;
+    stage.edit("margin_ms = 300\n", &format!("margin_ms = 300\n{TLS}"))?;
+    Ok(authority)
+}
+
 /// Puts the door's papers into the folder.
 fn furnish(folder: &Path, by: &Issuer) -> Tested {
     let (certificate, key) = issue(by, "door.test")?;
@@ -49,9 +57,10 @@ fn furnish(folder: &Path, by: &Issuer) -> Tested {
     Ok(())
 }
 
-type Line = StreamOwned<ClientConnection, TcpStream>;
+pub(crate) type Line = StreamOwned<ClientConnection, TcpStream>;
 
-fn call(door: SocketAddr, by: &Issuer, name: &str) -> Tested<Line> {
+/// A line to a door with TLS, with a certificate of this name.
+pub(crate) fn call(door: SocketAddr, by: &Issuer, name: &str) -> Tested<Line> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(by.pem().as_bytes())?)?;
     let (certificate, key) = issue(by, name)?;
@@ -70,6 +79,11 @@ fn ask(line: &mut Line, no: usize) -> Tested<Vec<u8>> {
     let requests = frames::requests()?;
     let asked = requests.get(no).ok_or("too few requests")?;
     line.write_all(&asked.message.at(&stamp(now_ms())))?;
+    answer(line)
+}
+
+/// The MTI of the next answer.
+pub(crate) fn answer(line: &mut Line) -> Tested<Vec<u8>> {
     let mut begin = [0; 6];
     line.read_exact(&mut begin)?;
     let [high, low, mti @ ..] = begin;
@@ -81,9 +95,7 @@ fn ask(line: &mut Line, no: usize) -> Tested<Vec<u8>> {
 #[test]
 fn a_door_with_tls_lets_in_whom_it_knows_and_renews_its_certificate_while_open() -> Tested {
     let stage = Stage::new(CALM)?;
-    let (old, new) = (authority("old")?, authority("new")?);
-    furnish(&stage.folder(), &old)?;
-    stage.edit("margin_ms = 300\n", &format!("margin_ms = 300\n{TLS}"))?;
+    let (old, new) = (furnished(&stage)?, authority("new")?);
     let switch = stage.start("info")?;
     let mut line = call(switch.door, &old, "shop.test")?;
     assert_eq!(ask(&mut line, 0)?, b"0210");

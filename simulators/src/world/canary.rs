@@ -4,6 +4,7 @@
 //! both nibble offsets; bytes that are not digits (PIN blocks) also as they are. Before a scan
 //! means anything the scanner must find planted ones: [`Scanner::proves_itself`].
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -96,6 +97,20 @@ impl Scanner {
             Some(Sighting { name: pattern.name.clone(), coding: pattern.coding, at: at? })
         };
         self.patterns.iter().zip(found).filter_map(sighting).collect()
+    }
+
+    /// How often each canary stands in these bytes, in whatever coding; none that does not.
+    pub fn count(&self, bytes: &[u8]) -> BTreeMap<String, usize> {
+        let mut found = BTreeMap::new();
+        for (at, pair) in bytes.windows(2).enumerate() {
+            if self.begins[place(pair[0], pair[1])] {
+                let rest = bytes.get(at..).unwrap_or_default();
+                for pattern in self.patterns.iter().filter(|p| rest.starts_with(&p.bytes)) {
+                    *found.entry(pattern.name.clone()).or_default() += 1;
+                }
+            }
+        }
+        found
     }
 
     /// Every sighting in every file at or below `path`.

@@ -75,6 +75,11 @@ impl Reader {
         }
     }
 
+    /// Gives back what records it read last were opened into; the allocator wipes it.
+    pub fn forget(&mut self) {
+        (self.buffer, self.body) = (Vec::new(), Vec::new());
+    }
+
     /// The oldest record that is still there, and when its segment was opened (milliseconds since
     /// 1970); `None` where there is no segment.
     pub fn begins(&self) -> Option<(u64, i64)> {
