@@ -54,8 +54,8 @@ the answer has left; the buffers of a session one second after its last byte |\n
 | records of the journal that were read again | the thread `recall` | its answer is given |\n\
 | what rustls has decrypted | its buffer, up to 18 kB a session | the peer has nothing more to be \
 read: the buffer is wiped by the stream under it (`link::wiped`) |\n\
-| keys: the journal's, MAC and PIN keys, TLS keys, operators' token | where they are used; those given \
-as environment variables in `/proc/PID/environ`, too | the end of the process |\n";
+| keys: the journal's, MAC and PIN keys, TLS keys, operators' token | where they are used; \
+those given as environment variables in `/proc/PID/environ`, too | the end of the process |\n";
 
 struct Bound {
     name: String,

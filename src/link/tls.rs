@@ -11,9 +11,9 @@ use super::wiped::Wiped;
 use arc_swap::ArcSwap;
 use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{CertificateError, ClientConfig, RootCertStore, ServerConfig};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,6 +101,29 @@ impl LineTls {
     pub fn check(papers: &Papers, calls: bool) -> Result<Renewal, TlsError> {
         let side = if calls { client(papers) } else { server(papers) };
         side.map(Renewal)
+    }
+
+    /// Refuses a certificate of ours that has expired or is not valid yet at `now`, since 1970:
+    /// no peer would shake hands with it.
+    ///
+    /// # Errors
+    /// The paper `certificate`, or one that cannot be read.
+    pub fn check_dates(papers: &Papers, now: Duration) -> Result<(), TlsError> {
+        let chain = certificates("certificate", &papers.certificate)?;
+        let verifier = WebPkiClientVerifier::builder(Arc::new(roots(papers)?)).build();
+        let verifier = verifier.map_err(|error| TlsError::paper("authorities", error))?;
+        let [own, between @ ..] = chain.as_slice() else { return Ok(()) };
+        let now = UnixTime::since_unix_epoch(now);
+        // Who must have signed it, and for which use, is for the peers to say.
+        match verifier.verify_client_cert(own, between, now) {
+            Err(rustls::Error::InvalidCertificate(
+                wrong @ (CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. }),
+            )) => Err(TlsError::paper("certificate", wrong)),
+            _ => Ok(()),
+        }
     }
 
     /// From the next handshake on.

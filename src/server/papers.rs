@@ -3,12 +3,15 @@
 //! Contract: a renewal takes all lines or none. Errors name the setting and the file, never
 //! what is in it.
 
+use super::clock::Clock;
 use super::secrets;
 use super::wiring::StartError;
 use crate::config::settings::TlsSettings;
 use crate::link::tls::{LineTls, Papers, Renewal, TlsError};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+use tracing::warn;
 use zeroize::Zeroizing;
 
 /// TLS of one line and where its papers are.
@@ -19,19 +22,25 @@ pub(super) struct LinePapers {
     settings: TlsSettings,
     calls: bool,
     line: Arc<LineTls>,
+    clock: Clock,
 }
 
 impl LinePapers {
-    /// Reads and checks them for the first time. `calls`: we call on this line.
+    /// Reads and checks them for the first time. `calls`: we call on this line. A certificate that
+    /// has expired is warned of: the other lines are to start.
     pub(super) fn open(
         key: String,
         settings: TlsSettings,
         calls: bool,
-        folder: &Path,
+        (folder, clock): (&Path, Clock),
     ) -> Result<Self, StartError> {
         let papers = read(&key, &settings, folder)?;
+        if let Err(error) = LineTls::check_dates(&papers, since_1970(clock)) {
+            let why = told(&key, &settings, &error);
+            warn!(%why, "no peer will shake hands on this line");
+        }
         let line = LineTls::new(&papers, calls).map_err(|e| told(&key, &settings, &e))?;
-        Ok(Self { key, settings, calls, line: Arc::new(line) })
+        Ok(Self { key, settings, calls, line: Arc::new(line), clock })
     }
 
     /// The line's TLS.
@@ -41,8 +50,14 @@ impl LinePapers {
 
     fn check(&self, folder: &Path) -> Result<Renewal, StartError> {
         let papers = read(&self.key, &self.settings, folder)?;
-        LineTls::check(&papers, self.calls).map_err(|e| told(&self.key, &self.settings, &e))
+        let checked = LineTls::check_dates(&papers, since_1970(self.clock))
+            .and_then(|()| LineTls::check(&papers, self.calls));
+        checked.map_err(|error| told(&self.key, &self.settings, &error))
     }
+}
+
+fn since_1970(clock: Clock) -> Duration {
+    Duration::from_millis(u64::try_from(clock.wall().millis()).unwrap_or(0))
 }
 
 /// Renews all, or none and says why.

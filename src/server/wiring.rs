@@ -308,7 +308,7 @@ impl<'s> Bench<'s> {
         let Some(tls) = &settings.tls else { return Ok(None) };
         let calls = matches!(settings.endpoint, Endpoint::Connect { .. });
         let key = key_of(self.settings, line, "tls");
-        let papers = LinePapers::open(key, tls.clone(), calls, self.folder)?;
+        let papers = LinePapers::open(key, tls.clone(), calls, (self.folder, self.clock))?;
         let line = papers.line();
         self.papers.push(papers);
         Ok(Some(line))

@@ -4,7 +4,9 @@
 use crate::frames;
 use crate::stage::{CALM, Stage};
 use crate::{SOON, Tested, wait_until};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -38,6 +40,13 @@ fn issue(by: &Issuer, name: &str) -> Tested<(String, String)> {
     let key = KeyPair::generate()?;
     let certificate = CertificateParams::new(vec![name.to_owned()])?.signed_by(&key, by)?;
     Ok((certificate.pem(), key.serialize_pem()))
+}
+
+/// A certificate that was good for a year, long ago.
+fn expired(by: &Issuer, name: &str) -> Tested<String> {
+    let mut params = CertificateParams::new(vec![name.to_owned()])?;
+    (params.not_before, params.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
+    Ok(params.signed_by(&KeyPair::generate()?, by)?.pem())
 }
 
 /// Gives the door of a stage TLS; who signs for it.
@@ -118,6 +127,13 @@ fn a_door_with_tls_lets_in_whom_it_knows_and_renews_its_certificate_while_open()
     switch.signal("HUP")?;
     wait_until("the reload was refused", SOON, || Ok(switch.logged().contains("door-key.pem")))?;
     assert_eq!(ask(&mut call(switch.door, &old, "shop.test")?, 2)?, b"0210");
+    // Nor does one with a certificate that nobody would believe any more.
+    furnish(&stage.folder(), &new)?;
+    fs::write(stage.folder().join("door.pem"), expired(&new, "door.test")?)?;
+    switch.signal("HUP")?;
+    let says = "platform.shop.tls.certificate: door.pem: certificate expired";
+    wait_until("the reload was refused", SOON, || Ok(switch.logged().contains(says)))?;
+    assert_eq!(ask(&mut call(switch.door, &old, "shop.test")?, 5)?, b"0210");
     furnish(&stage.folder(), &new)?;
     switch.signal("HUP")?;
     wait_until("the new certificate counts", SOON, || {
