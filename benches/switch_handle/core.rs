@@ -157,7 +157,8 @@ impl Core {
                     Output::Event(_)
                     | Output::Cancel { .. }
                     | Output::Recall { .. }
-                    | Output::Close { .. } => {}
+                    | Output::Close { .. }
+                    | Output::Nonsense { .. } => {}
                 }
             }
         }

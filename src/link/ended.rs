@@ -40,6 +40,12 @@ pub enum Ended {
     /// The core closed it.
     #[error("closed by the switch: {0:?}")]
     Core(CloseReason),
+    /// Its first message came when every place of the door was taken.
+    #[error("every place is taken")]
+    NoPlace,
+    /// It said nothing, and others wanted in.
+    #[error("it had said nothing yet and others wanted in")]
+    PushedOut,
     /// Reading or writing failed.
     #[error("the connection failed: {0}")]
     Io(io::Error),
@@ -64,6 +70,8 @@ impl Ended {
             Self::Core(CloseReason::Garbage) => "garbled_messages",
             Self::Core(CloseReason::Protocol) => "protocol",
             Self::Core(CloseReason::Shutdown) => "shutdown",
+            Self::NoPlace => "too_many_sessions",
+            Self::PushedOut => "pushed_out",
             Self::Io(_) => "failed",
             Self::Panicked => "panicked",
         }

@@ -28,6 +28,10 @@ pub enum Arrival {
     Input(Input),
 }
 
+/// When something was handed over, for [`Inbox::poll_taken`].
+#[derive(Debug, Clone, Copy)]
+pub struct Handed(u64);
+
 /// The bounded channel all sessions share.
 #[derive(Debug)]
 pub struct Inbox {
@@ -40,6 +44,8 @@ struct State {
     arrivals: Vec<Arrival>,
     /// Something other than an arrival wants the driver's attention.
     knocked: bool,
+    /// How often the driver took what there was.
+    takes: u64,
     driver: Option<Waker>,
     readers: Vec<Waker>,
 }
@@ -50,18 +56,21 @@ impl Inbox {
         Arc::new(Self { state: Mutex::default(), room })
     }
 
-    /// Takes everything out of `batch`, in order, and wakes the driver.
-    pub fn hand_over(&self, batch: &mut Vec<Arrival>) {
+    /// Takes everything out of `batch`, in order, and wakes the driver. When that was, unless there
+    /// was nothing.
+    pub fn hand_over(&self, batch: &mut Vec<Arrival>) -> Option<Handed> {
         if batch.is_empty() {
-            return;
+            return None;
         }
         let mut state = self.state();
+        let then = Handed(state.takes);
         if state.arrivals.is_empty() {
             std::mem::swap(&mut state.arrivals, batch);
         } else {
             state.arrivals.append(batch);
         }
         wake(state);
+        Some(then)
     }
 
     /// Hands over a single arrival.
@@ -80,8 +89,17 @@ impl Inbox {
 
     /// Ready while there is room; otherwise the caller is woken when the driver has taken some.
     pub fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_if(cx, |state| state.arrivals.len() < self.room)
+    }
+
+    /// Ready once the driver has taken what was handed over then: what it thinks of that is known.
+    pub fn poll_taken(&self, cx: &mut Context<'_>, then: Handed) -> Poll<()> {
+        self.poll_if(cx, |state| state.takes > then.0)
+    }
+
+    fn poll_if(&self, cx: &mut Context<'_>, is_so: impl FnOnce(&State) -> bool) -> Poll<()> {
         let mut state = self.state();
-        if state.arrivals.len() < self.room {
+        if is_so(&state) {
             return Poll::Ready(());
         }
         if !state.readers.iter().any(|reader| reader.will_wake(cx.waker())) {
@@ -100,6 +118,7 @@ impl Inbox {
             return Poll::Pending;
         }
         state.knocked = false;
+        state.takes += 1;
         if into.is_empty() {
             std::mem::swap(&mut state.arrivals, into);
         } else {
@@ -128,6 +147,7 @@ fn wake(mut state: MutexGuard<'_, State>) {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     fn timer() -> Arrival {
@@ -138,7 +158,8 @@ mod tests {
     fn what_goes_in_comes_out_in_order_and_the_buffers_change_hands() {
         let inbox = Inbox::new(4);
         let mut batch = vec![timer(), timer()];
-        inbox.hand_over(&mut batch);
+        assert!(inbox.hand_over(&mut batch).is_some() && batch.is_empty());
+        assert!(inbox.hand_over(&mut batch).is_none());
         inbox.put(Arrival::Input(Input::Durable { upto: Default::default() }));
         assert!(batch.is_empty());
         let mut cx = Context::from_waker(Waker::noop());
@@ -163,5 +184,10 @@ mod tests {
         let mut taken = Vec::new();
         assert!(inbox.poll_take(&mut cx, &mut taken).is_ready());
         assert!(inbox.poll_room(&mut cx).is_ready());
+        let then = inbox.hand_over(&mut vec![timer()]).unwrap();
+        assert!(inbox.poll_taken(&mut cx, then).is_pending());
+        assert!(inbox.poll_take(&mut cx, &mut taken).is_ready());
+        inbox.put(timer());
+        assert!(inbox.poll_taken(&mut cx, then).is_ready(), "others' do not matter");
     }
 }

@@ -6,8 +6,13 @@
 //! first byte leaves, or `Unsent`, exactly once and before `LineDown`.
 //! Deliberately absent: spawning and supervision (`server`), decisions (`switch`), the clock.
 
+mod addresses;
 mod alarm;
+mod budget;
 pub mod codec;
+mod conduct;
+#[cfg(test)]
+mod conduct_tests;
 pub mod connector;
 mod ended;
 mod inbox;
@@ -16,6 +21,7 @@ pub mod keys;
 mod listener;
 mod outbound;
 mod reading;
+mod seats;
 mod session;
 mod stream;
 pub mod tcp;
@@ -27,6 +33,7 @@ pub mod translation;
 mod wiped;
 mod writing;
 
+pub use conduct::Conduct;
 pub use ended::Ended;
 pub use inbox::{Arrival, Inbox};
 pub use listener::{Accepted, Allow, Listener};

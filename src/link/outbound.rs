@@ -5,6 +5,7 @@
 //! [`Outbound::shut`] nothing gets in, and what was in is given back to be reported `Unsent`.
 
 use crate::switch::ids::SendId;
+use crate::switch::nonsense::Nonsense;
 use crate::switch::output::{CloseReason, Send};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,6 +40,8 @@ pub struct Outbound {
 struct State {
     queue: VecDeque<Send>,
     wish: Option<EndWish>,
+    /// How much of what it brought was of no use, by kind.
+    nonsense: [u32; Nonsense::ALL.len()],
     gone: bool,
     session: Option<Waker>,
 }
@@ -76,6 +79,18 @@ impl Outbound {
     pub fn end(&self, wish: EndWish) {
         self.state().wish.get_or_insert(wish);
         self.wake();
+    }
+
+    /// Notes that a message of its peer was of no use; does not wake the session.
+    pub fn note(&self, kind: Nonsense) {
+        if let Some(count) = self.state().nonsense.get_mut(kind.index()) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// For the session: what was noted since it asked last.
+    pub fn noted(&self) -> [u32; Nonsense::ALL.len()] {
+        std::mem::take(&mut self.state().nonsense)
     }
 
     /// Wakes the session, if it sleeps.

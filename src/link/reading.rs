@@ -1,17 +1,21 @@
 //! The way into a session: bytes to frames to meaning, one batch per turn.
 //!
-//! Contract: reads until the peer has nothing more or the turn's share is used up; a frame that
-//! takes longer than the framing's read deadline from its first byte ends the session.
+//! Contract: reads until the peer has nothing more, the turn's share is used up or the peer is not
+//! to be heard for now ([`super::conduct`]); a frame that takes longer than the framing's read
+//! deadline from its first byte ends the session.
 
 use super::alarm::Alarm;
 use super::codec::FrameCodec;
+use super::conduct::Conduct;
 use super::ended::Ended;
 use super::inbox::Arrival;
 use super::interpreter::{Heard, Interpreter};
 use super::{MonoClock, stream::Stream};
 use crate::framing::Framing;
+use crate::limits::WARY_FRAMES;
 use crate::switch::ids::SessionId;
 use crate::switch::input::Input;
+use crate::switch::nonsense::Nonsense;
 use crate::time::Instant;
 use bytes::BytesMut;
 use std::pin::Pin;
@@ -32,6 +36,8 @@ pub(super) struct Reading {
     session: SessionId,
     codec: FrameCodec,
     buffer: BytesMut,
+    /// Cutting was broken off: the buffer may hold whole frames.
+    uncut: bool,
     limit_ms: u32,
     slow: Alarm,
     /// Rings when nothing has come or gone for a while.
@@ -45,21 +51,27 @@ impl Reading {
             session,
             codec: FrameCodec::new(framing),
             buffer: BytesMut::new(),
+            uncut: false,
             limit_ms,
             slow: Alarm::new(Duration::from_millis(u64::from(limit_ms))),
             quiet: Alarm::new(QUIET),
         }
     }
 
-    /// Reads once; everything understood goes to `batch`. Pending when the peer has nothing.
+    /// Reads once, unless frames are left from the last time; everything understood goes to
+    /// `batch`. Pending when the peer has nothing.
     pub(super) fn poll_once(
         &mut self,
         cx: &mut Context<'_>,
         stream: &mut Stream,
         clock: &MonoClock,
         interpreter: &mut impl Interpreter,
+        conduct: &mut Conduct,
         batch: &mut Vec<Arrival>,
     ) -> Poll<Result<(), Ended>> {
+        if self.uncut {
+            return Poll::Ready(self.cut(clock(), interpreter, conduct, batch));
+        }
         self.buffer.reserve(READ_BYTES);
         let count = ready!(poll_read_buf(Pin::new(stream), cx, &mut self.buffer))?;
         if count == 0 {
@@ -69,22 +81,36 @@ impl Reading {
             };
             return Poll::Ready(Err(ended));
         }
-        Poll::Ready(self.cut(clock(), interpreter, batch))
+        Poll::Ready(self.cut(clock(), interpreter, conduct, batch))
     }
 
     fn cut(
         &mut self,
         now: Instant,
         interpreter: &mut impl Interpreter,
+        conduct: &mut Conduct,
         batch: &mut Vec<Arrival>,
     ) -> Result<(), Ended> {
         let (session, received, before) = (self.session, now, batch.len());
         self.quiet.restart(now);
-        while let Some(frame) = self.codec.decode(&mut self.buffer)? {
-            batch.push(Arrival::Input(match interpreter.hear(&frame) {
-                Heard::Message(msg) => Input::Message { session, received, msg },
-                Heard::Garbled(garbled) => Input::Garbled { session, received, garbled },
-            }));
+        self.uncut = true;
+        while conduct.may_be_heard()
+            && (batch.len() - before < WARY_FRAMES || !conduct.is_suspect())
+        {
+            let Some(frame) = self.codec.decode(&mut self.buffer)? else {
+                self.uncut = false;
+                break;
+            };
+            match interpreter.hear(&frame) {
+                Heard::Message(msg) => {
+                    conduct.heard()?;
+                    batch.push(Arrival::Input(Input::Message { session, received, msg }));
+                }
+                Heard::Garbled(garbled) => {
+                    batch.push(Arrival::Input(Input::Garbled { session, received, garbled }));
+                    conduct.nonsense(now, Nonsense::Unreadable, 1)?;
+                }
+            }
         }
         match (self.buffer.is_empty(), batch.len() > before) {
             (true, _) => self.slow.stop(),

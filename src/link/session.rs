@@ -12,8 +12,9 @@
 //! Deliberately absent: spawning, reconnecting, deciding, telling the time.
 
 use super::MonoClock;
+use super::conduct::Conduct;
 use super::ended::Ended;
-use super::inbox::{Arrival, Inbox};
+use super::inbox::{Arrival, Handed, Inbox};
 use super::interpreter::Interpreter;
 use super::outbound::{EndWish, Outbound};
 use super::reading::Reading;
@@ -62,13 +63,22 @@ pub struct Session<I> {
     outbound: Arc<Outbound>,
     reading: Reading,
     writing: Writing,
+    conduct: Conduct,
     /// What happened in this turn, in order.
     batch: Vec<Arrival>,
+    /// When it was handed over last.
+    handed: Option<Handed>,
 }
 
 impl<I: Interpreter> Session<I> {
     /// A session on a connected stream; `session` is unique within the run.
-    pub fn new(session: SessionId, door: Door, stream: Stream, interpreter: I) -> Self {
+    pub fn new(
+        session: SessionId,
+        door: Door,
+        stream: Stream,
+        interpreter: I,
+        conduct: Conduct,
+    ) -> Self {
         Self {
             session,
             stream,
@@ -76,13 +86,16 @@ impl<I: Interpreter> Session<I> {
             outbound: Outbound::new(door.outbound_queue),
             reading: Reading::new(session, door.framing.clone()),
             writing: Writing::new(),
+            conduct,
             batch: Vec::new(),
+            handed: None,
             door,
         }
     }
 
-    /// Runs to the end of the connection. Tells the driver of its beginning and its end.
-    pub async fn run(mut self) -> Ended {
+    /// Runs to the end of the connection. Tells the driver of its beginning and its end. Gives back
+    /// how the peer behaved, and with it its place.
+    pub async fn run(mut self) -> (Ended, Conduct) {
         let (line, session) = (self.door.line, self.session);
         let outbound = Arc::clone(&self.outbound);
         self.door.inbox.put(Arrival::Up { line, session, outbound });
@@ -95,15 +108,21 @@ impl<I: Interpreter> Session<I> {
         self.writing.give_up(&mut self.batch);
         self.batch.push(Arrival::Input(Input::LineDown { line, session }));
         self.door.inbox.hand_over(&mut self.batch);
-        ended
+        (ended, self.conduct)
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         if let Poll::Ready(ended) = self.write(cx) {
             return Poll::Ready(ended);
         }
+        if self.conduct.poll_pushed_out(cx).is_ready() {
+            return Poll::Ready(Ended::PushedOut);
+        }
+        if let Err(ended) = self.conduct.noted(&self.door.clock, self.outbound.noted()) {
+            return Poll::Ready(ended);
+        }
         let read = self.read(cx);
-        self.door.inbox.hand_over(&mut self.batch);
+        self.handed = self.door.inbox.hand_over(&mut self.batch).or(self.handed);
         read
     }
 
@@ -139,11 +158,21 @@ impl<I: Interpreter> Session<I> {
         }
     }
 
+    /// Whether the core has judged what a suspect brought, before it may bring more.
+    fn is_judged(&self, suspect: bool, cx: &mut Context<'_>) -> bool {
+        let handed = self.handed.filter(|_| suspect);
+        handed.is_none_or(|then| self.door.inbox.poll_taken(cx, then).is_ready())
+    }
+
     /// Ready only when the session is to end.
     fn read(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
-        for _ in 0..READS_PER_TURN {
-            let may_read = self.door.throttle.poll_read(cx).is_ready()
-                && self.door.inbox.poll_room(cx).is_ready();
+        let suspect = self.conduct.is_suspect();
+        let reads = if suspect { 1 } else { READS_PER_TURN };
+        for _ in 0..reads {
+            let may_read = self.conduct.poll_read(cx, &self.door.clock).is_ready()
+                && self.door.throttle.poll_read(cx).is_ready()
+                && self.door.inbox.poll_room(cx).is_ready()
+                && self.is_judged(suspect, cx);
             if !may_read {
                 self.reading.pause(&self.door.clock);
                 return Poll::Pending;
@@ -153,6 +182,7 @@ impl<I: Interpreter> Session<I> {
                 &mut self.stream,
                 &self.door.clock,
                 &mut self.interpreter,
+                &mut self.conduct,
                 &mut self.batch,
             );
             match read {

@@ -13,6 +13,7 @@ use crate::switch::output::{CloseReason, Send};
 use crate::text::Text;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
@@ -54,20 +55,20 @@ fn framing() -> Framing {
     FramingSpec { max: Some(100), keep_alive: Some(true), ..spec }.validate().unwrap()
 }
 
-fn message(stan: u32) -> Box<Canonical> {
+pub(super) fn message(stan: u32) -> Box<Canonical> {
     let kind = Kind::NetworkManagement(NetworkFunction::Echo);
     let mut msg = Canonical::new(kind, Flow::Request);
     msg.stan = Some(stan);
     Box::new(msg)
 }
 
-fn frame(body: &[u8]) -> Vec<u8> {
+pub(super) fn frame(body: &[u8]) -> Vec<u8> {
     let mut out = (body.len() as u16).to_be_bytes().to_vec();
     out.extend_from_slice(body);
     out
 }
 
-fn send(id: u64, msg: Box<Canonical>) -> Send {
+pub(super) fn send(id: u64, msg: Box<Canonical>) -> Send {
     let (session, line) = (SessionId(1), LineId(0));
     Send { id: SendId(id), session, line, msg, after: None, not_after: None }
 }
@@ -79,7 +80,7 @@ fn clock() -> MonoClock {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the read deadline is measured in real time")]
-fn real_clock() -> MonoClock {
+pub(super) fn real_clock() -> MonoClock {
     let origin = std::time::Instant::now();
     Arc::new(move || Instant::from_nanos(origin.elapsed().as_nanos() as u64))
 }
@@ -96,29 +97,44 @@ fn door(clock: MonoClock) -> Door {
 }
 
 /// A running session, the peer's end of its pipe, and its queue.
-struct Bench {
+pub(super) struct Bench {
     inbox: Arc<Inbox>,
     throttle: Arc<Throttle>,
-    peer: DuplexStream,
+    pub(super) peer: DuplexStream,
     task: JoinHandle<Ended>,
-    outbound: Arc<Outbound>,
-    seen: Vec<String>,
+    pub(super) outbound: Arc<Outbound>,
+    pub(super) seen: Vec<String>,
 }
 
 impl Bench {
-    async fn new(pipe: usize, clock: MonoClock) -> Self {
+    pub(super) async fn new(pipe: usize, clock: MonoClock) -> Self {
         let door = door(clock);
         let (inbox, throttle) = (Arc::clone(&door.inbox), Arc::clone(&door.throttle));
         let (peer, ours) = tokio::io::duplex(pipe);
-        let session = Session::new(SessionId(1), door, Stream::Memory(ours), Parrot);
-        let task = tokio::spawn(session.run());
+        let conduct = Conduct::of_called(Instant::default());
+        let session = Session::new(SessionId(1), door, Stream::Memory(ours), Parrot, conduct);
+        let task = tokio::spawn(async { session.run().await.0 });
         let Some(Arrival::Up { outbound, .. }) = take(&inbox).await.pop() else { unreachable!() };
         Self { inbox, throttle, peer, task, outbound, seen: Vec::new() }
     }
 
     /// Waits until something arrives and adds it to what was seen, in short words.
-    async fn hear(&mut self) {
-        for arrival in take(&self.inbox).await {
+    pub(super) async fn hear(&mut self) {
+        let taken = take(&self.inbox).await;
+        self.note(taken);
+    }
+
+    /// The same with what is there by now.
+    pub(super) fn hear_all(&mut self) {
+        let mut taken = Vec::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        if self.inbox.poll_take(&mut cx, &mut taken).is_ready() {
+            self.note(taken);
+        }
+    }
+
+    fn note(&mut self, taken: Vec<Arrival>) {
+        for arrival in taken {
             self.seen.push(match arrival {
                 Arrival::Up { .. } => "up".to_owned(),
                 Arrival::Input(Input::Message { msg, .. }) => format!("message {:?}", msg.stan),
@@ -295,19 +311,25 @@ async fn a_throttled_platform_is_read_only_once_it_is_let_go() {
 
 #[tokio::test]
 async fn a_listener_turns_away_who_is_too_much_or_not_allowed() {
-    let bind = |allowed: bool| Listener::bind("127.0.0.1:0", 1, Arc::new(move |_| allowed));
+    let bind = |allowed| Listener::bind("127.0.0.1:0", 1, Arc::new(move |_| allowed), clock());
     let listener = bind(true).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let _first = tokio::net::TcpStream::connect(address).await.unwrap();
-    let held = listener.accept().await.unwrap();
-    assert!(matches!(held, Accepted::Peer { .. }));
-    let mut second = tokio::net::TcpStream::connect(address).await.unwrap();
-    let refused = listener.accept().await.unwrap();
+    let call = || async {
+        let peer = tokio::net::TcpStream::connect(address).await.unwrap();
+        (peer, listener.accept().await.unwrap())
+    };
+    let (_silent, waits) = call().await;
+    let (_first, held) = call().await;
+    let Accepted::Peer { conduct: mut held, .. } = held else { unreachable!() };
+    assert!(held.sit(), "who says nothing holds no place");
+    let (mut second, refused) = call().await;
     assert!(matches!(refused, Accepted::Refused { why: "too_many_sessions", .. }));
+    drop(refused);
     assert_eq!(second.read(&mut [0; 1]).await.unwrap(), 0);
     drop(held);
-    let _third = tokio::net::TcpStream::connect(address).await.unwrap();
-    assert!(matches!(listener.accept().await.unwrap(), Accepted::Peer { .. }));
+    let (_third, welcome) = call().await;
+    assert!(matches!(welcome, Accepted::Peer { .. }));
+    drop(waits);
 
     let listener = bind(false).await.unwrap();
     let _peer = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -317,15 +339,17 @@ async fn a_listener_turns_away_who_is_too_much_or_not_allowed() {
 
 #[tokio::test]
 async fn a_session_over_loopback_answers_what_it_is_told() {
-    let listener = Listener::bind("127.0.0.1:0", 1, Arc::new(|_| true)).await.unwrap();
+    let listener = Listener::bind("127.0.0.1:0", 1, Arc::new(|_| true), clock()).await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let backoff = connector::Backoff::new(Duration::from_millis(1), Duration::from_millis(2));
     let mut connector = connector::Connector::new(vec![address], Duration::from_secs(5), backoff);
     let (mut peer, _) = connector.try_once().await.unwrap();
-    let Accepted::Peer { stream, .. } = listener.accept().await.unwrap() else { unreachable!() };
+    let accepted = listener.accept().await.unwrap();
+    let Accepted::Peer { stream, conduct, .. } = accepted else { unreachable!() };
     let door = door(clock());
     let inbox = Arc::clone(&door.inbox);
-    let task = tokio::spawn(Session::new(SessionId(1), door, Stream::Tcp(stream), Parrot).run());
+    let session = Session::new(SessionId(1), door, Stream::Tcp(stream), Parrot, conduct);
+    let task = tokio::spawn(async { session.run().await.0 });
     let Some(Arrival::Up { outbound, .. }) = take(&inbox).await.pop() else { unreachable!() };
     outbound.push(send(1, message(5))).unwrap();
     outbound.wake();

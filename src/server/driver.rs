@@ -312,6 +312,7 @@ impl Driver {
                     self.parts.journal.recall(ticket, key);
                 }
                 Output::Close { session, why } => self.gate.end(session, why),
+                Output::Nonsense { session, kind } => self.gate.nonsense(session, kind),
                 Output::Event(event) => {
                     self.parts.operators.hear(&event);
                     self.parts.watch.event(&event);

@@ -10,6 +10,7 @@ use crate::canonical::Canonical;
 use crate::link::{EndWish, Full, Outbound};
 use crate::switch::ids::{RecordNo, SendId, SessionId};
 use crate::switch::input::{Input, Unsent};
+use crate::switch::nonsense::Nonsense;
 use crate::switch::output::{CloseReason, Send};
 use crate::time::Instant;
 use std::collections::{BTreeMap, VecDeque};
@@ -110,6 +111,16 @@ impl Gate {
     pub fn end(&self, session: SessionId, why: CloseReason) {
         if let Some(leaf) = self.doors.get(&session) {
             leaf.outbound.end(EndWish::Core(why));
+        }
+    }
+
+    /// Tells a session that what it brought was of no use.
+    pub fn nonsense(&mut self, session: SessionId, kind: Nonsense) {
+        let Some(leaf) = self.doors.get_mut(&session) else { return };
+        leaf.outbound.note(kind);
+        if !leaf.touched {
+            leaf.touched = true;
+            self.touched.push(session);
         }
     }
 

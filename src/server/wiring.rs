@@ -115,7 +115,8 @@ pub async fn prepare(
         let line = bench.line(at, wire).map_err(|error| errors.push(error)).ok();
         match &wire.endpoint {
             Endpoint::Listen { address, max_sessions, allow } => {
-                let bound = Listener::bind(address, *max_sessions, allowed(allow)).await;
+                let time: link::MonoClock = Arc::new(move || clock.mono());
+                let bound = Listener::bind(address, *max_sessions, allowed(allow), time).await;
                 let bound = bound.map_err(|error| {
                     errors.push(cannot_listen(key_of(settings, at, "listen"), address, &error))
                 });
@@ -287,6 +288,7 @@ impl<'s> Bench<'s> {
                 digest_key: Arc::default(),
             },
             tls,
+            speaks_first: matches!(owner, Some(Owner::Bank(_))),
             meters: LineMeters::new(name),
             sessions: Arc::clone(&self.sessions),
             closing: Arc::clone(&self.closing),

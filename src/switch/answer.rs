@@ -8,6 +8,7 @@ use super::Switch;
 use super::ids::{BankId, LineId, RecordNo, SessionId, TxnNo};
 use super::inflight::{SendOwner, Target, match_key};
 use super::leg::Answered;
+use super::nonsense::Nonsense;
 use super::output::Event;
 #[cfg(feature = "faults")]
 use super::plants::Plant;
@@ -29,7 +30,7 @@ impl Switch {
     pub(super) fn bank_message(&mut self, from: SessionId, bank: BankId, mut msg: Box<Canonical>) {
         if msg.flow == crate::canonical::Flow::Notification {
             // Nobody waits for an answer; the journal has it.
-            return self.unmatched(bank, None, &msg);
+            return self.unmatched_from(from, bank, None, &msg);
         }
         let Some(line) = self.lines.sessions.get(from).map(|s| s.line) else { return };
         if !msg.flow.is_answer() {
@@ -37,6 +38,7 @@ impl Switch {
                 return self.bank_reconciles(bank, (line, from), msg);
             }
             // Banks may ask for nothing else.
+            self.nonsense(from, Nonsense::Unasked);
             let answer = reply::own_answer(msg, Reason::InvalidTransaction);
             self.send((line, from), answer, None, None, SendOwner::Plain);
             return;
@@ -63,12 +65,12 @@ impl Switch {
                 true
             }
             Some(Target::Flight(_) | Target::Saf(_)) => {
-                self.unmatched(bank, None, &msg);
+                self.unmatched_from(from, bank, None, &msg);
                 false
             }
             None => {
                 let again = self.air.recently_answered(key);
-                self.unmatched(bank, again, &msg);
+                self.unmatched_from(from, bank, again, &msg);
                 false
             }
         };

@@ -9,6 +9,7 @@ use super::Switch;
 use super::doubt::DeadLetter;
 use super::ids::Name;
 use super::inflight::Requester;
+use super::nonsense::Nonsense;
 use super::output::Event;
 use super::record::{Cause, Desk, Record};
 use super::state::State;
@@ -91,6 +92,7 @@ impl Switch {
         if first {
             self.crowd.told.push(name);
         }
+        self.nonsense(from.session, Nonsense::UnknownOriginal);
         self.event(Event::DeskFull { platform: name, items, first });
         self.answer_own(from, msg, Reason::SystemError, None);
         self.answered_event(from, None, None, "refused");

@@ -12,6 +12,7 @@ use super::ids::{BankId, LineId, Name, RecordNo};
 use super::inflight::Requester;
 use super::launch::Way;
 use super::library::Recalled;
+use super::nonsense::Nonsense;
 use super::output::Event;
 use super::plants::Plant;
 use super::policy::Bank;
@@ -192,6 +193,7 @@ impl Switch {
     pub(super) fn unclear(&mut self, from: &Requester, msg: &Canonical, cause: Option<Cause>) {
         let platform = self.platform_name(from).unwrap_or_default();
         let (stan, terminal) = (msg.stan.unwrap_or_default(), msg.terminal);
+        self.nonsense(from.session, Nonsense::UnknownOriginal);
         self.event(Event::UnclearOriginal { platform, stan, terminal, cause });
     }
 

@@ -63,6 +63,7 @@ mod meant;
 mod memory;
 mod narrowing;
 mod netmgmt;
+pub mod nonsense;
 mod operator;
 mod ordered_reversal;
 mod originals;

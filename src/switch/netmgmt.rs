@@ -9,6 +9,7 @@ use super::Switch;
 use super::ids::{BankId, LineId, SessionId};
 use super::inflight::SendOwner;
 use super::lines::Asked;
+use super::nonsense::Nonsense;
 use super::output::Event;
 use super::policy::{Network, Owner};
 use super::proof::{Knowledge, Proof, Question, proof};
@@ -171,6 +172,11 @@ impl Switch {
         self.send((line, session), answer, after, None, SendOwner::Plain);
         let name = self.line_name(line);
         self.event(Event::Network { line: name, function, ok });
+        match reason {
+            Reason::Accepted => {}
+            Reason::MacFailed => self.nonsense(session, Nonsense::Refused),
+            _ => self.nonsense(session, Nonsense::Unasked),
+        }
         let Owner::Bank(bank) = owner else { return };
         match function {
             Function::SignOn if ok => {
@@ -205,8 +211,9 @@ impl Switch {
             Some(Asked::Echo | Asked::SignOff(_)) => {}
             None => {
                 let owner = self.lines.sessions.get(session).map(|s| s.owner);
-                if let Some(Owner::Bank(bank)) = owner {
-                    self.unmatched(bank, None, msg);
+                match owner {
+                    Some(Owner::Bank(bank)) => self.unmatched_from(session, bank, None, msg),
+                    _ => self.nonsense(session, Nonsense::UnmatchedAnswer),
                 }
             }
         }

@@ -7,6 +7,7 @@
 use super::desk::Refusal;
 use super::ids::{LineId, Name, RecordNo, SendId, SessionId, Ticket, TxnNo};
 use super::input::{DeskVerb, Unsent};
+use super::nonsense::Nonsense;
 use super::record::{Cause, Record};
 use crate::canonical::{Canonical, NetworkFunction};
 use crate::money::Amount;
@@ -38,6 +39,13 @@ pub enum Output {
         session: SessionId,
         /// Why, for the log and the counter.
         why: CloseReason,
+    },
+    /// What this session has just said was of use to nobody.
+    Nonsense {
+        /// Which session.
+        session: SessionId,
+        /// Why.
+        kind: Nonsense,
     },
     /// Something worth a log line or a metric. Holds no secrets.
     Event(Event),

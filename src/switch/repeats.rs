@@ -9,6 +9,7 @@ use super::duplicates::Likeness;
 use super::ids::RecordNo;
 use super::inflight::{Requester, SendOwner};
 use super::memory::{Past, Remembered};
+use super::nonsense::Nonsense;
 use super::output::{Event, RecallKey};
 use super::questions::Recalling;
 use super::record::{Cause, Ending, Outcome};
@@ -57,6 +58,7 @@ impl Switch {
         let platform = self.platform_name(&from).unwrap_or_default();
         self.event(Event::DuplicateConflict { platform });
         if msg.flow == Flow::Request && !matches!(msg.kind, Kind::Reversal(_)) {
+            self.nonsense(from.session, Nonsense::Conflict);
             return self.refuse(&from, msg, Reason::Duplicate, of, None);
         }
         // It has happened: which of both is right an operator finds out.

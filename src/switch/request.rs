@@ -10,6 +10,7 @@ use super::following::{self, Original};
 use super::ids::{BankId, Name, RecordNo};
 use super::inflight::{Pending, Requester, SendOwner};
 use super::launch::Way;
+use super::nonsense::Nonsense;
 use super::output::Event;
 use super::record::{Cause, Leg, Record, Refused};
 use super::role::Role;
@@ -34,6 +35,7 @@ impl Switch {
             return self.unasked(&from, &msg);
         }
         if let Err(reason) = readable(&msg) {
+            self.nonsense(from.session, Nonsense::Refused);
             return self.refuse(&from, msg, reason, None, None);
         }
         match (msg.kind, msg.flow) {
@@ -41,6 +43,7 @@ impl Switch {
             (Kind::Transaction(_), _) => self.platform_advice(from, msg),
             (Kind::Reversal(_), _) => self.platform_reversal(from, msg),
             (Kind::Reconciliation | Kind::BatchUpload | Kind::NetworkManagement(_), _) => {
+                self.nonsense(from.session, Nonsense::Unasked);
                 self.refuse(&from, msg, Reason::InvalidTransaction, None, None);
             }
         }
@@ -48,6 +51,7 @@ impl Switch {
 
     fn unasked(&mut self, from: &Requester, msg: &Canonical) {
         let name = self.platform_name(from).unwrap_or_default();
+        self.nonsense(from.session, Nonsense::UnmatchedAnswer);
         self.note_late(None, name, Leg::LateDeclined, msg, None);
         self.event(Event::UnmatchedAnswer { bank: name });
     }

@@ -170,7 +170,10 @@ impl Bench {
                     let found = super::library::search(&key, &numbered);
                     self.switch.handle(self.time(), Input::Recalled { ticket, found });
                 }
-                Output::Cancel { .. } | Output::Close { .. } | Output::Event(_) => {}
+                Output::Cancel { .. }
+                | Output::Close { .. }
+                | Output::Nonsense { .. }
+                | Output::Event(_) => {}
             }
         }
     }

@@ -201,6 +201,16 @@ impl LineMeters {
             .increment(1);
     }
 
+    /// A connection is read more slowly for the nonsense that comes over it.
+    pub fn slowed(&self) {
+        counter!(names::SESSIONS_SLOWED, "line" => self.line.to_string()).increment(1);
+    }
+
+    /// An address is not let in for a while.
+    pub fn sent_away(&self) {
+        counter!(names::ADDRESSES_SENT_AWAY, "line" => self.line.to_string()).increment(1);
+    }
+
     /// A call failed.
     pub fn connect_failed(&self) {
         counter!(names::CONNECT_FAILURES, "line" => self.line.to_string()).increment(1);

@@ -37,6 +37,10 @@ metrics_table! {
         "Connections that ended, by line and reason.";
     SESSIONS_REFUSED = "pointsman_sessions_refused_total", Counter,
         "Connections that were turned away, by line and reason.";
+    SESSIONS_SLOWED = "pointsman_sessions_slowed_total", Counter,
+        "Times a connection began to be read more slowly for its nonsense, by line.";
+    ADDRESSES_SENT_AWAY = "pointsman_addresses_sent_away_total", Counter,
+        "Times an address was not let in for a while for its nonsense, by line.";
     CONNECT_FAILURES = "pointsman_connect_failures_total", Counter,
         "Calls to a bank that failed, by line.";
     JOURNAL_SYNC_SECONDS = "pointsman_journal_sync_seconds", Histogram,

@@ -49,8 +49,11 @@ fn what_hangs_gives_its_place_back() -> Tested {
     let stage = Stage::new(HASTY)?;
     stage.edit("margin_ms = 300", "margin_ms = 300\nmax_sessions = 1\nidle_limit_ms = 1_600")?;
     let switch = stage.start("info")?;
-    let hangs = TcpStream::connect(switch.door)?;
-    wait_until("it is let in", SOON, || Ok(switch.logged().contains("connected")))?;
+    let honest = &frames::requests()?[1].message;
+    let mut hangs = TcpStream::connect(switch.door)?;
+    hangs.write_all(&honest.at(&simulators::clock::stamp(simulators::clock::now_ms())))?;
+    let has_place = listen(hangs.try_clone()?, 1)?;
+    assert_eq!(has_place.codes.len(), 1, "what it said got it a place");
     assert!(listen(TcpStream::connect(switch.door)?, 1)?.closed, "there is one place");
     assert!(listen(hangs, 1)?.closed, "it said nothing");
     wait_until("it is told", SOON, || Ok(switch.logged().contains("reason=\"idle\"")))?;

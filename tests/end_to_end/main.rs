@@ -26,6 +26,7 @@ mod hostile;
 mod keys;
 mod kills;
 mod lost_log;
+mod nonsense;
 mod process_image;
 mod reconciling;
 mod refusals;

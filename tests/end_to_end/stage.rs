@@ -10,8 +10,10 @@ use crate::{SOON, Tested};
 use simulators::bank::command::Command;
 use simulators::bank::ledger::Entry;
 use simulators::bank::{Bank, BankSpec};
+use simulators::platform::{Platform, PlatformSpec};
 use simulators::speaker::SpeakerSpec;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -243,6 +245,17 @@ impl Stage {
     pub(crate) fn start_alone(&self, log: &str) -> Tested<Switch> {
         self.starts.set(self.starts.get() + 1);
         Switch::start(&self.config(), &format!("switch-{}", self.starts.get()), log)
+    }
+
+    /// A platform that asks so many times a second.
+    pub(crate) fn busy_shop(&self, door: SocketAddr, rate: f64) -> Tested<Platform> {
+        let _inside = self.runtime.enter();
+        let speaker = SpeakerSpec {
+            dialect: "iso8583-1987-ascii".to_owned(),
+            framing: "2-byte-be".to_owned(),
+            mak: None,
+        };
+        Ok(Platform::start(PlatformSpec { rate, ..PlatformSpec::new(door, speaker) })?)
     }
 
     /// The bank of this name.

@@ -170,6 +170,9 @@ impl Stage {
                 self.say(&format!("close {session} {why:?}"));
                 self.session_down(session.0);
             }
+            Output::Nonsense { session, kind } => {
+                self.say(&format!("nonsense {session} {}", kind.word()));
+            }
             Output::Event(event) => {
                 if let Some(line) = show_event(&event) {
                     self.say(&line);

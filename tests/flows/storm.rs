@@ -151,7 +151,7 @@ impl World {
                 }
                 Output::Close { session, .. } => self.session_down(session.0),
                 Output::Event(Event::Impossible { what }) => panic!("impossible: {what}"),
-                Output::Event(_) => {}
+                Output::Nonsense { .. } | Output::Event(_) => {}
             }
         }
     }

@@ -269,6 +269,7 @@ impl Machine {
                 Output::Cancel { id } => self.gate.cancel(id),
                 Output::Recall { ticket, key } => self.recalls.push_back((ticket, key)),
                 Output::Close { session, why } => self.gate.end(session, why),
+                Output::Nonsense { session, kind } => self.gate.nonsense(session, kind),
                 Output::Event(event) => witness.event(now.mono, &event),
             }
         }
