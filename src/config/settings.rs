@@ -97,7 +97,7 @@ pub enum Endpoint {
     Listen {
         /// `host:port`; port 0 lets the OS pick and is printed.
         address: String,
-        /// Sessions at once; one more is closed at once.
+        /// Sessions at once that have said something; one more is closed at once.
         max_sessions: usize,
         /// From where; empty: from anywhere.
         allow: Vec<Allow>,

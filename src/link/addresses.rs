@@ -145,7 +145,7 @@ impl Addresses {
 }
 
 /// A host with IPv6 has as many addresses as it likes, all with the same first half.
-fn one_host(peer: IpAddr) -> IpAddr {
+pub(super) fn one_host(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),

@@ -206,7 +206,7 @@ mod tests {
                     slowed += 1;
                     now += pause.as_millis() as u64 + 1;
                 }
-                Verdict::Close => panic!("closed after {now} ms"),
+                Verdict::Close => unreachable!("closed after {now} ms"),
             }
         }
         assert!(slowed > 1_000 && now < 60_000, "{slowed} times, {now} ms");

@@ -6,7 +6,7 @@
 //! [`super::addresses`]. Deliberately absent: spawning; sessions.
 
 use super::MonoClock;
-use super::addresses::{Addresses, Greeting};
+use super::addresses::{Addresses, Greeting, one_host};
 use super::conduct::{Book, Conduct};
 use super::seats::Seats;
 use super::tcp;
@@ -37,7 +37,7 @@ pub enum Accepted {
         /// From where.
         peer: SocketAddr,
         /// How it behaves, with the place it waits for: to be kept until the connection is over.
-        conduct: Conduct,
+        conduct: Box<Conduct>,
     },
     /// A peer was turned away.
     Refused {
@@ -93,13 +93,13 @@ impl Listener {
             tcp::drop_at_once(stream);
             return refused(why, first);
         }
-        let Some(seat) = self.seats.enter(peer.ip()) else {
+        let Some(seat) = self.seats.enter(one_host(peer.ip())) else {
             return refused("too_many_sessions", true);
         };
         if tcp::prepare(&stream).is_err() {
             return refused("gone", true);
         }
         let conduct = Conduct::of_caller(now, peer.ip(), Arc::clone(&self.book), seat);
-        Ok(Accepted::Peer { stream, peer, conduct })
+        Ok(Accepted::Peer { stream, peer, conduct: Box::new(conduct) })
     }
 }

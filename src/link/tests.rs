@@ -348,7 +348,7 @@ async fn a_session_over_loopback_answers_what_it_is_told() {
     let Accepted::Peer { stream, conduct, .. } = accepted else { unreachable!() };
     let door = door(clock());
     let inbox = Arc::clone(&door.inbox);
-    let session = Session::new(SessionId(1), door, Stream::Tcp(stream), Parrot, conduct);
+    let session = Session::new(SessionId(1), door, Stream::Tcp(stream), Parrot, *conduct);
     let task = tokio::spawn(async { session.run().await.0 });
     let Some(Arrival::Up { outbound, .. }) = take(&inbox).await.pop() else { unreachable!() };
     outbound.push(send(1, message(5))).unwrap();

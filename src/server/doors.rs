@@ -139,7 +139,7 @@ pub(super) async fn keep_listening(listener: Listener, line: Line) {
             Ok(Accepted::Peer { stream, peer, conduct }) => {
                 let line = line.clone();
                 tokio::spawn(async move {
-                    line.converse(stream, &peer.to_string(), conduct).await;
+                    line.converse(stream, &peer.to_string(), *conduct).await;
                 });
             }
             Ok(Accepted::Refused { peer, why, tell }) => {

@@ -124,6 +124,7 @@ impl Traffic {
                 | Output::Event(_)
                 | Output::Cancel { .. }
                 | Output::Recall { .. }
+                | Output::Nonsense { .. }
                 | Output::Close { .. } => {}
             }
         }
