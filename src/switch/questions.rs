@@ -11,6 +11,7 @@ use super::inflight::Requester;
 use super::library::Recalled;
 use super::meant::Looking;
 use super::memory::Remembered;
+use super::nonsense::Nonsense;
 use super::ordered_reversal::Sought;
 use super::output::{Output, RecallKey};
 use super::recall::NAMES_MAX;
@@ -93,6 +94,8 @@ impl Switch {
     pub(super) fn recall(&mut self, key: RecallKey, purpose: Recalling) {
         if self.recalls.len() >= RECALLS_MAX {
             if let Some((from, msg)) = purpose.into_message() {
+                // Read on, it would only be told the same: it is heard once there is room.
+                self.nonsense(from.session, Nonsense::UnknownOriginal);
                 self.answer_own(&from, msg, Reason::SystemError, None);
             }
             return;
