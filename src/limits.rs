@@ -151,6 +151,102 @@ pub const AUDIT_BACKLOG_MAX: usize = 1 << 16;
 /// At the bound: the index is brought up once more instead.
 pub const HELD_KEYS_MAX: usize = 1 << 20;
 
+// -- Peers that talk nonsense --
+
+/// Messages of no use that a session may bring per second, for as long as it likes: more than an
+/// honest peer with a fault brings, and little enough that all of it may stand in log and journal.
+///
+/// At the bound: what is more uses up what may come at once.
+pub const NONSENSE_PER_S: u32 = 20;
+
+/// As many of them at once after a pause: what a fault leaves when traffic starts again.
+///
+/// At the bound: the session is left unread for a while, then closed: `garbled_messages`.
+pub const NONSENSE_AT_ONCE: u32 = 200;
+
+/// Parts of such a message that cost what one message of use earns: who says something wrong once
+/// in so many messages is never slowed, however busy.
+///
+/// At the bound: none; the budget is never more than whole.
+pub const NONSENSE_PARTS: u32 = 20;
+
+/// The same for all sessions of one address together: some honest peers behind one address.
+///
+/// At the bound: what is more uses up what may come at once.
+pub const ADDRESS_NONSENSE_PER_S: u32 = 100;
+
+/// As many at once of all of them.
+///
+/// At the bound: those of its sessions that bring nonsense are left unread, then closed.
+pub const ADDRESS_NONSENSE_AT_ONCE: u32 = 1_000;
+
+/// What a connection without one message that can be understood costs its address, in messages of
+/// no use: probes that look every second are welcome.
+///
+/// At the bound: an address that goes on is not let in for a while: `sent_away`.
+pub const FRUITLESS_COST: u32 = 10;
+
+/// The longest time for which a session is left unread at once. It is read again then, and left
+/// alone again if it goes on.
+///
+/// At the bound: it is read again, a little.
+pub const UNREAD_MAX: Duration = Duration::from_secs(2);
+
+/// For how long a peer may go on beyond its budget before its session is closed.
+///
+/// At the bound: the session is closed and its address not let in for a while.
+pub const NONSENSE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The same where what it says may be about money: nearly 30,000 of them are taken in meanwhile,
+/// which is more than an outage leaves.
+///
+/// At the bound: the same.
+pub const MONEY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Messages that a session may bring at once which has brought some nonsense: it is judged before
+/// more is read.
+///
+/// At the bound: the rest waits in its buffer for the next turn.
+pub const WARY_FRAMES: usize = 32;
+
+/// For how long an address is not let in, the first time.
+///
+/// At the bound: it is let in again.
+pub const AWAY_FIRST: Duration = Duration::from_secs(1);
+
+/// For how long at most: each time is twice the last. Others may stand behind the same address.
+///
+/// At the bound: it is let in again.
+pub const AWAY_MAX: Duration = Duration::from_secs(60);
+
+/// Time without a fault after which the first time is the first again.
+///
+/// At the bound: its faults are forgotten.
+pub const FORGIVEN_AFTER: Duration = Duration::from_secs(120);
+
+/// Connections per second of one address to one door, and twice its places at once: whoever has
+/// places for so many calls them all at once after a restart.
+///
+/// At the bound: what is more uses up what may come at once.
+pub const CONNECTS_PER_S: u32 = 50;
+
+/// At least so many at once, where there are few places.
+///
+/// At the bound: the connection is closed at once and counted: `too_many_connects`.
+pub const CONNECTS_AT_ONCE: u32 = 128;
+
+/// Addresses that a door remembers, 200 bytes each. Beyond it a quarter is forgotten, first those
+/// that did nothing wrong.
+///
+/// At the bound: those that did least are forgotten first.
+pub const ADDRESSES_MAX: usize = 4_096;
+
+/// Connections beyond its places that a door holds while they have said nothing, so that who wants
+/// a place gets as far as saying so; and as many again that are on their way out.
+///
+/// At the bound: the one that has waited longest of the address with most is closed: `pushed_out`.
+pub const WAITING_SPARE: usize = 64;
+
 // -- The log --
 
 /// Bytes of log lines that may wait for the log to take them: 30,000 lines, which is minutes of
@@ -286,63 +382,3 @@ pub const CAPTURE_BYTES_MAX: usize = 256 << 20;
 ///
 /// At the bound: the command refuses the input and says so.
 pub const MESSAGES_BYTES_MAX: usize = 16 << 20;
-
-/// Messages of no use that a session may bring per second, for as long as it likes: more than an
-/// honest peer with a fault brings, and little enough that all of it may stand in log and journal.
-pub const NONSENSE_PER_S: u32 = 20;
-
-/// As many of them at once after a pause: what a fault leaves when traffic starts again.
-pub const NONSENSE_AT_ONCE: u32 = 200;
-
-/// Parts of such a message that cost what one message of use earns: who says something wrong once
-/// in so many messages is never slowed, however busy.
-pub const NONSENSE_PARTS: u32 = 20;
-
-/// The same for all sessions of one address together: some honest peers behind one address.
-pub const ADDRESS_NONSENSE_PER_S: u32 = 100;
-
-/// As many at once of all of them.
-pub const ADDRESS_NONSENSE_AT_ONCE: u32 = 1_000;
-
-/// What a connection without one message that can be understood costs its address, in messages of
-/// no use: probes that look every second are welcome.
-pub const FRUITLESS_COST: u32 = 10;
-
-/// The longest time for which a session is left unread at once. It is read again then, and left
-/// alone again if it goes on.
-pub const UNREAD_MAX: Duration = Duration::from_secs(2);
-
-/// For how long a peer may go on beyond its budget before its session is closed.
-pub const NONSENSE_PATIENCE: Duration = Duration::from_secs(5);
-
-/// The same where what it says may be about money: nearly 30,000 of them are taken in meanwhile,
-/// which is more than an outage leaves.
-pub const MONEY_PATIENCE: Duration = Duration::from_secs(60);
-
-/// Messages that a session may bring at once which has brought some nonsense: it is judged before
-/// more is read.
-pub const WARY_FRAMES: usize = 32;
-
-/// For how long an address is not let in, the first time.
-pub const AWAY_FIRST: Duration = Duration::from_secs(1);
-
-/// For how long at most: each time is twice the last. Others may stand behind the same address.
-pub const AWAY_MAX: Duration = Duration::from_secs(60);
-
-/// Time without a fault after which the first time is the first again.
-pub const FORGIVEN_AFTER: Duration = Duration::from_secs(120);
-
-/// Connections per second of one address to one door, and twice its places at once: whoever has
-/// places for so many calls them all at once after a restart.
-pub const CONNECTS_PER_S: u32 = 50;
-
-/// At least so many at once, where there are few places.
-pub const CONNECTS_AT_ONCE: u32 = 128;
-
-/// Addresses that a door remembers, 200 bytes each. Beyond it a quarter is forgotten, first those
-/// that did nothing wrong.
-pub const ADDRESSES_MAX: usize = 4_096;
-
-/// Connections beyond its places that a door holds while they have said nothing: who wants a place
-/// finds one among them free before those that wait for nothing give theirs up.
-pub const WAITING_SPARE: usize = 64;

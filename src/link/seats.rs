@@ -25,6 +25,8 @@ pub(super) struct Seats {
 #[derive(Debug, Default)]
 struct State {
     taken: usize,
+    /// All there are: with a place, waiting, and pushed out but not gone yet.
+    alive: usize,
     /// Who waits, by when they came.
     waiting: BTreeMap<u64, (IpAddr, oneshot::Sender<()>)>,
     last: u64,
@@ -43,7 +45,8 @@ impl Seats {
         Arc::new(Self { state: Mutex::default(), places })
     }
 
-    /// Lets a connection wait; `None` where every place is taken by somebody who works.
+    /// Lets a connection wait; `None` where every place is taken by somebody who works, or where
+    /// too many are still on their way out.
     pub(super) fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Seat> {
         let mut state = self.state();
         if state.taken >= self.places {
@@ -57,6 +60,10 @@ impl Seats {
         {
             state.push_out(most);
         }
+        if state.alive >= self.places + 2 * WAITING_SPARE {
+            return None;
+        }
+        state.alive += 1;
         state.last += 1;
         let (number, (sender, receiver)) = (state.last, oneshot::channel());
         state.waiting.insert(number, (peer, sender));
@@ -116,6 +123,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut state = self.seats.state();
+        state.alive = state.alive.saturating_sub(1);
         match &self.waits {
             None => state.taken = state.taken.saturating_sub(1),
             Some((number, _)) => drop(state.waiting.remove(number)),
@@ -141,11 +149,24 @@ mod tests {
     #[test]
     fn silent_strangers_do_not_keep_anybody_out() {
         let seats = Seats::new(64);
-        let mut silent: Vec<_> = (0..1_000).map(|_| seats.enter(peer(1)).unwrap()).collect();
-        assert_eq!(silent.iter_mut().map(is_out).filter(|out| !out).count(), 96);
+        let mut silent = vec![];
+        for _ in 0..1_000 {
+            silent.push(seats.enter(peer(1)).unwrap());
+            silent.retain_mut(|seat| !is_out(seat));
+        }
+        assert_eq!(silent.len(), 96);
         for honest in [1, 2] {
             assert!(seats.enter(peer(honest)).unwrap().take());
         }
+    }
+
+    #[test]
+    fn those_on_their_way_out_are_bounded_too() {
+        let seats = Seats::new(8);
+        let slow: Vec<_> = (0..1_000).map_while(|_| seats.enter(peer(1))).collect();
+        assert_eq!(slow.len(), 8 + 2 * WAITING_SPARE);
+        drop(slow);
+        assert!(seats.enter(peer(1)).is_some());
     }
 
     #[test]
