@@ -245,7 +245,7 @@ pub const ADDRESSES_MAX: usize = 4_096;
 /// a place gets as far as saying so; and as many again that are on their way out.
 ///
 /// At the bound: the one that has waited longest of the address with most is closed: `pushed_out`.
-pub const WAITING_SPARE: usize = 64;
+pub const WAITING_SPARE: usize = 16;
 
 // -- The log --
 

@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(keys, [&lines[..], &["admin", "journal", "process"]].concat());
         assert_eq!(fits(&shares, sum), Ok(()));
         let told = fits(&shares, sum - 1).map_err(|error| error.to_string());
-        let says = format!("may need {sum} descriptors (194 of them here)");
+        let says = format!("may need {sum} descriptors (98 of them here)");
         let largest = "platform.shop.max_sessions: ";
         let is_told = |error: &String| error.starts_with(largest) && error.contains(&says);
         assert!(told.as_ref().is_err_and(is_told), "{told:?}");
