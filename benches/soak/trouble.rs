@@ -10,9 +10,10 @@ use super::{watch, wire};
 use simulators::bank::command::Command;
 use std::collections::VecDeque;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
 /// At most this may the p99 of healthy traffic grow.
@@ -23,6 +24,10 @@ const DRIPPING: usize = 128;
 const FLOOD_PER_S: u32 = 1_000;
 /// How many of them stay open: with the load's more than the door takes.
 const FLOOD_HELD: usize = MOST_SESSIONS;
+/// Where nonsense comes from.
+const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+/// Frames of nonsense for one system call.
+const FRAMES_AT_ONCE: usize = 64;
 
 /// What happens beside the load.
 #[derive(Debug, Clone, Copy)]
@@ -31,10 +36,21 @@ enum Trouble {
     Flood,
     Silent,
     SlowReader,
+    Garbage,
+    UnknownMti,
+    HangUps,
 }
 
 impl Trouble {
-    const ALL: [Self; 4] = [Self::Slowloris, Self::Flood, Self::Silent, Self::SlowReader];
+    const ALL: [Self; 7] = [
+        Self::Slowloris,
+        Self::Flood,
+        Self::Silent,
+        Self::SlowReader,
+        Self::Garbage,
+        Self::UnknownMti,
+        Self::HangUps,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -42,6 +58,9 @@ impl Trouble {
             Self::Flood => "connection flood",
             Self::Silent => "silent bank",
             Self::SlowReader => "slow reader",
+            Self::Garbage => "garbage flood",
+            Self::UnknownMti => "unknown MTI flood",
+            Self::HangUps => "connect and hang up",
         }
     }
 
@@ -66,6 +85,14 @@ impl Trouble {
                 let asked = (long.as_secs_f64() * stage::OTHER_RATE as f64) as u64;
                 Ok(asked.saturating_sub(heard))
             }
+            Self::Garbage => nonsense(&stage.switch.door, long, b"0200\xF2\x3C\x7F?garbage").await,
+            Self::UnknownMti => {
+                let card = stage::cards(HEALTHY.1).next().unwrap_or_default();
+                let mut body = wire::template(&card).split_off(2);
+                body[1] = b'3';
+                nonsense(&stage.switch.door, long, &body).await
+            }
+            Self::HangUps => hang_up(&stage.switch.door, long).await,
         }
     }
 }
@@ -168,6 +195,51 @@ async fn flood(door: &str, long: Duration) -> io::Result<u64> {
             }
         }
         sleep(Duration::from_millis(1)).await;
+    }
+    Ok(opened)
+}
+
+/// A connection from a stranger's address: what the switch thinks of it is not thought of the load.
+async fn stranger(door: &str) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((STRANGER, 0)))?;
+    socket.connect(door.parse().map_err(io::Error::other)?).await
+}
+
+/// One frame after the other, as fast as the switch takes them; on a new connection where it has
+/// closed one. How many frames it took.
+async fn nonsense(door: &str, long: Duration, body: &[u8]) -> io::Result<u64> {
+    let len = u16::try_from(body.len()).map_err(io::Error::other)?;
+    let frame = [&len.to_be_bytes(), body].concat();
+    let frames = frame.repeat(FRAMES_AT_ONCE);
+    let (end, mut taken) = (Instant::now() + long, 0);
+    while Instant::now() < end {
+        let left = end.saturating_duration_since(Instant::now());
+        let Ok(Ok(stream)) = timeout(left, stranger(door)).await else {
+            sleep(Duration::from_millis(1)).await;
+            continue;
+        };
+        let (mut hears, mut says) = stream.into_split();
+        let hears = async { tokio::io::copy(&mut hears, &mut tokio::io::sink()).await };
+        let says = async {
+            while says.write_all(&frames).await.is_ok() {
+                taken += FRAMES_AT_ONCE as u64;
+            }
+        };
+        let both = async { tokio::join!(hears, says) };
+        drop(timeout(end.saturating_duration_since(Instant::now()), both).await);
+        sleep(Duration::from_millis(1)).await;
+    }
+    Ok(taken)
+}
+
+/// Connects and hangs up, as fast as it goes.
+async fn hang_up(door: &str, long: Duration) -> io::Result<u64> {
+    let (end, mut opened) = (Instant::now() + long, 0);
+    while Instant::now() < end {
+        let left = end.saturating_duration_since(Instant::now());
+        opened += u64::from(timeout(left, stranger(door)).await.is_ok_and(|made| made.is_ok()));
+        tokio::task::yield_now().await;
     }
     Ok(opened)
 }
