@@ -42,7 +42,7 @@ const GROUPS: [&[&str]; 13] = [
     &["reload", "reloaded", "policy:2", "line-down:2"],
     &["batch-write:30", "batch-torn:30", "batch-written:30", "batch-synced:30", "folder-sync:4"],
     &["spare-zeros", "spare-rename", "rotate-header:2", "rotate-rename:2", "rotate-renamed:2"],
-    &["extent-torn:3", "extent-sync:3", "extent-synced:3"],
+    &["extent-torn:2", "extent-sync:2", "extent-synced:2"],
     &["snapshot", "checkpoint-torn", "checkpoint-sync", "checkpoint-rename"],
     &["checkpoint-renamed:2", "index-torn", "index-sync", "checkpoint-prune"],
     // Segments go once whole rounds have left the duplicate window.
