@@ -162,7 +162,7 @@ async fn drip(door: &str, long: Duration) -> io::Result<u64> {
     let frame = stage::cards(HEALTHY.1).next().map_or_else(Vec::new, |card| wire::template(&card));
     let mut streams = Vec::new();
     for _ in 0..DRIPPING {
-        streams.push(TcpStream::connect(door).await?);
+        streams.push(stranger(door).await?);
     }
     let end = Instant::now() + long;
     for byte in &frame {
@@ -187,7 +187,7 @@ async fn flood(door: &str, long: Duration) -> io::Result<u64> {
         let due = (began.elapsed().as_secs_f64() * f64::from(FLOOD_PER_S)) as u64;
         while opened < due {
             opened += 1;
-            if let Ok(Ok(stream)) = timeout(long, TcpStream::connect(door)).await {
+            if let Ok(Ok(stream)) = timeout(long, stranger(door)).await {
                 held.push_back(stream);
             }
             if held.len() > FLOOD_HELD - CONNECTIONS {
