@@ -332,7 +332,9 @@ impl Platform {
             }
             let Some(ask) = self.asks.get_mut(&rrn) else { return Ok(Doing::default()) };
             let mut doing = Doing::default();
-            if ask.standing == Standing::Waiting {
+            // An advice that is told to come again is not taken, and comes again.
+            let comes_again = ask.msg.flow == Flow::Advice && class == ResponseClass::Retry;
+            if ask.standing == Standing::Waiting && !comes_again {
                 ask.standing = Standing::Denied;
                 self.plan_dead_refund(rrn, &mut doing);
             }
