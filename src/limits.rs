@@ -112,6 +112,17 @@ pub const UNWRITTEN_MAX: u64 = 4_096;
 /// At the bound: the oldest is dropped: the journal is asked for it.
 pub const NEWEST_FOLLOWERS_MAX: usize = 4_096;
 
+/// Unsettled business dates kept of one bank: more than a year.
+///
+/// At the bound: the oldest is let go and an item of the desk; the journal has its records.
+pub const DATES_MAX: usize = 400;
+
+/// Periods kept of all banks by currency: some 25 MB. A batch a day of ten thousand terminals
+/// that nobody settles for ten days.
+///
+/// At the bound: settled ones go, then the one that has stood unsettled the longest.
+pub const PERIODS_MAX: usize = 100_000;
+
 /// Approvals that fit nothing and wait for an operator, of one bank: a stranger's traffic on a line
 /// would fill the desk. The inbox and the metric have the rest.
 ///
@@ -246,6 +257,21 @@ pub const ADDRESSES_MAX: usize = 4_096;
 ///
 /// At the bound: the one that has waited longest of the address with most is closed: `pushed_out`.
 pub const WAITING_SPARE: usize = 16;
+
+/// How long a TLS handshake may take: longer is somebody holding a place.
+///
+/// At the bound: the connection is closed and counted: `tls`.
+pub const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a peer may take no byte of what is written to it: it is not reading any more.
+///
+/// At the bound: the session is ended; what was not sent is told as not sent.
+pub const WRITE_STALL: Duration = Duration::from_secs(10);
+
+/// After so long without a byte the buffers of a session are given back, and wiped with it.
+///
+/// At the bound: the next message takes new ones.
+pub const QUIET: Duration = Duration::from_secs(1);
 
 // -- The log --
 

@@ -12,7 +12,7 @@ use super::inbox::Arrival;
 use super::interpreter::{Heard, Interpreter};
 use super::{MonoClock, stream::Stream};
 use crate::framing::Framing;
-use crate::limits::WARY_FRAMES;
+use crate::limits::{QUIET, WARY_FRAMES};
 use crate::switch::ids::SessionId;
 use crate::switch::input::Input;
 use crate::switch::nonsense::Nonsense;
@@ -26,9 +26,6 @@ use tokio_util::io::poll_read_buf;
 
 /// Bytes a session asks the stream for at once: some 300 messages for one system call.
 const READ_BYTES: usize = 64 << 10;
-
-/// After so long without a byte the buffers of a session are given back.
-const QUIET: Duration = Duration::from_secs(1);
 
 /// What is on its way in.
 #[derive(Debug)]

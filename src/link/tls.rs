@@ -8,6 +8,7 @@
 
 use super::stream::Stream;
 use super::wiped::Wiped;
+use crate::limits::HANDSHAKE_LIMIT;
 use arc_swap::ArcSwap;
 use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject;
@@ -21,9 +22,6 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use zeroize::Zeroizing;
-
-/// A handshake that takes longer is somebody holding a place.
-pub const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// What TLS of one line is made of, as PEM text.
 #[derive(Debug)]
@@ -53,7 +51,7 @@ pub enum TlsError {
     #[error("TLS handshake failed: {0}")]
     Handshake(#[from] io::Error),
     /// It took too long.
-    #[error("TLS handshake not finished within {} s", HANDSHAKE_MAX.as_secs())]
+    #[error("TLS handshake not finished within {} s", HANDSHAKE_LIMIT.as_secs())]
     Slow,
     /// The certificate is genuine and another's.
     #[error("the peer's certificate carries none of the names {0}")]
@@ -137,7 +135,7 @@ impl LineTls {
     /// Why the peer is not let in; the connection is closed.
     pub async fn handshake(&self, stream: TcpStream) -> Result<Stream, TlsError> {
         let side = self.side.load_full();
-        let shaken = timeout(HANDSHAKE_MAX, side.shake(stream)).await;
+        let shaken = timeout(HANDSHAKE_LIMIT, side.shake(stream)).await;
         let stream = shaken.map_err(|_| TlsError::Slow)??;
         side.judge(&stream)?;
         Ok(Stream::Tls(Box::new(stream)))

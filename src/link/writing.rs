@@ -9,6 +9,7 @@ use super::ended::Ended;
 use super::inbox::Arrival;
 use super::interpreter::Interpreter;
 use super::{MonoClock, stream::Stream};
+use crate::limits::WRITE_STALL;
 use crate::switch::ids::SendId;
 use crate::switch::input::{Input, Unsent};
 use crate::switch::output::Send;
@@ -16,13 +17,10 @@ use crate::time::Instant;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tokio::io::AsyncWrite;
 
 /// Bytes after which packing pauses for a write: what a socket buffer takes in one go.
 const WRITE_BYTES: usize = 64 << 10;
-/// A peer that takes no byte for so long is not reading any more.
-const WRITE_STALL: Duration = Duration::from_secs(10);
 
 /// What is on its way out.
 #[derive(Debug)]

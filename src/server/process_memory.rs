@@ -8,7 +8,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use std::time::Duration;
 use zeroize::Zeroize;
 
-/// Bytes of a stack that are wiped: the deepest call for a message takes a third of it.
+/// Bytes of a stack that are wiped. That it is enough is for the test to say that reads the memory.
 const STACK_BYTES: usize = 128 << 10;
 /// Pause between two wipes of the stack of payments: 5 microseconds each.
 const WIPE_EVERY: Duration = Duration::from_secs(1);

@@ -117,8 +117,7 @@ impl Switch {
     pub(super) fn is_given_up(&self, bank: BankId, txn: TxnNo) -> bool {
         let live = self.banks.get(usize::from(bank.0));
         live.is_some_and(|live| {
-            !matches!(live.breaker.stand, Stand::Closed)
-                && live.breaker.stand != Stand::Trying(Some(txn))
+            live.breaker.is_broken() && live.breaker.stand != Stand::Trying(Some(txn))
         })
     }
 

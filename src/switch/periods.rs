@@ -8,7 +8,8 @@ use super::Switch;
 use super::ids::Name;
 use super::output::Event;
 use super::record::{Cause, Desk, Record, Weighing};
-use super::totals::{Bucket, DATES_MAX, PERIODS_MAX, Period, Standing};
+use super::totals::{Bucket, Period, Standing};
+use crate::limits::{DATES_MAX, PERIODS_MAX};
 
 impl Switch {
     /// Whether more is kept than there is room for.

@@ -9,6 +9,7 @@ use super::ids::{Name, RecordNo, TxnNo};
 use super::record::{BankKeys, Record};
 use super::state::State;
 use crate::canonical::{Sum, Totals, TransactionType};
+use crate::limits::PERIODS_MAX;
 use crate::money::{Amount, Currency};
 use crate::text::Text;
 use crate::time::Day;
@@ -19,13 +20,6 @@ pub const DATES_KEPT: usize = 64;
 
 /// Settled batches kept of one terminal.
 pub const SETTLED_BATCHES_KEPT: usize = 2;
-
-/// Unsettled business dates kept of one bank: more than a year.
-pub const DATES_MAX: usize = 400;
-
-/// Periods kept of all banks by currency: some 25 MB. A batch a day of ten thousand terminals
-/// that nobody settles for ten days.
-pub const PERIODS_MAX: usize = 100_000;
 
 /// What is settled together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

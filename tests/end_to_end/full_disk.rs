@@ -144,6 +144,16 @@ impl Crowded {
         inside(&self.disk).join("ballast")
     }
 
+    /// Stops it: it must end well, and what is on the small disk must be right. Gives the stage
+    /// back with a copy of the journal.
+    fn ends_well(self) -> Tested<Stage> {
+        let Self { stage, switch, disk, .. } = self;
+        assert_eq!(switch.stop()?, Some(0));
+        copy_out(&disk, &stage.journal())?;
+        stage.ask_journal("verify", &["--money"])?;
+        Ok(stage)
+    }
+
     fn log_says(&self, line: &str) -> usize {
         self.switch.logged().matches(line).count()
     }
@@ -178,11 +188,7 @@ fn a_full_disk_declines_what_is_new_and_is_well_again_once_there_is_space() -> T
     crowded.free()?;
     assert_eq!((crowded.log_says(FULL), crowded.log_says(WELL)), (1, 1));
     crowded.switch.owes_nothing("")?;
-    let Crowded { stage, switch, disk, .. } = crowded;
-    assert_eq!(switch.stop()?, Some(0));
-    copy_out(&disk, &stage.journal())?;
-    stage.ask_journal("verify", &["--money"])?;
-    Ok(())
+    crowded.ends_well().map(drop)
 }
 
 #[test]
@@ -195,11 +201,7 @@ fn attack_on_the_disk_filled_and_freed_five_times_under_load() -> Tested {
         assert_eq!((crowded.log_says(FULL), crowded.log_says(WELL)), (time, time));
     }
     crowded.switch.owes_nothing("")?;
-    let Crowded { stage, switch, disk, .. } = crowded;
-    assert_eq!(switch.stop()?, Some(0));
-    copy_out(&disk, &stage.journal())?;
-    stage.ask_journal("verify", &["--money"])?;
-    Ok(())
+    crowded.ends_well().map(drop)
 }
 
 #[test]
@@ -207,10 +209,7 @@ fn a_switch_that_is_stopped_while_its_disk_is_full_ends_well_and_forgets_nothing
     let Some(mut crowded) = Crowded::new()? else { return Ok(()) };
     crowded.fill()?;
     let granted = crowded.stage.entries().len();
-    let Crowded { stage, switch, disk, .. } = crowded;
-    assert_eq!(switch.stop()?, Some(0));
-    copy_out(&disk, &stage.journal())?;
-    stage.ask_journal("verify", &["--money"])?;
+    let stage = crowded.ends_well()?;
     let switch = stage.start("warn")?;
     let mut shop = Shop::new(SOON);
     shop.call(switch.door)?;

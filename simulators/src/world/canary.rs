@@ -82,16 +82,8 @@ impl Scanner {
     /// Every sighting in these bytes, one per pattern.
     pub fn scan(&self, bytes: &[u8]) -> Vec<Sighting> {
         let mut found: Vec<Option<usize>> = vec![None; self.patterns.len()];
-        for (at, pair) in bytes.windows(2).enumerate() {
-            if !self.begins[place(pair[0], pair[1])] {
-                continue;
-            }
-            let rest = bytes.get(at..).unwrap_or_default();
-            for (pattern, found) in self.patterns.iter().zip(&mut found) {
-                if found.is_none() && rest.starts_with(&pattern.bytes) {
-                    *found = Some(at);
-                }
-            }
+        for (at, pattern) in self.places(bytes) {
+            found[pattern].get_or_insert(at);
         }
         let sighting = |(pattern, at): (&Pattern, Option<usize>)| {
             Some(Sighting { name: pattern.name.clone(), coding: pattern.coding, at: at? })
@@ -102,15 +94,21 @@ impl Scanner {
     /// How often each canary stands in these bytes, in whatever coding; none that does not.
     pub fn count(&self, bytes: &[u8]) -> BTreeMap<String, usize> {
         let mut found = BTreeMap::new();
-        for (at, pair) in bytes.windows(2).enumerate() {
-            if self.begins[place(pair[0], pair[1])] {
-                let rest = bytes.get(at..).unwrap_or_default();
-                for pattern in self.patterns.iter().filter(|p| rest.starts_with(&p.bytes)) {
-                    *found.entry(pattern.name.clone()).or_default() += 1;
-                }
-            }
+        for (_, pattern) in self.places(bytes) {
+            *found.entry(self.patterns[pattern].name.clone()).or_default() += 1;
         }
         found
+    }
+
+    /// Every place where a pattern stands, and which.
+    fn places<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = (usize, usize)> + 'a {
+        let pairs = bytes.windows(2).enumerate();
+        let begins = pairs.filter(|(_, pair)| self.begins[place(pair[0], pair[1])]);
+        begins.flat_map(move |(at, _)| {
+            let patterns = self.patterns.iter().enumerate();
+            let here = patterns.filter(move |(_, p)| bytes[at..].starts_with(&p.bytes));
+            here.map(move |(pattern, _)| (at, pattern))
+        })
     }
 
     /// Every sighting in every file at or below `path`.

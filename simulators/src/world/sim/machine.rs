@@ -256,10 +256,9 @@ impl Machine {
         while let Some(output) = self.switch.poll() {
             // Sessions of this world have no budget of nonsense, and a note to one does nothing
             // outside: a crash beside it is the same crash.
-            if matches!(output, Output::Nonsense { .. }) {
-                continue;
+            if !matches!(output, Output::Nonsense { .. }) {
+                self.burn()?;
             }
-            self.burn()?;
             match output {
                 Output::Append(no, record) => {
                     let mut bytes = vec![];
