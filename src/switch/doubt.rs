@@ -49,6 +49,12 @@ impl Doubt {
         let (intent, auth_id, bank_rrn, late) = (None, None, None, None);
         Self { bank, at, intent, undelivered: false, cause, auth_id, bank_rrn, late, done: false }
     }
+
+    /// Whether all is well once the approval has left. Not where its platform has taken it back: a
+    /// copy that leaves behind that changes nothing.
+    pub(super) fn ends_by_delivery(&self) -> bool {
+        self.cause != Some(Cause::NoReversal)
+    }
 }
 
 /// An approval that is not known to have left for its platform.

@@ -5,6 +5,7 @@
 //! surely never left is reversed. Deliberately absent: which step follows ([`super::txn`]).
 
 use super::Switch;
+use super::doubt::Doubt;
 use super::ids::{PlatformId, RecordNo, SendId, TxnNo};
 use super::inflight::{Flight, Requester, SendOwner};
 use super::leg::{Answered, word_of};
@@ -105,7 +106,8 @@ impl Switch {
 
     /// The approval left for the platform.
     pub(super) fn note_delivered(&mut self, txn: TxnNo) {
-        if self.state.undelivered.contains(txn) || self.state.desk.contains_key(&txn) {
+        let doubt = self.state.desk.get(&txn);
+        if self.state.undelivered.contains(txn) || doubt.is_some_and(Doubt::ends_by_delivery) {
             self.record(Record::Answered(txn));
         }
     }

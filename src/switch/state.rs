@@ -209,7 +209,9 @@ impl State {
             Record::LineState(line) => self.line_state(line),
             Record::Answered(txn) => {
                 self.undelivered.remove(*txn);
-                self.desk.remove(txn);
+                if self.desk.get(txn).is_some_and(Doubt::ends_by_delivery) {
+                    self.desk.remove(txn);
+                }
             }
             Record::Moved(moved) => {
                 if let Some(open) = self.open.get_mut(moved.txn) {
